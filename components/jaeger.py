@@ -1,0 +1,54 @@
+"""Jaeger with its embedded store: the traces of environments that have no trace store of their own."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi import Output, ResourceOptions
+
+from components.files import read_once
+from components.place import Place
+from components.quantity import from_bytes, to_bytes, to_hours
+from components.settings import Jaeger as JaegerSettings
+from components.workload import Data, Probes, Workload, WorkloadArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class JaegerArgs:
+    place: Place
+    image: str
+    settings: JaegerSettings
+    config: str
+
+
+class Jaeger(pulumi.ComponentResource):
+    otlp_url: Output[str]
+    """OTLP/HTTP base URL."""
+    query_url: Output[str]
+
+    def __init__(self, name: str, args: JaegerArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("atlas:index:Jaeger", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        place, settings = args.place, args.settings
+        workload = Workload(
+            "jaeger",
+            WorkloadArgs(
+                place=place,
+                image=args.image,
+                cpu=settings.cpu,
+                memory=settings.memory,
+                args=["--config=/etc/jaeger/config/jaeger.yaml"],
+                env={
+                    "JAEGER_RETENTION": f"{to_hours(settings.retention)}h",
+                    "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B",
+                },
+                ports={"otlp-grpc": 4317, "otlp-http": 4318, "query": 16686, "metrics": 8888, "health": 13133},
+                probes=Probes(port="health", alive="/status", ready="/status", startup_seconds=300),
+                mounts={"/etc/jaeger/config": read_once("jaeger", {"jaeger.yaml": args.config}, place, child)},
+                data=Data(path="/var/lib/jaeger", size=settings.volume),
+                headless=True,
+            ),
+            child,
+        )
+        self.otlp_url = Output.concat("http://", workload.address, ":4318")
+        self.query_url = Output.concat("http://", workload.address, ":16686")
+        self.register_outputs({"otlp_url": self.otlp_url, "query_url": self.query_url})

@@ -1,0 +1,48 @@
+"""Kubernetes quantities of memory and storage, and the durations that Prometheus and Loki share."""
+
+import re
+
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+
+
+def to_bytes(quantity: str) -> int:
+    """Bytes of a binary quantity such as ``512Mi``.
+
+    Raises:
+        ValueError: anything but a positive whole number with Ki, Mi, Gi or Ti. Decimal units (``10G``) are refused:
+            they are 7 % smaller than they look.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(Ki|Mi|Gi|Ti)", quantity)
+    if not match:
+        raise ValueError("expected a whole number with Ki, Mi, Gi or Ti, such as 512Mi")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def from_bytes(count: int) -> str:
+    """The quantity of ``count`` bytes, rounded down to whole Mi."""
+    return f"{count // _UNITS['Mi']}Mi"
+
+
+def to_hours(duration: str) -> int:
+    """Hours of a retention such as ``36h``, ``15d`` or ``8w``.
+
+    Raises:
+        ValueError: another unit, a fraction, a sign or zero.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(h|d|w)", duration)
+    if not match:
+        raise ValueError("expected a whole number with h, d or w, such as 15d")
+    return int(match[1]) * _HOURS[match[2]]
+
+
+def to_millicores(cpu: str) -> int:
+    """Thousandths of a core of ``250m`` or ``2``.
+
+    Raises:
+        ValueError: anything but a positive whole number of cores or millicores.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(m?)", cpu)
+    if not match:
+        raise ValueError("expected cores or millicores, such as 2 or 250m")
+    return int(match[1]) * (1 if match[2] else 1000)

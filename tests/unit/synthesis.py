@@ -1,0 +1,175 @@
+"""Run the program against a recording engine, and look at what it declares as plain data.
+
+Mends the known traps of Pulumi's mocks: outputs are filled as the real plugins fill them, names are generated, two resources with
+one URN are refused, and secrets stay recognisable.
+"""
+
+import asyncio
+import json
+import os
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import configure, reset_options
+from pulumi.runtime.stack import run_in_stack
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("local", "dev", "prod")
+SECRET = "<secret>"
+
+# An f-string over an Output is an error, not the text "Calling __str__ on an Output…".
+os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration. ``inputs`` are as the engine sees them, with ``<secret>`` in place of each secret value."""
+
+    type: str
+    name: str
+    parent: str
+    provider: str
+    inputs: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.type.rpartition(":")[2]
+
+    @property
+    def namespace(self) -> str | None:
+        return self.inputs.get("metadata", {}).get("namespace")
+
+
+@dataclass(kw_only=True)
+class Program:
+    """What one run declared, in order, and what it exported."""
+
+    resources: list[Resource] = field(default_factory=list[Resource])
+    exports: dict[str, Any] = field(default_factory=dict[str, Any])
+    messages: list[str] = field(default_factory=list[str])
+
+    def of_kind(self, *kinds: str) -> list[Resource]:
+        """The resources of these kinds."""
+        return [resource for resource in self.resources if resource.kind in kinds]
+
+    def one(self, kind: str, name: str) -> Resource:
+        """The only resource of this kind and logical name."""
+        (found,) = (resource for resource in self.of_kind(kind) if resource.name == name)
+        return found
+
+    def kubernetes(self) -> Iterator[Resource]:
+        """The resources that are Kubernetes objects."""
+        return (resource for resource in self.resources if resource.type.startswith("kubernetes:"))
+
+    def pods(self) -> Iterator[tuple[Resource, dict[str, Any]]]:
+        """Each workload with its pod's spec."""
+        for resource in self.of_kind("Deployment", "StatefulSet", "DaemonSet"):
+            yield resource, resource.inputs["spec"]["template"]["spec"]
+
+
+class _Answers(mocks.Mocks):
+    """What the real plugins would answer, as far as the program looks at it."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        if args.typ.startswith("kubernetes:"):
+            metadata = {"name": f"{args.name}-0a1b2c3d"} | dict(outputs.get("metadata", {}))
+            outputs["metadata"] = metadata
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            outputs["result"] = pulumi.Output.secret("generated-" + args.name)
+        return f"{args.name}-id", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise AssertionError(f"the program calls {args.token}: a preview would depend on the outside world")
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, program: Program) -> None:
+        super().__init__(_Answers())
+        self.program = program
+        self.urns: set[str] = set()
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        assert urn not in self.urns, f"two resources are called {urn}"
+        self.urns.add(urn)
+        if request.type != "pulumi:pulumi:Stack":
+            self.program.resources.append(
+                Resource(
+                    type=request.type,
+                    name=request.name,
+                    parent=request.parent,
+                    provider=request.provider or dict(request.providers).get("kubernetes", ""),
+                    inputs=_without_secrets(json_format.MessageToDict(request.object)),
+                )
+            )
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self.program.exports.update(_without_secrets(json_format.MessageToDict(request.outputs)))
+        return super().RegisterResourceOutputs(request)
+
+
+class _Engine(mocks.MockEngine):
+    def __init__(self, program: Program) -> None:
+        super().__init__(None)
+        self.program = program
+
+    def Log(self, request: Any) -> None:
+        self.program.messages.append(request.message)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+            return SECRET
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def stack_configuration(stack: str) -> dict[str, str]:
+    """The real stack file's values, as the engine hands them to a program."""
+    values: Mapping[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+def synthesise(
+    stack: str, changes: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+) -> Program:
+    """Run ``__main__.py`` with the configuration of ``stack``, changed by ``changes`` and with ``secrets`` given."""
+    configuration = stack_configuration(stack) | dict(changes or {}) | dict(secrets or {})
+    return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, list(secrets or {}))
+
+
+def declare(
+    program: Callable[[], object],
+    stack: str = "local",
+    configuration: dict[str, str] | None = None,
+    secret_keys: list[str] | None = None,
+) -> Program:
+    """Run ``program`` against the recording engine."""
+    recorded = Program()
+    reset_options()
+    pulumi.runtime.set_all_config(configuration or {}, secret_keys or [])
+    configure(
+        mocks.MockSettings(
+            monitor=_Monitor(recorded),
+            engine=_Engine(recorded),
+            project="atlas",
+            stack=stack,
+            dry_run=False,
+            organization=None,
+        )
+    )
+    asyncio.run(run_in_stack(lambda: program() and None))
+    return recorded
