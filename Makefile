@@ -1,0 +1,51 @@
+# Thin on purpose: what a target does is in tools/*.py.
+STACK ?= local
+ARGS ?=
+PYTHON ?= python3
+PROGRAM = .venv/bin/python
+export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
+# A cluster of our own is only for the stack `local`.
+GROUPS = engine $(if $(filter local,$(STACK)),cluster)
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview down status wipe env test test-slow check setup clean-cache
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## deploy STACK (default local: into the embedded cluster; others need KUBECONFIG)
+	@$(PYTHON) tools/setup.py $(GROUPS)
+	@$(PROGRAM) tools/stack.py up $(STACK) $(ARGS)
+
+preview: ## show what `make up` would change
+	@$(PYTHON) tools/setup.py $(GROUPS)
+	@$(PROGRAM) tools/stack.py preview $(STACK) $(ARGS)
+
+down: ## destroy what STACK deployed, and stop the embedded cluster
+	@$(PYTHON) tools/setup.py $(GROUPS)
+	@$(PROGRAM) tools/stack.py down $(STACK) $(ARGS)
+
+status: ## say what runs and what is deployed
+	@$(PROGRAM) tools/stack.py status $(STACK)
+
+wipe: ## forget the local stack: cluster, state and secrets
+	@$(PROGRAM) tools/stack.py wipe local
+
+env: ## print the environment for the plain pulumi and kubectl: eval "$$(make env)"
+	@$(PROGRAM) tools/stack.py env $(STACK)
+
+test: setup ## run the tests: unit, data, engine, tools (ARGS goes to pytest)
+	@$(PROGRAM) -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup ## run the tests that take minutes each
+	@$(PROGRAM) -m pytest -m slow $(ARGS)
+
+check: ## run the linter, the formatter's check and the type checker
+	@$(PYTHON) tools/setup.py engine
+	@ruff check && ruff format --check && basedpyright
+
+setup: ## find or build every tool
+	@$(PYTHON) tools/setup.py all
+
+clean-cache: ## remove cached builds that this clone does not use
+	@$(PYTHON) tools/setup.py clean-cache

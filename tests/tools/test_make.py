@@ -1,0 +1,110 @@
+"""The commands that a person types, in a fresh copy of the repository."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import ROOT
+
+NOT_CLONED = {".git", ".local", ".venv"}
+PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
+
+
+def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """`make` as someone with an empty environment types it."""
+    kept = {name: os.environ[name] for name in os.environ if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS"))}
+    answer = subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check:
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of living processes that have to do with this copy."""
+    found: list[str] = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if f"{folder}/.local" in command:
+            found.append(command)
+    return found
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the repository without anything that git ignores."""
+    clone = tmp_path / "clone"
+
+    def skipped(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name == "__pycache__" or (Path(folder) == ROOT and name in NOT_CLONED)}
+
+    shutil.copytree(ROOT, clone, ignore=skipped, symlinks=True)
+    yield clone
+    if (clone / ".venv").exists():
+        make(clone, "wipe", check=False)
+
+
+def test_help_names_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    listed = {line.split()[1] for line in make(ROOT, "--silent").stdout.splitlines()}
+
+    assert listed == targets
+    assert targets >= {"up", "preview", "down", "test", "check", "status", "wipe", "help"}
+
+
+@pytest.mark.slow
+def test_up_up_down_and_wipe(clone: Path) -> None:
+    before = {path.name: path.read_text() for path in clone.glob("Pulumi*.yaml")}
+    make(clone, "up")
+    for name in PRIVATE:
+        assert (clone / ".local" / name).stat().st_mode & 0o777 == 0o600, name
+    kubeconfig = str(clone / ".local/cluster/kubeconfig")
+    get = ["kubectl", "--kubeconfig", kubeconfig, "get", "statefulsets", "--all-namespaces", "--output", "json"]
+    environment = {**os.environ, "PATH": f"{clone}/.local/bin:{os.environ['PATH']}"}
+    items = json.loads(subprocess.run(get, env=environment, capture_output=True, text=True, check=True).stdout)["items"]
+    assert {item["metadata"]["name"] for item in items} >= {"otel-collector", "prometheus", "loki", "jaeger"}
+
+    begun = time.monotonic()
+    again = make(clone, "up").stdout
+    assert re.search(r"Resources:\n +\d+ unchanged\n", again), again
+    assert time.monotonic() - begun < 60
+    assert "kube-apiserver" in make(clone, "status").stdout
+
+    down = make(clone, "down").stdout
+    assert re.search(r"Resources:\n +- \d+ deleted\n", down), down
+    assert processes_of(clone) == []
+    assert make(clone, "status", check=False).returncode != 0
+
+    make(clone, "up")  # comes back after a down
+    make(clone, "wipe")
+    assert processes_of(clone) == []
+    assert not (clone / ".local/cluster").exists()
+    assert not (clone / ".local/passphrase").exists()
+    assert {path.name: path.read_text() for path in clone.glob("Pulumi*.yaml")} == before
+
+
+@pytest.mark.slow
+def test_a_wiped_cluster_is_filled_again(clone: Path) -> None:
+    make(clone, "up")
+    subprocess.run([str(clone / ".venv/bin/python"), "tools/cluster.py", "wipe"], cwd=clone, check=True)
+    again = make(clone, "up").stdout
+
+    assert re.search(r"\+ \d+ created", again), again
+    make(clone, "down")

@@ -1,0 +1,118 @@
+"""What a machine lacks is told before anything is built: all of it, in one message, each with its mend."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import preflight
+import pytest
+from harness import ROOT
+from preflight import GIB, Need
+
+USAGE = namedtuple("USAGE", "total used free")
+
+
+def machine(tmp_path: Path, *commands: str) -> dict[str, str]:
+    """The environment of a machine that has only these commands, and from which no registry can be reached."""
+    folder = tmp_path / "bin"
+    folder.mkdir(exist_ok=True)
+    for command in commands:
+        found = shutil.which(command)
+        assert found
+        (folder / command).symlink_to(found)
+    unreachable = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path),
+        "GOPROXY": "off",
+        "GOMODCACHE": str(tmp_path / "mod"),
+    }
+    return {"PATH": str(folder), "HOME": str(tmp_path), "ATLAS_CACHE": str(tmp_path / "cache"), **unreachable}
+
+
+def set_up(environment: dict[str, str], *groups: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools/setup.py"), *groups]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
+    environment = machine(tmp_path) | {
+        "SSL_CERT_FILE": "/nowhere",
+        "SSL_CERT_DIR": "/nowhere",
+        "ATLAS_CACHE": "/dev/null/cache",
+    }
+    answer = set_up(environment, "all")
+
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert "4 things are missing; nothing was built" in answer.stderr
+    for mend in ("apt-get install git", "apt-get install make", "apt-get install ca-certificates", "set ATLAS_CACHE"):
+        assert answer.stderr.count(mend) == 1, answer.stderr
+
+
+def test_go_that_is_neither_there_nor_to_be_fetched_is_told_with_its_mend(tmp_path: Path) -> None:
+    answer = set_up(machine(tmp_path, "git", "make"), "cluster")
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("setup: one thing is missing; nothing was built.\n- Go 1.")
+    assert "there is no Go on PATH, and fetching that release failed" in answer.stderr
+    assert "mend: install Go 1." in answer.stderr
+    assert "go.dev/doc/install" in answer.stderr
+
+
+@pytest.mark.parametrize("release", ["1.19.8", "1.22.0"])
+def test_a_go_that_is_too_old_is_named(tmp_path: Path, release: str) -> None:
+    environment = machine(tmp_path, "git", "make")
+    old = tmp_path / "bin/go"
+    old.write_text(
+        f'#!/bin/sh\n[ "$1" = env ] && {{ echo go{release}; exit; }}\necho "go: download refused" >&2; exit 1\n'
+    )
+    old.chmod(0o755)
+    answer = set_up(environment, "cluster")
+
+    assert answer.returncode == 1
+    assert f"Go {release} on PATH is too old, and fetching that release failed" in answer.stderr
+    assert ("download refused" in answer.stderr) == (release == "1.22.0")  # from 1.21 on Go itself is asked to fetch
+
+
+def test_an_old_python_hears_why_no_further(tmp_path: Path) -> None:
+    script = (
+        "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0);"
+        f"sys.argv = ['setup.py', 'all']; runpy.run_path({str(ROOT / 'tools/setup.py')!r}, run_name='__main__')"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 1
+    assert answer.stderr == "setup: Python 3.11 or newer is needed, this is 3.9 (Debian package python3)\n"
+
+
+def test_python_without_virtual_environments_matters_only_where_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda _: None)
+
+    assert preflight.problems(Need()) == []
+    assert [p.mend for p in preflight.problems(Need(environments=True))] == ["apt-get install python3-venv"]
+
+
+def test_directories_of_one_disk_need_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: USAGE(100 * GIB, 95 * GIB, 5 * GIB))
+    one, two = tmp_path / "one", tmp_path / "deep" / "two"
+
+    assert preflight.problems(Need(space=((one, 3 * GIB), (two, 2 * GIB)))) == []
+    [problem] = preflight.problems(Need(space=((one, 3 * GIB), (two, 3 * GIB))))
+    assert problem.what == f"5.0 GiB are free for {one}, {two}; 6 are needed"
+
+
+def test_memory_is_asked_for_only_by_what_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "_available_memory", lambda: GIB)
+
+    assert preflight.problems(Need()) == []
+    [problem] = preflight.problems(Need(memory=3 * GIB))
+    assert problem.what == "1.0 GiB of memory are free, building needs 3"
+
+
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight.platform, "system", lambda: "Darwin")
+
+    assert [p.what for p in preflight.problems(Need())] == [f"Darwin on {os.uname().machine}"]

@@ -1,0 +1,63 @@
+"""Long work shows that it is alive, and a failure ends in words."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import steps
+from harness import wait_until
+from steps import SetupError, Steps, run
+
+
+def test_each_step_says_its_number_what_it_did_and_the_time(capsys: pytest.CaptureFixture[str]) -> None:
+    counted = Steps(2)
+    counted.skip("etcd", "cached")
+    counted.do("pulumi", lambda: "built")
+
+    assert capsys.readouterr().out.splitlines() == ["[1/2] etcd cached", "[2/2] pulumi …", "[2/2] pulumi built in 0 s"]
+
+
+def test_a_long_command_shows_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(steps, "HEARTBEAT_SECONDS", 0.1)
+    run("sleeping", ["sleep", "0.35"], cwd=tmp_path, environment=os.environ)
+
+    assert capsys.readouterr().out.count("sleeping: still at work after") == 3
+
+
+def test_a_failed_command_shows_its_last_words_and_the_mend(tmp_path: Path) -> None:
+    command = ["sh", "-c", "seq 100 >&2; exit 7"]
+    with pytest.raises(SetupError) as failure:
+        run(
+            "counting", command, cwd=tmp_path, environment=os.environ, hint=lambda said: f"Mend: {len(said)} characters"
+        )
+
+    message = str(failure.value)
+    assert message.startswith("counting failed (exit code 7):\n    81\n")
+    assert message.endswith("    100\nMend: 292 characters")
+
+
+def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"digging: /no/such/spade does not start"):
+        run("digging", ["/no/such/spade"], cwd=tmp_path, environment=os.environ)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_set_up_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    pid_file = tmp_path / "pid"
+    script = (
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import steps;"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143));"
+        "steps.run('x', ['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; exec sleep 300'], cwd=Path('/'), environment=os.environ)"
+    )
+    tools = str(Path(steps.__file__).parent)
+    starter = subprocess.Popen([sys.executable, "-c", script, tools, str(pid_file)], stderr=subprocess.DEVNULL)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    starter.send_signal(number)
+    starter.wait(10)
+
+    assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()

@@ -1,0 +1,203 @@
+"""What is built from source, each from its own pinned go.mod, and how. A binary's key is the hash of all that it is made from."""
+
+import hashlib
+import platform
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from golang import Go
+from steps import SetupError, run
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "tools"
+COLLECTOR_MANIFEST = ROOT / "images" / "collector" / "builder.yaml"
+COLLECTOR_LOCK = TOOLS / "collector" / "distribution"
+_RECIPE = "1"
+"""Raise it when the way of building changes: it is part of every key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """One binary: `package` of the module in `tools/<module>`; the variables `stamps` get the version of the module `versioned`."""
+
+    name: str
+    group: str
+    module: str
+    package: str
+    versioned: str = ""
+    stamps: tuple[str, ...] = ()
+
+    @property
+    def go_mod(self) -> Path:
+        return TOOLS / self.module / "go.mod"
+
+
+_KUBERNETES = ("k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion")
+
+
+def _kubernetes(name: str) -> Build:
+    return Build(
+        name=name,
+        group="cluster",
+        module="kubernetes",
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        versioned="k8s.io/kubernetes",
+        stamps=_KUBERNETES,
+    )
+
+
+PULUMI = Build(
+    name="pulumi",
+    group="engine",
+    module="engine",
+    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    versioned="github.com/pulumi/pulumi/pkg/v3",
+    stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
+)
+KUBECTL = _kubernetes("kubectl")
+COLLECTOR = Build(
+    name="otelcol-atlas", group="checks", module="collector", package="go.opentelemetry.io/collector/cmd/builder"
+)
+BUILDS = (
+    PULUMI,
+    Build(name="etcd", group="cluster", module="etcd", package="go.etcd.io/etcd/server/v3"),
+    _kubernetes("kube-apiserver"),
+    _kubernetes("kube-controller-manager"),
+    _kubernetes("kube-scheduler"),
+    KUBECTL,
+    Build(
+        name="promtool",
+        group="checks",
+        module="prometheus",
+        package="github.com/prometheus/prometheus/cmd/promtool",
+    ),
+    Build(
+        name="prometheus",
+        group="checks",
+        module="prometheus",
+        package="github.com/prometheus/prometheus/cmd/prometheus",
+    ),
+    Build(name="loki", group="checks", module="loki", package="github.com/grafana/loki/v3/cmd/loki"),
+    Build(name="jaeger", group="checks", module="jaeger", package="github.com/jaegertracing/jaeger/cmd/jaeger"),
+    COLLECTOR,
+    Build(name="podsecurity", group="checks", module="podsecurity", package="."),
+)
+
+
+def key(build: Build, go: Go) -> str:
+    """Changes whenever the binary could come out differently."""
+    digest = hashlib.sha256()
+    for word in (_RECIPE, build.package, *build.stamps, go.key, platform.machine()):
+        digest.update(word.encode() + b"\0")
+    sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
+    if build is COLLECTOR:
+        sources.append(COLLECTOR_MANIFEST)
+    for path in sources:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def make(build: Build, go: Go, target: Path) -> None:
+    """Build into `target`/bin."""
+    binaries = target / "bin"
+    binaries.mkdir()
+    if build is COLLECTOR:
+        _make_collector(go, target)
+        return
+    _compile(build, go, binaries / build.name)
+    if build is PULUMI:
+        # The SDK's own starter of Python programs; the official distribution also keeps it beside the engine.
+        sdk = _go(build, go, ["list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]).strip()
+        starter = "pulumi-language-python-exec"
+        shutil.copyfile(Path(sdk) / "python" / "cmd" / starter, binaries / starter)
+        (binaries / starter).chmod(0o755)
+
+
+def lock_collector(go: Go, scratch: Path) -> None:
+    """Resolve the Collector's modules anew, and keep the result beside the builder's own module."""
+    sources = _generate_collector(go, scratch, locked=False)
+    run("go mod tidy", [go.command, "mod", "tidy"], cwd=sources, environment=go.environment, hint=_hint)
+    COLLECTOR_LOCK.mkdir(exist_ok=True)
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(sources / name, COLLECTOR_LOCK / name)
+
+
+def _compile(build: Build, go: Go, output: Path) -> None:
+    flags = ["-s", "-w"]
+    flags += [word for variable in build.stamps for word in ("-X", f"{variable}={version(build)}")]
+    _go(
+        build,
+        go,
+        ["build", "-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags), "-o", str(output), build.package],
+    )
+
+
+def _make_collector(go: Go, target: Path) -> None:
+    sources = _generate_collector(go, target, locked=True)
+    output = str(target / "bin" / COLLECTOR.name)
+    run(
+        COLLECTOR.name,
+        [go.command, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", output, "."],
+        cwd=sources,
+        environment=go.environment,
+        hint=lambda said: (
+            "Mend: the manifest and its lock differ; run `python3 tools/setup.py lock-collector`"
+            if "go.mod" in said or "go.sum" in said
+            else _hint(said)
+        ),
+    )
+    shutil.rmtree(sources)
+
+
+def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:
+    """The distribution's source, written by the official builder; its modules are those of our lock."""
+    builder = scratch / "builder"
+    _compile(COLLECTOR, go, builder)
+    sources = scratch / "build"
+    sources.mkdir()
+    if locked:
+        for name in ("go.mod", "go.sum"):
+            shutil.copyfile(COLLECTOR_LOCK / name, sources / name)
+    run(
+        "Collector's builder",
+        [
+            str(builder),
+            f"--config={COLLECTOR_MANIFEST}",
+            "--skip-compilation",
+            *(["--skip-get-modules"] if locked else []),
+        ],
+        cwd=scratch,
+        environment={**go.environment, "PATH": f"{Path(go.command).parent}:{go.environment['PATH']}"},
+        hint=_hint,
+    )
+    builder.unlink()
+    return sources
+
+
+def _go(build: Build, go: Go, arguments: list[str]) -> str:
+    return run(build.name, [go.command, *arguments], cwd=build.go_mod.parent, environment=go.environment, hint=_hint)
+
+
+def version(build: Build) -> str:
+    """The pinned version of what is built, as its go.mod requires it."""
+    match = re.search(rf"^\s+{re.escape(build.versioned)} (v\S+)", build.go_mod.read_text(), re.MULTILINE)
+    if not match:
+        raise SetupError(f"{build.go_mod} does not require {build.versioned}")
+    return match[1]
+
+
+def _hint(said: str) -> str:
+    if re.search(
+        r"dial tcp|proxyconnect|no such host|i/o timeout|x509|Forbidden|connection refused|TLS handshake", said
+    ):
+        return (
+            "Mend: let Go reach a module proxy (GOPROXY), through HTTPS_PROXY if there is one; "
+            "SSL_CERT_FILE names an authority of your own"
+        )
+    if "no space left" in said:
+        return "Mend: free disk space, or set ATLAS_CACHE, GOCACHE and GOMODCACHE to a bigger disk"
+    if re.search(r"signal: killed|cannot allocate memory", said):
+        return "Mend: more memory; building needs about 4 GB"
+    return ""

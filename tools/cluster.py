@@ -1,0 +1,307 @@
+"""The embedded cluster: a Kubernetes control plane of one's own, on the loopback address, in one directory.
+
+    cluster.py up|down|status|wipe|kubeconfig [--directory D] [--context NAME]
+
+`up` starts what does not run and returns when the API answers; `down` stops everything and keeps the data; `wipe` removes it as
+well; `status` says what runs; `kubeconfig` prints the access file, under another context name if wanted. No other kubeconfig is
+read or written.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import random
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pki
+import processes
+from control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARIES = ROOT / ".local" / "bin"
+CONTEXT = "atlas-local"
+START_SECONDS = 120
+COUNTED = {
+    "namespaces": "/api/v1/namespaces",
+    "deployments": "/apis/apps/v1/deployments",
+    "statefulsets": "/apis/apps/v1/statefulsets",
+    "daemonsets": "/apis/apps/v1/daemonsets",
+    "pods": "/api/v1/pods",
+    "services": "/api/v1/services",
+    "configmaps": "/api/v1/configmaps",
+    "secrets": "/api/v1/secrets",
+    "networkpolicies": "/apis/networking.k8s.io/v1/networkpolicies",
+}
+
+
+class ClusterError(Exception):
+    """What stands in the way, in words for whoever typed the command."""
+
+
+class Cluster:
+    """One embedded cluster. Only one command at a time changes it; the others wait."""
+
+    def __init__(self, directory: Path) -> None:
+        self.places = Places(directory.resolve())
+
+    def up(self, context: str) -> None:
+        """Bring every component to the state that its flags and files describe, and wait until the API serves."""
+        begun = time.monotonic()
+        with self._alone():
+            pki.ensure(self.places.pki, CERTIFICATES)
+            ensure_encryption(self.places.encryption)
+            ports = self._ports()
+            for name in ("kube-controller-manager", "kube-scheduler"):
+                self._write(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
+            changed = False
+            for component in COMPONENTS:
+                changed |= self._ensure_running(component, ports)
+            self._wait_for_service_accounts(ports)
+            self._write(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
+        if changed:
+            _say(
+                f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.places.kubeconfig}, context {context}"
+            )
+        else:
+            _say("cluster is already running")
+
+    def down(self) -> None:
+        """Stop all components, the last started first."""
+        if not self.places.root.exists():
+            _say("cluster is not running")
+            return
+        with self._alone():
+            stopped = [c.name for c in reversed(COMPONENTS) if self._stop(c)]
+        _say(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
+
+    def wipe(self) -> None:
+        """Stop everything and remove the directory. Refuses a directory that no cluster has made."""
+        root = self.places.root
+        if not root.exists():
+            _say("nothing to wipe")
+            return
+        if any(root.iterdir()) and not self.places.pki.exists() and not self.places.ports.exists():
+            raise ClusterError(f"{root} does not look like a cluster's directory; nothing was removed")
+        self.down()
+        shutil.rmtree(root)
+        _say(f"removed {root}")
+
+    def status(self) -> bool:
+        """Print what runs, and count the objects. True when all components are healthy."""
+        ports = self._remembered_ports()
+        rows = [("COMPONENT", "PID", "PORT", "SINCE", "HEALTH", "MEMORY")]
+        healthy = True
+        for component in COMPONENTS:
+            process = processes.read(self.places.pid_file(component.name))
+            port = str(ports.get(component.health_port, "-"))
+            if process is None:
+                rows.append((component.name, "-", port, "-", "not running", "-"))
+                healthy = False
+                continue
+            trouble = self._trouble(component, ports)
+            healthy &= trouble is None
+            since = datetime.fromtimestamp(process.since).strftime("%Y-%m-%d %H:%M:%S")
+            memory = f"{process.memory / 2**20:.0f} MiB"
+            rows.append((component.name, str(process.pid), port, since, trouble or "ok", memory))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        for row in rows:
+            _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if healthy:
+            _say("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
+        return healthy
+
+    def identity(self) -> str:
+        """The same for as long as the cluster's data live: a wiped cluster comes back as another one."""
+        return self._get("/api/v1/namespaces/kube-system", self._remembered_ports())["metadata"]["uid"]
+
+    def kubeconfig(self, context: str) -> bytes:
+        """The access file of this cluster under the given context name."""
+        ports = self._remembered_ports()
+        if not ports or not (self.places.pki / "admin.crt").exists():
+            raise ClusterError(f"there is no cluster in {self.places.root}; `cluster.py up` makes one")
+        return kubeconfig(self.places, ports, client="admin", context=context)
+
+    def _ensure_running(self, component: Component, ports: dict[str, int]) -> bool:
+        """True when the component had to be started, because it was not running or not with these flags and files."""
+        binary = BINARIES / component.name
+        if not binary.exists():
+            raise ClusterError(f"{component.name} is missing: run `python3 tools/setup.py cluster`")
+        command = [str(binary.resolve()), *component.arguments(self.places, ports)]
+        digest = _digest(command, component.reads(self.places))
+        pid_file = self.places.pid_file(component.name)
+        running = processes.read(pid_file)
+        if running is not None and running.digest == digest and self._trouble(component, ports) is None:
+            return False
+        if running is not None and running.digest == digest:
+            self._wait(component, ports, None)  # it is still starting
+            return True
+        self._stop(component)
+        began = time.monotonic()
+        child = processes.start(command, pid_file=pid_file, log=self.places.log(component.name), digest=digest)
+        self._wait(component, ports, child)
+        _say(f"  {component.name} ready in {time.monotonic() - began:.1f} s")
+        return True
+
+    def _wait(self, component: Component, ports: dict[str, int], child: subprocess.Popen[bytes] | None) -> None:
+        log = self.places.log(component.name)
+        end = time.monotonic() + START_SECONDS
+        while (trouble := self._trouble(component, ports)) is not None:
+            ended = child.poll() is not None if child else processes.read(self.places.pid_file(component.name)) is None
+            if ended or time.monotonic() > end:
+                how = "ended" if ended else f"is not ready after {START_SECONDS} s ({trouble})"
+                raise ClusterError(f"{component.name} {how}. The end of {log}:\n{processes.last_lines(log)}")
+            time.sleep(0.1)
+
+    def _wait_for_service_accounts(self, ports: dict[str, int]) -> None:
+        """The controllers work when they have given the default namespace its service account."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self._get("/api/v1/namespaces/default/serviceaccounts/default", ports)
+                return
+            except (OSError, ValueError) as error:
+                if time.monotonic() > end:
+                    raise ClusterError(f"the default service account does not appear ({error})") from error
+                time.sleep(0.1)
+
+    def _stop(self, component: Component) -> bool:
+        return processes.stop(self.places.pid_file(component.name), grace=20)
+
+    def _trouble(self, component: Component, ports: dict[str, int]) -> str | None:
+        """Why the component is not healthy, or None."""
+        try:
+            self._ask(component.health_port, component.health_path, component.authority, component.client, ports)
+        except urllib.error.HTTPError as error:
+            return f"HTTP {error.code}"
+        except (OSError, ValueError) as error:
+            return str(getattr(error, "reason", error))
+        return None
+
+    def _get(self, path: str, ports: dict[str, int]) -> Any:
+        return json.loads(self._ask("kube-apiserver", path, "ca", "admin", ports))
+
+    def _ask(self, port: str, path: str, authority: str, client: str, ports: dict[str, int]) -> bytes:
+        context = ssl.create_default_context(cafile=str(self.places.pki / f"{authority}.crt"))
+        context.load_cert_chain(self.places.pki / f"{client}.crt", self.places.pki / f"{client}.key")
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),  # a proxy of the environment is not for the loopback address
+            urllib.request.HTTPSHandler(context=context),
+        )
+        with opener.open(f"https://{LOOPBACK}:{ports[port]}{path}", timeout=10) as answer:
+            return answer.read()
+
+    def _counts(self, ports: dict[str, int]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for kind, path in COUNTED.items():
+            page = self._get(f"{path}?limit=1", ports)
+            counts[kind] = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
+        return counts
+
+    def _ports(self) -> dict[str, int]:
+        """Remembered ports; a stopped component gets a new one when someone else has taken its port meanwhile."""
+        ports = self._remembered_ports()
+        for component in COMPONENTS:
+            stopped = processes.read(self.places.pid_file(component.name)) is None
+            for name in component.ports:
+                if name not in ports or (stopped and not _free(ports[name])):
+                    ports[name] = _draw_port()
+        self._write(self.places.ports, json.dumps(ports, indent=2).encode())
+        return ports
+
+    def _remembered_ports(self) -> dict[str, int]:
+        try:
+            return json.loads(self.places.ports.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        if not path.exists() or path.read_bytes() != content:
+            pki.write_private(path, content)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.places.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.places.root / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _say("another command works on this cluster; waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _digest(command: list[str], files: list[Path]) -> str:
+    digest = hashlib.sha256("\0".join(command).encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _draw_port() -> int:
+    """A free port below those that the kernel gives to outgoing connections and that Kubernetes gives to Services."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 30000)
+        if _free(port):
+            return port
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="cluster.py", description="The embedded Kubernetes control plane.")
+    parser.add_argument("command", choices=("up", "down", "status", "wipe", "kubeconfig"))
+    parser.add_argument("--directory", type=Path, default=ROOT / ".local" / "cluster", help="the cluster's directory")
+    parser.add_argument("--context", default=CONTEXT, help=f"name of the kubeconfig's context (default {CONTEXT})")
+    options = parser.parse_args(arguments)
+    cluster = Cluster(options.directory)
+    try:
+        match options.command:
+            case "up":
+                cluster.up(options.context)
+            case "down":
+                cluster.down()
+            case "wipe":
+                cluster.wipe()
+            case "status":
+                return 0 if cluster.status() else 1
+            case _:
+                sys.stdout.buffer.write(cluster.kubeconfig(options.context))
+    except ClusterError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cluster: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,305 @@
+"""What the embedded control plane consists of: one entry a component, in starting order.
+
+A node's parts (kubelet, kube-proxy) are further entries. Everything binds the loopback address and speaks TLS; each component's
+command is a function of places and ports, so nothing is decided at start.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pki import Certificate, write_private
+
+LOOPBACK = "127.0.0.1"
+SERVICE_RANGE = "10.96.0.0/16"
+API_SERVICE_ADDRESS = "10.96.0.1"
+CLUSTER_DOMAIN = "cluster.local"
+
+API = "ca"
+STORE = "etcd-ca"
+
+CERTIFICATES = (
+    Certificate(name="etcd", authority=STORE, common_name="etcd", hosts=(LOOPBACK, "localhost")),
+    Certificate(name="etcd-client", authority=STORE, common_name="kube-apiserver"),
+    Certificate(
+        name="kube-apiserver",
+        authority=API,
+        common_name="kube-apiserver",
+        client=False,
+        hosts=(
+            LOOPBACK,
+            API_SERVICE_ADDRESS,
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            f"kubernetes.default.svc.{CLUSTER_DOMAIN}",
+        ),
+    ),
+    Certificate(name="admin", authority=API, common_name="atlas-admin", organization="system:masters"),
+    Certificate(
+        name="kube-controller-manager",
+        authority=API,
+        common_name="system:kube-controller-manager",
+        hosts=(LOOPBACK, "localhost"),
+    ),
+    Certificate(
+        name="kube-scheduler", authority=API, common_name="system:kube-scheduler", hosts=(LOOPBACK, "localhost")
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a cluster keeps its things. One directory is one cluster."""
+
+    root: Path
+
+    @property
+    def pki(self) -> Path:
+        return self.root / "pki"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.root / "kubeconfig"
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
+
+    @property
+    def encryption(self) -> Path:
+        return self.root / "pki" / "encryption.yaml"
+
+    def credentials(self, name: str) -> Path:
+        """The kubeconfig of a component."""
+        return self.root / "credentials" / f"{name}.yaml"
+
+    def pid_file(self, name: str) -> Path:
+        return self.root / "run" / f"{name}.pid"
+
+    def log(self, name: str) -> Path:
+        return self.root / "logs" / f"{name}.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One process: its flags, and how its health is asked (`authority` has signed what it serves, `client` is whom we come as)."""
+
+    name: str
+    ports: tuple[str, ...]
+    arguments: Callable[[Places, dict[str, int]], list[str]]
+    reads: Callable[[Places], list[Path]]
+    health_port: str
+    health_path: str
+    authority: str
+    client: str
+
+
+def _pair(places: Places, name: str) -> tuple[Path, Path]:
+    return places.pki / f"{name}.crt", places.pki / f"{name}.key"
+
+
+def _reads(*names: str, credentials: bool = False) -> Callable[[Places], list[Path]]:
+    def files(places: Places) -> list[Path]:
+        found = [path for name in names for path in _pair(places, name)]
+        return [*found, places.credentials(names[0])] if credentials else found
+
+    return files
+
+
+def _etcd(places: Places, ports: dict[str, int]) -> list[str]:
+    certificate, key = _pair(places, "etcd")
+    authority = places.pki / f"{STORE}.crt"
+    client = f"https://{LOOPBACK}:{ports['etcd']}"
+    peer = f"https://{LOOPBACK}:{ports['etcd-peer']}"
+    return [
+        "--name=atlas",
+        f"--data-dir={places.data}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=atlas={peer}",
+        f"--cert-file={certificate}",
+        f"--key-file={key}",
+        "--client-cert-auth",
+        f"--trusted-ca-file={authority}",
+        f"--peer-cert-file={certificate}",
+        f"--peer-key-file={key}",
+        "--peer-client-cert-auth",
+        f"--peer-trusted-ca-file={authority}",
+        "--tls-min-version=TLS1.3",
+        "--enable-grpc-gateway=false",
+        "--log-level=warn",
+    ]
+
+
+def _api_server(places: Places, ports: dict[str, int]) -> list[str]:
+    certificate, key = _pair(places, "kube-apiserver")
+    store_certificate, store_key = _pair(places, "etcd-client")
+    return [
+        f"--bind-address={LOOPBACK}",
+        f"--advertise-address={LOOPBACK}",
+        "--endpoint-reconciler-type=none",  # an Endpoints object may not name a loopback address
+        f"--secure-port={ports['kube-apiserver']}",
+        f"--tls-cert-file={certificate}",
+        f"--tls-private-key-file={key}",
+        "--tls-min-version=VersionTLS13",
+        f"--client-ca-file={places.pki / f'{API}.crt'}",
+        f"--etcd-servers=https://{LOOPBACK}:{ports['etcd']}",
+        f"--etcd-cafile={places.pki / f'{STORE}.crt'}",
+        f"--etcd-certfile={store_certificate}",
+        f"--etcd-keyfile={store_key}",
+        f"--encryption-provider-config={places.encryption}",
+        "--anonymous-auth=false",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",  # Pod Security is on by default
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        f"--service-account-issuer=https://kubernetes.default.svc.{CLUSTER_DOMAIN}",
+        f"--service-account-key-file={places.pki / 'service-account.pub'}",
+        f"--service-account-signing-key-file={places.pki / 'service-account.key'}",
+        "--profiling=false",
+    ]
+
+
+def _controller_manager(places: Places, ports: dict[str, int]) -> list[str]:
+    authority, authority_key = _pair(places, API)
+    return [
+        *_controller(places, ports, "kube-controller-manager"),
+        "--use-service-account-credentials",
+        f"--root-ca-file={authority}",
+        f"--service-account-private-key-file={places.pki / 'service-account.key'}",
+        f"--cluster-signing-cert-file={authority}",
+        f"--cluster-signing-key-file={authority_key}",
+    ]
+
+
+def _scheduler(places: Places, ports: dict[str, int]) -> list[str]:
+    return _controller(places, ports, "kube-scheduler")
+
+
+def _controller(places: Places, ports: dict[str, int], name: str) -> list[str]:
+    certificate, key = _pair(places, name)
+    credentials = places.credentials(name)
+    return [
+        f"--bind-address={LOOPBACK}",
+        f"--secure-port={ports[name]}",
+        f"--tls-cert-file={certificate}",
+        f"--tls-private-key-file={key}",
+        "--tls-min-version=VersionTLS13",
+        f"--kubeconfig={credentials}",
+        f"--authentication-kubeconfig={credentials}",
+        f"--authorization-kubeconfig={credentials}",
+        "--leader-elect=false",  # there is one of each
+        "--profiling=false",
+    ]
+
+
+COMPONENTS = (
+    Component(
+        name="etcd",
+        ports=("etcd", "etcd-peer"),
+        arguments=_etcd,
+        reads=_reads("etcd"),
+        health_port="etcd",
+        health_path="/readyz",
+        authority=STORE,
+        client="etcd-client",
+    ),
+    Component(
+        name="kube-apiserver",
+        ports=("kube-apiserver",),
+        arguments=_api_server,
+        reads=lambda places: [
+            *_reads("kube-apiserver", "etcd-client")(places),
+            places.pki / f"{API}.crt",
+            places.encryption,
+            places.pki / "service-account.key",
+        ],
+        health_port="kube-apiserver",
+        health_path="/readyz",
+        authority=API,
+        client="admin",
+    ),
+    Component(
+        name="kube-controller-manager",
+        ports=("kube-controller-manager",),
+        arguments=_controller_manager,
+        reads=_reads("kube-controller-manager", API, credentials=True),
+        health_port="kube-controller-manager",
+        health_path="/healthz",
+        authority=API,
+        client="admin",
+    ),
+    Component(
+        name="kube-scheduler",
+        ports=("kube-scheduler",),
+        arguments=_scheduler,
+        reads=_reads("kube-scheduler", credentials=True),
+        health_port="kube-scheduler",
+        health_path="/healthz",
+        authority=API,
+        client="admin",
+    ),
+)
+
+
+def kubeconfig(places: Places, ports: dict[str, int], *, client: str, context: str) -> bytes:
+    """A kubeconfig with one context and everything embedded, for whoever the certificate `client` names."""
+
+    def embedded(path: Path) -> str:
+        return base64.b64encode(path.read_bytes()).decode()
+
+    certificate, key = _pair(places, client)
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": context,
+        "clusters": [
+            {
+                "name": context,
+                "cluster": {
+                    "server": f"https://{LOOPBACK}:{ports['kube-apiserver']}",
+                    "certificate-authority-data": embedded(places.pki / f"{API}.crt"),
+                },
+            }
+        ],
+        "users": [
+            {
+                "name": f"{context}-{client}",
+                "user": {
+                    "client-certificate-data": embedded(certificate),
+                    "client-key-data": embedded(key),
+                },
+            }
+        ],
+        "contexts": [{"name": context, "context": {"cluster": context, "user": f"{context}-{client}"}}],
+    }
+    return yaml.safe_dump(document, sort_keys=False).encode()
+
+
+def ensure_encryption(path: Path) -> None:
+    """Secrets rest encrypted in etcd, by a key made once. Losing it loses them, so an existing file is never replaced."""
+    if path.exists():
+        return
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    document = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [
+            {
+                "resources": ["secrets"],
+                "providers": [{"secretbox": {"keys": [{"name": "first", "secret": key}]}}, {"identity": {}}],
+            }
+        ],
+    }
+    write_private(path, json.dumps(document, indent=2).encode())

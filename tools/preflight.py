@@ -1,0 +1,123 @@
+"""What a machine must have before anything long begins. All that lacks is told at once, each with its mend."""
+
+import importlib.util
+import platform
+import shutil
+import ssl
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Problem:
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"- {self.what}\n    mend: {self.mend}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What this set-up is going to do, as far as it decides what the machine must have."""
+
+    environments: bool = False
+    """A virtual environment is made with Python's own means (for uv or Go)."""
+    writable: tuple[Path, ...] = ()
+    space: tuple[tuple[Path, int], ...] = ()
+    """(directory, bytes) to be written there."""
+    memory: int = 0
+
+
+def problems(need: Need) -> list[Problem]:
+    found: list[Problem] = []
+    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
+        found.append(
+            Problem(
+                f"{platform.system()} on {platform.machine()}", "use Linux on x86-64 or ARM, also as a virtual machine"
+            )
+        )
+    if need.environments and importlib.util.find_spec("ensurepip") is None:
+        found.append(Problem("Python cannot make virtual environments", "apt-get install python3-venv"))
+    found += [
+        Problem(f"{command} is not on PATH", f"apt-get install {command}")
+        for command in ("git", "make")
+        if shutil.which(command) is None
+    ]
+    if not _has_authorities():
+        found.append(
+            Problem("no certificate authorities, so nothing can be downloaded", "apt-get install ca-certificates")
+        )
+    found += [
+        Problem(
+            f"{path} cannot be written ({trouble})",
+            "give yourself the right, or set ATLAS_CACHE, GOCACHE and GOMODCACHE",
+        )
+        for path in need.writable
+        if (trouble := _unwritable(path))
+    ]
+    found += _lacking_space(need.space)
+    available = _available_memory()
+    if available is not None and available < need.memory:
+        found.append(
+            Problem(
+                f"{available / GIB:.1f} GiB of memory are free, building needs {need.memory / GIB:.0f}",
+                "close something, or add swap",
+            )
+        )
+    return found
+
+
+def message(found: list[Problem]) -> str:
+    count = "one thing is" if len(found) == 1 else f"{len(found)} things are"
+    return "\n".join([f"setup: {count} missing; nothing was built.", *(str(problem) for problem in found)])
+
+
+def _has_authorities() -> bool:
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile and Path(paths.cafile).is_file():
+        return True
+    return bool(paths.capath) and any(Path(paths.capath).iterdir())
+
+
+def _unwritable(path: Path) -> str | None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _lacking_space(wanted: tuple[tuple[Path, int], ...]) -> list[Problem]:
+    """Directories on one file system need the sum."""
+    by_device: dict[int, tuple[list[Path], int]] = {}
+    for path, size in wanted:
+        existing = next(p for p in (path, *path.parents) if p.exists())
+        paths, total = by_device.get(existing.stat().st_dev, ([], 0))
+        by_device[existing.stat().st_dev] = ([*paths, path], total + size)
+    found: list[Problem] = []
+    for paths, total in by_device.values():
+        existing = next(p for p in (paths[0], *paths[0].parents) if p.exists())
+        free = shutil.disk_usage(existing).free
+        if free < total:
+            names = ", ".join(str(path) for path in paths)
+            found.append(
+                Problem(
+                    f"{free / GIB:.1f} GiB are free for {names}; {total / GIB:.0f} are needed",
+                    "free space, or set ATLAS_CACHE, GOCACHE and GOMODCACHE to a bigger disk",
+                )
+            )
+    return found
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return (kilobytes.get("MemAvailable", 0) + kilobytes.get("SwapFree", 0)) * 1024

@@ -1,0 +1,136 @@
+"""Long-lived processes by pid file: started in a session of their own, so that they outlive who starts them, and never mistaken.
+
+A pid alone may have passed to someone else. The file therefore also holds the boot and the kernel's start time of the process;
+what does not match is taken as dead, and is never signalled.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_LOG_LIMIT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a pid file says. `digest` tells with which configuration the process was started, `since` when (Unix seconds)."""
+
+    pid: int
+    boot: str
+    started: int
+    digest: str
+    since: float
+
+    @property
+    def alive(self) -> bool:
+        return self.boot == _boot() and _started(self.pid) == self.started
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes; 0 when it is gone."""
+        try:
+            fields = Path(f"/proc/{self.pid}/statm").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the process through a handle that is checked after it was taken, so that a pid reused in between is not hit."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if self.alive:
+                signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(handle)
+
+
+def start(command: list[str], *, pid_file: Path, log: Path, digest: str) -> subprocess.Popen[bytes]:
+    """Start `command` detached, its output appended to `log`. The child itself writes the pid file first, so none is lost."""
+    for path in (pid_file, log):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        log.rename(log.with_suffix(".old"))
+
+    def record() -> None:
+        pid = os.getpid()
+        process = Process(pid=pid, boot=_boot(), started=_started(pid) or 0, digest=digest, since=time.time())
+        temporary = pid_file.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(process)))
+        temporary.rename(pid_file)
+
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            umask=0o077,
+            start_new_session=True,
+            preexec_fn=record,  # safe: this program has one thread
+        )
+
+
+def read(pid_file: Path) -> Process | None:
+    """The process of a pid file when it is alive, else None."""
+    try:
+        process = Process(**json.loads(pid_file.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return process if process.alive else None
+
+
+def stop(pid_file: Path, *, grace: float) -> bool:
+    """End the process politely, after `grace` seconds by force. True when there was one."""
+    process = read(pid_file)
+    if process is not None:
+        process.signal(signal.SIGTERM)
+        if not _ended(process, grace):
+            process.signal(signal.SIGKILL)
+            if not _ended(process, 10):
+                raise RuntimeError(f"process {process.pid} does not end, not even by SIGKILL")
+    pid_file.unlink(missing_ok=True)
+    return process is not None
+
+
+def last_lines(log: Path, count: int = 12) -> str:
+    """The end of a log, for a message about a crash."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 32768))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return "(no log)"
+    return "\n".join(lines[-count:]) or "(empty log)"
+
+
+def _ended(process: Process, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while process.alive:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _started(pid: int) -> int | None:
+    """The kernel's start time (ticks since boot) of a process that still runs; a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold blanks and parentheses
+    return None if fields[0] in "ZX" else int(fields[19])

@@ -1,0 +1,235 @@
+"""What setup.py does: the preflight, then one step after the other. Needs nothing but Python's standard library."""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import builds
+import golang
+import preflight
+from builds import BUILDS, KUBECTL, PULUMI, ROOT, Build
+from cache import Cache
+from preflight import GIB, Need, Problem
+from steps import SetupError, Steps, run, say
+
+GROUPS = ("engine", "cluster", "checks")
+LINKS = ROOT / ".local" / "bin"
+OFFLINE = ROOT / "offline" / "bin"
+BINARY_SPACE = GIB // 8
+MODULES_SPACE = GIB
+COMPILED_SPACE = GIB
+BUILD_MEMORY = 3 * GIB
+"""What a binary, the modules and the compiled packages of one go.mod, and the largest link step with a compiler beside it take."""
+
+
+def set_up(groups: list[str]) -> None:
+    """Do what the groups need, the preflight first."""
+    cache = Cache.of_user()
+    ours = [build for build in BUILDS if build.group in groups]
+    found = {build.name: path for build in ours if (path := _on_path(build))}
+    wanted = [build for build in ours if build.name not in found]
+    uv = shutil.which("uv", path=_foreign_path())
+    with_python = "engine" in groups
+
+    go, keys = _preflight(wanted, cache, needs_uv=with_python and uv is None)
+    steps = Steps(len(ours) + (2 if with_python else 0))
+    LINKS.mkdir(parents=True, exist_ok=True)
+    if with_python:
+        _ensure_uv(uv, cache, steps)
+        steps.do("Python environment", _sync)
+    for build in ours:
+        if build.name in found:
+            steps.skip(build.name, f"{found[build.name]} is used")
+            _unlink(build)
+            continue
+        entry = cache.entry(build.name, keys[build.name])
+        if entry.exists():
+            steps.skip(build.name, "cached")
+        elif go is not None:
+            steps.do(build.name, lambda build=build, entry=entry, go=go: _build(build, entry, go, cache))
+        for binary in (entry / "bin").iterdir():
+            _link(LINKS / binary.name, binary)
+        if build is PULUMI:
+            for launcher in OFFLINE.iterdir():
+                _link(LINKS / launcher.name, Path("..", "..", launcher.relative_to(ROOT)))
+
+
+def _preflight(wanted: list[Build], cache: Cache, *, needs_uv: bool) -> tuple[golang.Go | None, dict[str, str]]:
+    """Tell everything that lacks in one message; else give a Go (None when nothing is built from source) and each build's key."""
+    needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
+    go = golang.on_path(needed) if needed else None
+    fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
+    found = preflight.problems(Need(environments=needs_uv or fetched, writable=(cache.root, LINKS)))
+    if needed and go is None and not found:
+        try:
+            go = golang.fetch(needed, cache)
+        except SetupError as error:
+            what, _, mend = str(error).rpartition("\nMend: ")
+            found.append(Problem(what, mend))
+    keys = {build.name: builds.key(build, go) for build in wanted} if go else {}
+    missing = [
+        build for build in wanted if build.name in keys and not cache.entry(build.name, keys[build.name]).exists()
+    ]
+    if go and missing:
+        modules, compiled = golang.caches(go)
+        trees = len({build.module for build in missing})
+        found += preflight.problems(
+            Need(
+                writable=(modules, compiled),
+                space=(
+                    (cache.root, len(missing) * BINARY_SPACE),
+                    (modules, trees * MODULES_SPACE),
+                    (compiled, trees * COMPILED_SPACE),
+                ),
+                memory=BUILD_MEMORY,
+            )
+        )
+    if found:
+        raise SetupError(preflight.message(found))
+    return go, keys
+
+
+def _build(build: Build, entry: Path, go: golang.Go, cache: Cache) -> str:
+    with cache.alone():
+        if entry.exists():
+            return "built by another set-up"
+        with cache.new(entry) as target:
+            builds.make(build, go, target)
+    return "built"
+
+
+def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
+    link = LINKS / "uv"
+    if found:
+        steps.skip("uv", f"{found} is used")
+        link.unlink(missing_ok=True)
+        return
+    requirements = golang.TOOLS / "uv.txt"
+    entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
+
+    def fetch() -> str:
+        with cache.alone():
+            if not entry.exists():
+                with cache.new(entry) as target:
+                    golang.install(requirements, target)
+        return "fetched"
+
+    if entry.exists():
+        steps.skip("uv", "cached")
+    else:
+        steps.do("uv", fetch)
+    _link(link, entry / "bin" / "uv")
+
+
+def _sync() -> str:
+    """Bring .venv to the lock file. What was installed there by hand stays."""
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment |= {"PATH": f"{LINKS}:{environment['PATH']}", "UV_PYTHON_DOWNLOADS": "never"}
+    uv = shutil.which("uv", path=environment["PATH"]) or "uv"
+    run(
+        "uv sync",
+        [uv, "sync", "--locked", "--inexact", "--quiet"],
+        cwd=ROOT,
+        environment=environment,
+        hint=lambda _: "Mend: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",
+    )
+    return "in step with uv.lock"
+
+
+def _on_path(build: Build) -> str | None:
+    """The user's own tool where any suitable one will do: the engine when it is complete, and kubectl. Servers are always ours."""
+    found = shutil.which(build.name, path=_foreign_path())
+    if found is None:
+        return None
+    if build is PULUMI:
+        host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_foreign_path()}")
+        return found if host and _version([found, "version"]) >= _pinned(build) else None
+    if build is KUBECTL:
+        major, minor = _pinned(build)
+        return found if _version([found, "version", "--client"]) >= (major, minor - 1) else None  # the skew it supports
+    return None
+
+
+def _version(command: list[str]) -> tuple[int, ...]:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    match = re.search(r"v(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else ()
+
+
+def _pinned(build: Build) -> tuple[int, int]:
+    major, minor, *_ = builds.version(build).lstrip("v").split(".")
+    return int(major), int(minor)
+
+
+def _foreign_path() -> str:
+    """PATH without what this set-up itself provides."""
+    own = {LINKS, OFFLINE, ROOT / ".venv" / "bin"}
+    return os.pathsep.join(p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(p) not in own)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    with tempfile.TemporaryDirectory(dir=link.parent) as scratch:
+        fresh = Path(scratch) / link.name
+        fresh.symlink_to(target)
+        fresh.rename(link)
+
+
+def _unlink(build: Build) -> None:
+    """What comes from PATH must not be hidden by a link of an earlier set-up."""
+    names = [build.name]
+    if build is PULUMI:
+        names += ["pulumi-language-python-exec", *(launcher.name for launcher in OFFLINE.iterdir())]
+    for name in names:
+        (LINKS / name).unlink(missing_ok=True)
+
+
+def _clean_cache() -> None:
+    used = {link.resolve() for link in LINKS.iterdir()} if LINKS.is_dir() else set[Path]()
+    cache = Cache.of_user()
+    root = cache.root.resolve()
+    entries = {cache.root / path.relative_to(root).parts[0] for path in used if path.is_relative_to(root)}
+    removed = cache.prune(entries | {golang.wheel_entry(cache)})
+    say("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+
+
+def _lock_collector() -> None:
+    cache = Cache.of_user()
+    go, _ = _preflight([builds.COLLECTOR], cache, needs_uv=False)
+    if go is not None:
+        with tempfile.TemporaryDirectory() as scratch:
+            builds.lock_collector(go, Path(scratch))
+    say(f"wrote {builds.COLLECTOR_LOCK}")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="setup.py", description="Find or build the tools.")
+    parser.add_argument("what", nargs="+", choices=(*GROUPS, "all", "clean-cache", "lock-collector"))
+    chosen: list[str] = parser.parse_args(arguments).what
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    try:
+        if "clean-cache" in chosen:
+            _clean_cache()
+        elif "lock-collector" in chosen:
+            _lock_collector()
+        else:
+            set_up(list(GROUPS) if "all" in chosen else chosen)
+    except SetupError as error:
+        text = str(error)
+        print(text if text.startswith("setup:") else f"setup: {text}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nsetup: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,15 @@
+"""Find or build the tools: `python3 tools/setup.py engine|cluster|checks|all ...`.
+
+What is on PATH and suits is used. What is missing is built once into the user's cache, and `.local/bin` gets links to it. Also:
+`clean-cache` removes cached builds that `.local/bin` does not use; `lock-collector` resolves our Collector's modules anew.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python gets this far, and should hear why no further
+        found = ".".join(str(part) for part in sys.version_info[:2])
+        sys.exit(f"setup: Python 3.11 or newer is needed, this is {found} (Debian package python3)")
+    from provision import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,244 @@
+"""What `make up`, `preview`, `down`, `status`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
+
+The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`. Any other stack is
+deployed into the cluster that its user names by KUBECONFIG, with that user's passphrase or secrets provider.
+"""
+
+import argparse
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster import Cluster, ClusterError
+from pki import write_private
+
+ROOT = Path(__file__).resolve().parent.parent
+PRIVATE = ROOT / ".local"
+LOCAL = "local"
+PASSPHRASE = PRIVATE / "passphrase"
+DEPLOYED_TO = PRIVATE / "deployed-to"
+
+
+class StackError(Exception):
+    """What is missing, in words for whoever typed the command."""
+
+
+class Stack:
+    """One stack and the environment in which the plain CLI works on it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.local = name == LOCAL
+        self.config = ROOT / f"Pulumi.{name}.yaml"
+        if not self.config.exists():
+            known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
+            raise StackError(f"there is no stack {name!r}: {self.config.name} does not exist (stacks: {known})")
+        self.added = self._added()
+        self.environment = {**os.environ, **self.added}
+
+    def up(self, extra: list[str]) -> None:
+        self._prepare()
+        if self.local:
+            identity = self._start_cluster()
+            self._pulumi("up", "--yes", "--skip-preview", *self._refresh(identity), *self._config_file(), *extra)
+            write_private(DEPLOYED_TO, identity.encode())
+        else:
+            self._pulumi("up", *extra)
+
+    def preview(self, extra: list[str]) -> None:
+        self._prepare()
+        refresh = self._refresh(self._start_cluster()) if self.local else []
+        self._pulumi("preview", "--diff", *refresh, *self._config_file(), *extra)
+
+    def down(self, extra: list[str]) -> None:
+        if not self.local:
+            self._prepare()
+            self._pulumi("destroy", *extra)
+            return
+        if self._deployed():
+            refresh = self._refresh(self._start_cluster())
+            self._pulumi("destroy", "--yes", "--skip-preview", *refresh, *self._config_file(), *extra)
+        self._cluster().down()
+
+    def wipe(self) -> None:
+        """Forget the local stack: cluster, state and secrets. Other stacks' state in the same folder stays."""
+        if not self.local:
+            raise StackError("only the local stack can be wiped; `make down` destroys what another one deployed")
+        if self._exists():
+            self._pulumi("stack", "rm", "--yes", "--force", "--preserve-config")
+        self._cluster().wipe()
+        for path in (PASSPHRASE, DEPLOYED_TO, self._salted(), self._scratch() / self.config.name):
+            path.unlink(missing_ok=True)
+
+    def status(self) -> bool:
+        healthy = self._cluster().status() if self.local else True
+        if self._exists():
+            self._pulumi("stack")
+        else:
+            print(f"stack {self.name} has not been deployed from here")
+        return healthy
+
+    def _added(self) -> dict[str, str]:
+        """What is added to the user's environment."""
+        added = {
+            "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if self.local or "PULUMI_BACKEND_URL" not in os.environ:
+            added["PULUMI_BACKEND_URL"] = f"file://{PRIVATE / 'state'}"
+        if self.local:
+            added["KUBECONFIG"] = str(PRIVATE / "cluster" / "kubeconfig")
+            added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(PASSPHRASE)
+            added["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
+        return added
+
+    def _prepare(self) -> None:
+        """Make sure that the stack exists and that whoever deploys it may."""
+        (PRIVATE / "state").mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.local:
+            if not PASSPHRASE.exists():
+                write_private(PASSPHRASE, secrets.token_urlsafe(32).encode())
+            if not self._exists():
+                self._init_local()
+            self._write_salted()
+            return
+        self._demand_access()
+        if not self._exists():
+            provider = self._secrets_provider()
+            self._pulumi("stack", "init", *(["--secrets-provider", provider] if provider else []))
+
+    def _demand_access(self) -> None:
+        missing: list[str] = []
+        files = [Path(p) for p in os.environ.get("KUBECONFIG", "").split(os.pathsep) if p]
+        if not files:
+            missing.append(
+                f"KUBECONFIG must name the kubeconfig of the cluster: KUBECONFIG=… make up STACK={self.name}"
+            )
+        missing += [f"KUBECONFIG names {path}, which does not exist" for path in files if not path.is_file()]
+        given = any(os.environ.get(n) for n in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
+        kept_by_service = self.environment["PULUMI_BACKEND_URL"].startswith("https://")
+        if not given and not kept_by_service and not self._secrets_provider():
+            missing.append(
+                "the stack's secrets need a key: set PULUMI_CONFIG_PASSPHRASE_FILE (or PULUMI_CONFIG_PASSPHRASE), "
+                f"or name a key service as `secretsprovider:` in {self.config.name}"
+            )
+        if missing:
+            raise StackError("\n".join([f"stack {self.name} cannot be reached:", *(f"- {m}" for m in missing)]))
+
+    def _secrets_provider(self) -> str | None:
+        match = re.search(r"^secretsprovider:\s*(\S+)", self.config.read_text(), re.MULTILINE)
+        return match[1] if match and match[1] not in ("passphrase", "default") else None
+
+    def _init_local(self) -> None:
+        """Make the stack in a folder that holds nothing but the project's name: the salt belongs to this clone's passphrase, so it
+        must not get into the tracked configuration."""
+        scratch = self._scratch()
+        scratch.mkdir(exist_ok=True)
+        (scratch / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+        self._pulumi("stack", "init", "--no-select", "--secrets-provider", "passphrase", folder=scratch)
+
+    def _write_salted(self) -> None:
+        """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it."""
+        kept = (self._scratch() / self.config.name).read_text()
+        salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
+        if salt is None:
+            raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
+        tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
+        write_private(self._salted(), f"{tracked.rstrip()}\n{salt[0]}\n".encode())
+
+    def _scratch(self) -> Path:
+        return PRIVATE / "project"
+
+    def _salted(self) -> Path:
+        return PRIVATE / self.config.name
+
+    def _config_file(self) -> list[str]:
+        return ["--config-file", str(self._salted())] if self.local else []
+
+    def _deployed(self) -> bool:
+        """Whether the state knows any resource."""
+        if not self._exists():
+            return False
+        answer = self._quiet("stack", "export", "--stack", self.name)
+        return answer.returncode != 0 or '"urn"' in answer.stdout
+
+    def _exists(self) -> bool:
+        if self.local and not (PASSPHRASE.exists() and (self._scratch() / self.config.name).exists()):
+            return False
+        answer = self._quiet("stack", "ls", "--all")
+        if answer.returncode != 0:
+            raise StackError(answer.stderr.strip())
+        return any(re.match(rf"(\S+/)?{re.escape(self.name)}\*?\s", line) for line in answer.stdout.splitlines())
+
+    def _quiet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", *arguments, "--non-interactive", "--color=never"]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _pulumi(self, *arguments: str, folder: Path = ROOT) -> None:
+        command = ["pulumi", *arguments, "--stack", self.name]
+        if arguments[:2] == ("stack", "init"):
+            command = ["pulumi", *arguments[:2], self.name, *arguments[2:]]
+        if subprocess.run(command, cwd=folder, env=self.environment, check=False).returncode != 0:
+            raise StackError(f"`{shlex.join(command)}` failed")
+
+    def _start_cluster(self) -> str:
+        cluster = self._cluster()
+        cluster.up("atlas-local")
+        return cluster.identity()
+
+    @staticmethod
+    def _refresh(identity: str) -> list[str]:
+        """The state is of a cluster that has been wiped since, or an update was cut short: look at what is really there first."""
+        known = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
+        return [] if known == identity else ["--refresh"]
+
+    @staticmethod
+    def _cluster() -> Cluster:
+        return Cluster(PRIVATE / "cluster")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="stack.py", description="Deploy and inspect one stack.")
+    parser.add_argument("command", choices=("up", "preview", "down", "status", "wipe", "env"))
+    parser.add_argument("stack")
+    parser.add_argument("extra", nargs=argparse.REMAINDER, help="further flags for pulumi")
+    options = parser.parse_args(arguments)
+    try:
+        stack = Stack(options.stack)
+        match options.command:
+            case "up":
+                stack.up(options.extra)
+            case "preview":
+                stack.preview(options.extra)
+            case "down":
+                stack.down(options.extra)
+            case "wipe":
+                stack.wipe()
+            case "status":
+                return 0 if stack.status() else 1
+            case _:
+                print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.added.items()))
+    except (StackError, ClusterError) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{options.command}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv[1:]))

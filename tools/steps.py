@@ -1,0 +1,91 @@
+"""Steps that show what they do: a numbered line with its time, a sign of life in long ones, and a failure that ends in words."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+HEARTBEAT_SECONDS = 30
+
+
+class SetupError(Exception):
+    """What went wrong and how to mend it, for whoever typed the command."""
+
+
+class Steps:
+    """Counts the steps of one set-up."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def skip(self, name: str, reason: str) -> None:
+        self._done += 1
+        say(f"{self._label(name)} {reason}")
+
+    def do(self, name: str, work: Callable[[], str]) -> None:
+        """Run `work` and report what it says it did, with the time that it took."""
+        self._done += 1
+        say(f"{self._label(name)} …")
+        begun = time.monotonic()
+        result = work()
+        say(f"{self._label(name)} {result} in {time.monotonic() - begun:.0f} s")
+
+    def _label(self, name: str) -> str:
+        return f"[{self._done}/{self._total}] {name}"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def run(
+    what: str,
+    command: list[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    hint: Callable[[str], str] | None = None,
+) -> str:
+    """Run a command to its end and return its standard output. It ends with us; when it fails, the error holds its last words."""
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as output,
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+    ):
+        try:
+            child = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                text=True,
+            )
+        except OSError as error:
+            raise SetupError(f"{what}: {command[0]} does not start: {error.strerror}") from error
+        try:
+            _wait(what, child)
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+        output.seek(0)
+        errors.seek(0)
+        if child.returncode != 0:
+            said = errors.read() + output.read()
+            lines = "\n".join(f"    {line}" for line in said.splitlines()[-20:])
+            advice = hint(said) if hint else ""
+            raise SetupError(f"{what} failed (exit code {child.returncode}):\n{lines}\n{advice}".rstrip())
+        return output.read()
+
+
+def _wait(what: str, child: subprocess.Popen[str]) -> None:
+    begun = time.monotonic()
+    while True:
+        try:
+            child.wait(HEARTBEAT_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            say(f"      {what}: still at work after {time.monotonic() - begun:.0f} s")
