@@ -1,0 +1,175 @@
+"""The API server: one pool of connections, what it serves, and its answers as plain data."""
+
+import json
+import re
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+
+from offline.kubernetes.kubeconfig import connect
+from offline.kubernetes.settings import Settings
+from offline.provider import Refused
+
+TIMEOUT = (5, 60)
+"""Seconds to connect, and to wait for the next byte of an answer."""
+BUSY_RETRIES = 10
+
+Object = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API server's refusal."""
+
+    def __init__(self, code: int, status: Object) -> None:
+        super().__init__(status.get("message") or f"the API server answered {code}")
+        self.code = code
+        self.reason: str = status.get("reason", "")
+        self.details: Object = status.get("details") or {}
+
+
+class NoSuchKind(Exception):
+    """The API server serves no such kind; for a custom resource, its definition is not there (yet)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the API server serves a kind."""
+
+    plural: str
+    namespaced: bool
+
+
+class Cluster:
+    """A connection to one API server. What it serves is asked once, when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = tempfile.mkdtemp(prefix="pulumi-kubernetes-")
+        try:
+            self._client, self.default_namespace = connect(settings, self._folder)
+        except BaseException:
+            self.close()
+            raise
+        self._kinds: dict[str, dict[str, Kind]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Remove what was written for the TLS library."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def request(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, content: str = ""
+    ) -> Object:
+        """One call; an answer that is not a success is an `ApiError`, no answer is a `Refused`."""
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content or "application/json"
+        serialised = self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        waits = 0
+        while True:
+            try:
+                response = self._client.call_api(*serialised, _request_timeout=TIMEOUT)
+                answer = _parse(response.read())
+            except urllib3.exceptions.HTTPError as error:
+                raise Refused(self._unreachable(error)) from error
+            if response.status < 400:
+                return answer
+            if response.status != 429 or waits == BUSY_RETRIES:
+                raise ApiError(response.status, answer)
+            waits += 1
+            time.sleep(float(response.getheader("Retry-After") or 1))
+
+    def _unreachable(self, error: Exception) -> str:
+        cause: BaseException = error
+        while (inner := getattr(cause, "reason", None) or cause.__cause__) and isinstance(inner, BaseException):
+            cause = inner
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(cause).rsplit(": ", 1)[-1]).rstrip(".")
+        return (
+            f"the Kubernetes API server at {self._client.configuration.host} cannot be reached ({why}); "
+            "start the cluster, or set KUBECONFIG to one that runs"
+        )
+
+    def check(self) -> None:
+        """Ask for the server's version, to learn whether it answers at all."""
+        try:
+            self.request("GET", "/version")
+        except ApiError as error:
+            if error.code == 401:
+                raise Refused("the Kubernetes API server does not accept the kubeconfig's credentials") from error
+            raise Refused(f"the Kubernetes API server is not ready: {error}") from error
+
+    def kind(self, api_version: str, name: str) -> Kind:
+        """How a kind is served; asked again while it is unknown, since its definition may be on its way."""
+        with self._lock:
+            known = self._kinds.get(api_version, {})
+            if name not in known:
+                known = self._kinds[api_version] = self._discover(api_version)
+        if name not in known:
+            raise NoSuchKind(f"the API server has no kind {name!r} in {api_version!r}; is its definition installed?")
+        return known[name]
+
+    def _discover(self, api_version: str) -> dict[str, Kind]:
+        try:
+            listed = self.request("GET", f"{_root(api_version)}")
+        except ApiError as error:
+            if error.code == 404:
+                return {}
+            raise
+        return {
+            entry["kind"]: Kind(entry["name"], entry["namespaced"])
+            for entry in listed.get("resources", [])
+            if "/" not in entry["name"]
+        }
+
+    def path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
+        """Where an object, or the list of a kind when `name` is empty, is served."""
+        served = self.kind(api_version, kind)
+        parts = [_root(api_version)]
+        if served.namespaced:
+            parts += ["namespaces", quote(namespace or "default", safe="")]
+        parts.append(served.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        return "/".join(parts)
+
+    def path_of(self, obj: Object) -> str:
+        """Where an object with a name is served."""
+        metadata = obj["metadata"]
+        return self.path(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
+
+    def read(self, obj: Object) -> Object | None:
+        """The object as it is now, or nothing where it is gone."""
+        try:
+            return self.request("GET", self.path_of(obj))
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def list(self, api_version: str, kind: str, namespace: str, selector: dict[str, str]) -> list[Object]:
+        """The objects of a kind in a namespace that carry the labels."""
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
+        return self.request("GET", self.path(api_version, kind, namespace), query).get("items", [])
+
+
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _parse(answer: bytes) -> Object:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return {"message": answer.decode(errors="replace").strip()}

@@ -1,0 +1,101 @@
+"""What an update would change, field by field, as the engine shows it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from offline.kubernetes.replacement import Path, touches
+from offline.values import UNKNOWN, Json, is_empty
+
+_STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]""")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One changed field: `kind` is add, update or delete; a replacing one cannot be done in place."""
+
+    path: Path
+    kind: str
+    replaces: bool
+
+    @property
+    def shown(self) -> str:
+        """The path as the engine writes it: `spec.ports[0].port`, `metadata.labels["a.b/c"]`."""
+        text = ""
+        for step in self.path:
+            if isinstance(step, int):
+                text += f"[{step}]"
+            elif re.search(r'[."\[\]]', step):
+                text += '["' + step.replace('"', '\\"') + '"]'
+            else:
+                text += f".{step}" if text else step
+        return text
+
+
+def changes(
+    old: Json, new: Json, previous_inputs: Json, replacing: list[tuple[str, ...]], ignored: list[str]
+) -> list[Change]:
+    """The changes that make `new` out of `old`.
+
+    `old` is the live object as far as `previous_inputs` spoke of it. An empty value that the inputs already held and
+    the API server left out means the same as none.
+    """
+    skipped = [parse(path) for path in ignored]
+    found: list[Change] = []
+    for path, kind, value in _walk((), old, new, previous_inputs):
+        if any(_covers(pattern, path) for pattern in skipped):
+            continue
+        replaces = (kind == "delete" and path == ("metadata",)) or any(
+            touches(field, path, value) for field in replacing
+        )
+        found.append(Change(path, kind, replaces))
+    return found
+
+
+def _walk(path: Path, old: Json, new: Json, inputs: Json) -> Iterator[tuple[Path, str, Json]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        given = inputs if isinstance(inputs, dict) else {}
+        for key in [*new, *(key for key in old if key not in new)]:
+            if key not in old:
+                if new[key] is not None and not _left_out(new[key], given.get(key)):
+                    yield (*path, key), "add", new[key]
+            elif key not in new:
+                yield (*path, key), "delete", None
+            else:
+                yield from _walk((*path, key), old[key], new[key], given.get(key))
+    elif isinstance(old, list) and isinstance(new, list):
+        given_list = inputs if isinstance(inputs, list) else []
+        for place in range(max(len(old), len(new))):
+            if place >= len(old):
+                yield (*path, place), "add", new[place]
+            elif place >= len(new):
+                yield (*path, place), "delete", None
+            else:
+                given_item = given_list[place] if place < len(given_list) else None
+                yield from _walk((*path, place), old[place], new[place], given_item)
+    elif new is UNKNOWN or type(old) is bool or type(new) is bool:
+        if new is UNKNOWN or old is not new:
+            yield path, "update", new
+    elif old != new:
+        yield path, "delete" if new is None else "update", new
+
+
+def _left_out(value: Json, before: Json) -> bool:
+    return is_empty(value) and type(before) is type(value) and before == value
+
+
+def parse(text: str) -> Path:
+    """A property path as a program writes it in `ignore_changes`; `*` stands for any step."""
+    steps: list[str | int] = []
+    for plain, place, quoted in _STEP.findall(text):
+        if plain:
+            steps.append(plain)
+        elif place:
+            steps.append(place if place == "*" else int(place))
+        else:
+            steps.append(quoted.replace('\\"', '"'))
+    return tuple(steps)
+
+
+def _covers(pattern: Path, path: Path) -> bool:
+    return len(pattern) <= len(path) and all(want in ("*", step) for want, step in zip(pattern, path, strict=False))

@@ -1,0 +1,106 @@
+"""Which cluster a kubeconfig means. The setting may be a path, several paths, the content itself, or empty."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict
+
+from offline.kubernetes.settings import Settings
+from offline.provider import Refused
+from offline.values import Json
+
+DEFAULT = "~/.kube/config"
+CONNECTIONS = 64
+_FILES = {"certificate-authority", "client-certificate", "client-key", "tokenFile"}
+
+
+def load(text: str) -> dict[str, Any]:
+    """The kubeconfig that the setting names, or an empty one; of several files the first to name a thing wins."""
+    text = text or os.environ.get("KUBECONFIG", "") or DEFAULT
+    if "\n" in text or text.lstrip().startswith("{"):
+        content = yaml.safe_load(text)
+        return content if isinstance(content, dict) else {}
+    merged: dict[str, Any] = {}
+    for path in [Path(part).expanduser() for part in text.split(os.pathsep) if part]:
+        if path.is_file():
+            for key, value in (yaml.safe_load(path.read_text()) or {}).items():
+                if isinstance(value, list):
+                    merged.setdefault(key, []).extend(_absolute(entry, path.parent) for entry in value)
+                else:
+                    merged.setdefault(key, value)
+    for key, value in merged.items():
+        if isinstance(value, list):
+            merged[key] = list({entry["name"]: entry for entry in reversed(value)}.values())[::-1]
+    return merged
+
+
+def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The entry with the files it names made absolute: they are relative to the kubeconfig that names them."""
+    return {
+        key: {k: str(folder / v) if k in _FILES and v else v for k, v in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in entry.items()
+    }
+
+
+def _named(entries: object, name: str) -> dict[str, Any] | None:
+    found = [entry for entry in entries if entry.get("name") == name] if isinstance(entries, list) else []
+    return found[0] if found else None
+
+
+def active_context(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The context in use, with the settings' own cluster and namespace put over it."""
+    name = settings.context or config.get("current-context") or ""
+    entry = _named(config.get("contexts"), name)
+    if entry is None:
+        known = ", ".join(str(entry.get("name")) for entry in config.get("contexts") or []) or "none"
+        wanted = f"has no context {name!r}" if name else "names no current context"
+        raise Refused(f"the kubeconfig {wanted}; it has: {known}")
+    given = {"cluster": settings.cluster, "namespace": settings.namespace}
+    return {**entry["context"], **{key: value for key, value in given.items() if value}, "name": name}
+
+
+def active_cluster(config: dict[str, Any], settings: Settings) -> dict[str, Any] | None:
+    """The cluster that the context in use points to, or nothing where it points nowhere."""
+    try:
+        entry = _named(config.get("clusters"), active_context(config, settings).get("cluster", ""))
+    except Refused:
+        return None
+    return None if entry is None else entry["cluster"]
+
+
+def cluster_of(inputs: dict[str, Json]) -> dict[str, Any] | None:
+    """The cluster that a provider's inputs point to."""
+    settings = Settings(context=inputs.get("context") or "", cluster=inputs.get("cluster") or "")
+    return active_cluster(load(inputs.get("kubeconfig") or ""), settings)
+
+
+def connect(settings: Settings, temporary: str) -> tuple[ApiClient, str]:
+    """A client for the cluster in use and the namespace for objects that name none.
+
+    `temporary` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
+    """
+    client = Configuration()
+    client.connection_pool_maxsize = CONNECTIONS
+    config = load(settings.kubeconfig)
+    try:
+        if not config and not settings.kubeconfig and "KUBERNETES_SERVICE_HOST" in os.environ:
+            load_incluster_config(client_configuration=client)
+            return ApiClient(client), settings.namespace or "default"
+        if not config:
+            raise Refused("there is no kubeconfig; set KUBECONFIG to the file of the cluster to use")
+        context = active_context(config, settings)
+        contexts = [{"name": context["name"], "context": {k: v for k, v in context.items() if k != "name"}}]
+        load_kube_config_from_dict(
+            {**config, "contexts": contexts, "current-context": context["name"]},
+            client_configuration=client,
+            persist_config=False,
+            temp_file_path=temporary,
+        )
+    except (ConfigException, yaml.YAMLError, KeyError, TypeError) as error:
+        raise Refused(f"the kubeconfig cannot be used: {' '.join(str(error).split())}") from error
+    return ApiClient(client), context.get("namespace") or "default"

@@ -1,0 +1,38 @@
+"""What the provider does not do, and how it says that the API server did not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from offline.kubernetes import metadata
+from offline.kubernetes.cluster import ApiError, NoSuchKind, Object
+from offline.kubernetes.normal import is_built_in
+from offline.provider import Refused
+
+
+@contextmanager
+def explained(what: str, obj: Object) -> Iterator[None]:
+    """Turn the API server's refusal into one sentence about the object."""
+    try:
+        yield
+    except (ApiError, NoSuchKind) as error:
+        where = f"{obj.get('kind')} {metadata.identity(obj)}"
+        if isinstance(error, ApiError) and error.code == 409:
+            raise Refused(
+                f"{where} was not {what}: another field manager owns fields of it ({error}); "
+                f'remove them there, or set the annotation {metadata.FORCE}: "true" to take them over'
+            ) from error
+        raise Refused(f"{where} was not {what}: {error}") from error
+
+
+def refuse_unsupported(urn: str, obj: Object) -> None:
+    api_version, kind = metadata.group_version_kind(urn)
+    if kind.endswith("List") and is_built_in({"apiVersion": api_version}):
+        raise Refused(f"{kind} cannot be created directly; create its items as resources of their own")
+    if kind.endswith("Patch") and is_built_in({"apiVersion": api_version}):
+        raise Refused(f"{kind} is not supported by the stand-in Kubernetes provider; declare the whole object")
+    if api_version.startswith(("helm.sh/", "kustomize/", "yaml/")):
+        raise Refused(f"{kind} of {api_version} is not supported by the stand-in Kubernetes provider")
+    if metadata.of(obj).get("generateName") and not metadata.is_named(obj):
+        raise Refused("metadata.generateName cannot be used with server-side apply; leave it out or set metadata.name")
+    if metadata.annotation(obj, "pulumi.com/waitFor"):
+        raise Refused("the annotation pulumi.com/waitFor is not supported by the stand-in Kubernetes provider")

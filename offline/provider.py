@@ -1,0 +1,104 @@
+"""What every resource provider here shares: serving, and the two ways in which an operation can fail."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import grpc
+
+from offline.protocol import any_pb2, empty_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from offline.serving import serve
+from offline.values import Json, encode
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Refused(Exception):
+    """The operation was not done and changed nothing; the message is one plain sentence for the user."""
+
+
+class Unfinished(Exception):
+    """The object was changed but is not ready; the engine records it, with the reasons."""
+
+    def __init__(
+        self, identity: str, state: dict[str, Json], reasons: list[str], inputs: dict[str, Json] | None = None
+    ) -> None:
+        super().__init__("; ".join(reasons))
+        self.identity = identity
+        self.state = state
+        self.reasons = reasons
+        self.inputs = inputs
+
+
+def answers(method: Method) -> Method:
+    """Turn what a method raises into the protocol's errors."""
+
+    @wraps(method)
+    def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(self, request, context)
+        except Refused as refusal:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
+        except Unfinished as unfinished:
+            _abort_unfinished(unfinished, context)
+        except Exception as bug:
+            traceback.print_exc(file=sys.stderr)
+            context.abort(grpc.StatusCode.UNKNOWN, f"the stand-in failed: {type(bug).__name__}: {bug}")
+
+    return answer  # pyright: ignore[reportReturnType]
+
+
+def _abort_unfinished(unfinished: Unfinished, context: grpc.ServicerContext) -> None:
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=unfinished.identity,
+        properties=encode(unfinished.state),
+        reasons=unfinished.reasons,
+        inputs=None if unfinished.inputs is None else encode(unfinished.inputs),
+    )
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    code = grpc.StatusCode.UNKNOWN
+    status = status_pb2.Status(code=code.value[0], message=str(unfinished), details=[packed])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(code, str(unfinished))
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """The calls whose answer is the same for every provider. Calls not written here are refused by gRPC itself."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def cancel(self) -> None:
+        """End what waits. A provider that never waits has nothing to do."""
+
+    def close(self) -> None:
+        """The end of the process: stop waiting, and leave nothing behind."""
+        self.cancel()
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        """The version of the SDK package that this provider serves."""
+        return plugin_pb2.PluginInfo(version=version(self._package))
+
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """The user has interrupted the engine."""
+        self.cancel()
+        return empty_pb2.Empty()
+
+
+def run(provider: Provider) -> None:
+    """Serve until the engine ends this process."""
+    serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server), provider.close)
+
+
+def type_of(urn: str) -> str:
+    """The type token of the resource itself, without its parents' types."""
+    return urn.split("::")[2].split("$")[-1]
+
+
+def name_of(urn: str) -> str:
+    """The resource's name in the program."""
+    return urn.split("::", 3)[3]

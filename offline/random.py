@@ -1,0 +1,222 @@
+"""The `random` provider: passwords, strings, ids and UUIDs that are made once and kept in the state.
+
+Whatever shapes a value replaces it when changed, as the official plugin does. `bcryptHash` and a password's `result`
+are secrets.
+"""
+
+import base64
+import secrets
+import string
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bcrypt
+import grpc
+
+from offline.protocol import empty_pb2, provider_pb2
+from offline.provider import Provider, Refused, answers, run, type_of
+from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
+
+SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
+BCRYPT_BYTES = 72
+"""bcrypt looks at no more of a password than this."""
+
+Values = dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of random resource: its inputs with their defaults (`...` marks a required one), and its maker."""
+
+    defaults: Values
+    computed: frozenset[str]
+    secret: frozenset[str]
+    make: Callable[[Values], tuple[str, Values]]
+
+
+def _text(inputs: Values) -> str:
+    """Characters of the wanted classes, at least the wanted number of each, in random order."""
+    special = inputs["overrideSpecial"] or SPECIAL
+    classes = [
+        ("upper", "minUpper", string.ascii_uppercase),
+        ("lower", "minLower", string.ascii_lowercase),
+        ("numeric", "minNumeric", string.digits),
+        ("special", "minSpecial", special),
+    ]
+    chosen: list[str] = []
+    for _, least, characters in classes:
+        chosen += [secrets.choice(characters) for _ in range(inputs[least])]
+    everything = "".join(characters for flag, _, characters in classes if inputs[flag])
+    chosen += [secrets.choice(everything) for _ in range(inputs["length"] - len(chosen))]
+    secrets.SystemRandom().shuffle(chosen)
+    return "".join(chosen)
+
+
+def _password(inputs: Values) -> tuple[str, Values]:
+    result = _text(inputs)
+    hashed = bcrypt.hashpw(result.encode()[:BCRYPT_BYTES], bcrypt.gensalt(rounds=10, prefix=b"2a"))
+    return "none", {"result": result, "bcryptHash": hashed.decode()}
+
+
+def _string(inputs: Values) -> tuple[str, Values]:
+    result = _text(inputs)
+    return result, {"result": result}
+
+
+def _id(inputs: Values) -> tuple[str, Values]:
+    made = secrets.token_bytes(inputs["byteLength"])
+    url_safe = base64.urlsafe_b64encode(made).decode().rstrip("=")
+    prefix = inputs["prefix"] or ""
+    return url_safe, {
+        "b64Std": prefix + base64.b64encode(made).decode(),
+        "b64Url": prefix + url_safe,
+        "dec": prefix + str(int.from_bytes(made)),
+        "hex": prefix + made.hex(),
+    }
+
+
+def _uuid(inputs: Values) -> tuple[str, Values]:
+    result = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+    return result, {"result": result}
+
+
+_TEXT: Values = {
+    "keepers": None,
+    "length": ...,
+    "lower": True,
+    "minLower": 0,
+    "minNumeric": 0,
+    "minSpecial": 0,
+    "minUpper": 0,
+    "number": True,
+    "numeric": True,
+    "overrideSpecial": None,
+    "special": True,
+    "upper": True,
+}
+
+KINDS = {
+    "random:index/randomPassword:RandomPassword": Kind(
+        _TEXT, frozenset({"result", "bcryptHash"}), frozenset({"result", "bcryptHash"}), _password
+    ),
+    "random:index/randomString:RandomString": Kind(_TEXT, frozenset({"result"}), frozenset(), _string),
+    "random:index/randomId:RandomId": Kind(
+        {"keepers": None, "byteLength": ..., "prefix": None},
+        frozenset({"b64Std", "b64Url", "dec", "hex"}),
+        frozenset(),
+        _id,
+    ),
+    "random:index/randomUuid:RandomUuid": Kind({"keepers": None}, frozenset({"result"}), frozenset(), _uuid),
+}
+
+
+def _kind(urn: str) -> Kind:
+    kind = KINDS.get(type_of(urn))
+    if kind is None:
+        known = ", ".join(sorted(token.split(":")[-1] for token in KINDS))
+        raise Refused(f"{type_of(urn)} is not supported by the stand-in random provider, which knows {known}")
+    return kind
+
+
+def _complete(kind: Kind, inputs: Values) -> Values:
+    """The inputs with the defaults filled in; `number` is the old name of `numeric`."""
+    given = {key: value for key, value in inputs.items() if value is not None}
+    values = {key: given.get(key, default) for key, default in kind.defaults.items()}
+    if "numeric" in kind.defaults:
+        values["numeric"] = values["number"] = given.get("numeric", given.get("number", True))
+    return values
+
+
+def _problems(kind: Kind, inputs: Values) -> dict[str, str]:
+    """What is wrong with the inputs, by property."""
+    problems = {key: "there is no such input" for key in inputs if key not in kind.defaults}
+    values = _complete(kind, inputs)
+    for key, default in kind.defaults.items():
+        value = values[key]
+        if value is ...:
+            problems[key] = "is required"
+        elif contains_unknown(value) or value is None:
+            continue
+        elif isinstance(default, bool) and not isinstance(value, bool):
+            problems[key] = f"must be true or false, got {value!r}"
+        elif default is ... or (isinstance(default, int) and not isinstance(default, bool)):
+            least = 1 if default is ... else 0
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                problems[key] = f"must be a whole number of at least {least}, got {value!r}"
+    if "length" in values and not problems and not contains_unknown(values):
+        if sum(values[key] for key in values if key.startswith("min")) > values["length"]:
+            problems["length"] = "must be at least the sum of minLower, minUpper, minNumeric and minSpecial"
+        if not any(values[key] for key in ("lower", "upper", "numeric", "special")):
+            problems["special"] = "at least one of lower, upper, numeric and special must be true"
+    return problems
+
+
+class Random(Provider):
+    """Serves the four kinds in `KINDS`."""
+
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
+        """The provider takes no configuration, so whatever the SDK sends is right."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        """No configuration, no difference."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        """Say what this provider understands."""
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    @answers
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        """Refuse inputs from which nothing can be made."""
+        problems = _problems(_kind(request.urn), reveal(decode(request.news)))
+        return provider_pb2.CheckResponse(
+            inputs=request.news,
+            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems.items()],
+        )
+
+    @answers
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        """Every input that changes what would be made replaces the value."""
+        kind = _kind(request.urn)
+        old = _complete(kind, reveal(decode(request.old_inputs)))
+        new = _complete(kind, reveal(decode(request.news)))
+        given = decode(request.news).keys() | decode(request.old_inputs).keys()
+        changed = sorted(key for key in given if old.get(key) != new.get(key) and key not in request.ignoreChanges)
+        some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=changed)
+
+    @answers
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+        """Make the value; a preview leaves it unknown."""
+        kind = _kind(request.urn)
+        given = decode(request.properties)
+        state = {key: value for key, value in {**_complete(kind, given), **given}.items() if value is not None}
+        if request.preview:
+            identity, made = "", dict.fromkeys(kind.computed, UNKNOWN)
+        else:
+            identity, made = kind.make(_complete(kind, reveal(given)))
+            state["id"] = identity
+        state |= {key: Secret(value) if key in kind.secret else value for key, value in made.items()}
+        return provider_pb2.CreateResponse(id=identity, properties=encode(state))
+
+    @answers
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        """The value lives in the state alone, so a refresh finds what was left there."""
+        if not request.properties.fields:
+            raise Refused("importing a random value is not supported by the stand-in random provider")
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Forgetting the state is all there is to it."""
+        return empty_pb2.Empty()
+
+
+def main(engine_address: str) -> None:
+    """Serve until the engine ends this process."""
+    run(Random("pulumi-random"))

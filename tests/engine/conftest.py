@@ -1,0 +1,50 @@
+"""Fixtures of the tests with the real engine and a real API server; the developer's cluster, state and access stay untouched."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from harness import EmbeddedCluster, Workspace, copy_program
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
+    """A control plane of this test session's own, on free ports; it ends with the session."""
+    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a test run that is told to end still ends its cluster
+    try:
+        embedded.up()
+        yield embedded
+    finally:
+        embedded.wipe()
+
+
+@pytest.fixture
+def clean_cluster(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
+    """The session's cluster, emptied after the test."""
+    yield cluster
+    cluster.clean()
+
+
+@pytest.fixture(scope="session")
+def workspace(cluster: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspace]:
+    """`workspace(folder, stack="local", kubeconfig=None, environment=None)` makes a new stack of the project in `folder`."""
+
+    def make(
+        folder: Path,
+        stack: str = "local",
+        kubeconfig: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Workspace:
+        access = {"KUBECONFIG": str(kubeconfig or cluster.kubeconfig)}
+        private = tmp_path_factory.mktemp("stack")
+        return Workspace(folder, private, stack=stack, environment={**access, **(environment or {})}).init()
+
+    return make
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A copy of the repository's program, free to edit."""
+    return copy_program(tmp_path / "atlas")

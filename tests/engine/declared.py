@@ -1,0 +1,69 @@
+"""A stack of plain objects that a test declares as data."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness import Workspace
+
+Inputs = dict[str, Any]
+
+
+class Declared:
+    """A project whose resources are whatever was last declared, by name in the program."""
+
+    def __init__(self, stack: Workspace) -> None:
+        self.stack = stack
+
+    def declare(self, *resources: tuple[str, Inputs] | tuple[str, Inputs, Inputs], **provider: Any) -> None:
+        """Each resource is its name, its object and, if any, its options; `provider` is the provider's settings."""
+        listed: dict[str, Any] = {}
+        for name, obj, *options in resources:
+            listed[name] = {"type": token(obj), "inputs": obj, "options": options[0] if options else {}}
+        document = {
+            "provider": {
+                key: json.dumps(value) if isinstance(value, bool) else value for key, value in provider.items()
+            },
+            "resources": listed,
+        }
+        (self.stack.folder / "declared.json").write_text(json.dumps(document))
+
+    def announced(self, **environment: str) -> dict[str, str]:
+        """What a preview announces: operation by resource name, all but `same`."""
+        steps = self.stack.preview_json(environment=environment).get("steps", [])
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
+
+    def resource(self, name: str) -> dict[str, Any]:
+        """A resource of the state."""
+        return next(found for found in self.stack.resources() if found["urn"].endswith(f"::{name}"))
+
+
+def token(obj: Mapping[str, Any]) -> str:
+    """The resource type of an object."""
+    group_version = obj["apiVersion"] if "/" in obj["apiVersion"] else f"core/{obj['apiVersion']}"
+    return f"kubernetes:{group_version}:{obj['kind']}"
+
+
+def config_map(data: Mapping[str, str], name: str | None = None, **rest: Any) -> Inputs:
+    """A ConfigMap in the namespace called default; without a name it is given one."""
+    metadata = {"namespace": "default", **({"name": name} if name else {})}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data), **rest}
+
+
+def deployment(name: str, *, labels: Mapping[str, str] | None = None, **annotations: str) -> Inputs:
+    """A Deployment of one replica in the namespace called default; annotations are `pulumi.com/...` ones."""
+    matched = {"app": name, **(labels or {})}
+    container = {"name": "main", "image": "local/none:1"}
+    metadata: Inputs = {"namespace": "default", "name": name}
+    if annotations:
+        metadata["annotations"] = {f"pulumi.com/{key}": value for key, value in annotations.items()}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": matched},
+            "template": {"metadata": {"labels": matched}, "spec": {"containers": [container]}},
+        },
+    }
