@@ -1,0 +1,32 @@
+"""What is wrong with a file of the catalogue, and where."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault: `where` is `folder/file`, with `:line:column` as far as known; `mend` is what to do about it."""
+
+    where: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; fix: {self.mend}"
+
+
+class CatalogError(pulumi.RunError):
+    """All problems found, in the order of files and lines, one a line; Pulumi prints it without a traceback."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(sorted(problems, key=_place))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _place(problem: Problem) -> tuple[str, list[int]]:
+    file = re.sub(r"(:\d+)*$", "", problem.where)
+    return file, [int(number) for number in problem.where.removeprefix(file).split(":")[1:]]

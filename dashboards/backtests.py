@@ -1,0 +1,102 @@
+"""Backtests: jobs known, running, done and failed, and how long they take."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from dashboards._panels import CHOSEN_LOGS, board, distribution, graph, log_lines, stat
+from dashboards._queries import Query, increase, quantile
+
+
+def dashboard() -> Dashboard:
+    return (
+        board(
+            "atlas-backtests", "Backtests", "Status of the backtest jobs.", service_from="atlas_backtest_jobs", hours=24
+        )
+        .with_row(Row("Jobs"))
+        .with_panel(
+            stat(
+                "Known",
+                "Backtest jobs that the backtester knows of.",
+                "short",
+                Query("sum(atlas_backtest_jobs{SCOPE})", "known"),
+                nothing="none",
+                width=6,
+            )
+        )
+        .with_panel(
+            stat(
+                "Running",
+                "Backtest jobs at work now.",
+                "short",
+                Query("sum(atlas_backtest_jobs_running{SCOPE})", "running"),
+                nothing="none",
+                width=6,
+            )
+        )
+        .with_panel(
+            stat(
+                "Completed",
+                "Jobs that ended well in the chosen time.",
+                "short",
+                Query(increase("atlas_backtest_jobs_completed_total"), "completed"),
+                nothing="none",
+                width=6,
+            )
+        )
+        .with_panel(
+            stat(
+                "Failed",
+                "Jobs that ended badly in the chosen time.",
+                "short",
+                Query(increase("atlas_backtest_jobs_failed_total"), "failed"),
+                steps=[(1, "red")],
+                nothing="none",
+                width=6,
+            )
+        )
+        .with_panel(
+            graph(
+                "Running and known",
+                "A gap that grows is a backlog.",
+                "short",
+                Query("sum(atlas_backtest_jobs{SCOPE})", "known"),
+                Query("sum(atlas_backtest_jobs_running{SCOPE})", "running"),
+                width=12,
+            )
+        )
+        .with_panel(
+            graph(
+                "Completed and failed an hour",
+                "Jobs that ended in the hour before.",
+                "short",
+                Query(increase("atlas_backtest_jobs_completed_total", over="1h"), "completed"),
+                Query(increase("atlas_backtest_jobs_failed_total", over="1h"), "failed"),
+                width=12,
+            )
+        )
+        .with_row(Row("Duration"))
+        .with_panel(
+            distribution(
+                "Run times",
+                "How many jobs fall into each duration.",
+                increase("atlas_backtest_duration_seconds_bucket", "le", over="$__rate_interval"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Run time p50 and p95",
+                "Over the hour before.",
+                "s",
+                Query(quantile(0.5, "atlas_backtest_duration_seconds_bucket", over="1h"), "p50", exemplars=True),
+                Query(quantile(0.95, "atlas_backtest_duration_seconds_bucket", over="1h"), "p95", exemplars=True),
+                width=12,
+            )
+        )
+        .with_row(Row("Logs"))
+        .with_panel(
+            log_lines(
+                "What the jobs say",
+                "All log lines of the backtester; a line's trace_id leads to its trace.",
+                CHOSEN_LOGS,
+            )
+        )
+    )

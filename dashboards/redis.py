@@ -1,0 +1,164 @@
+"""Redis: memory, load, keys, and the pub/sub side that carries the event bus. The panel of the alert RedisSaturation."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from dashboards._panels import board, graph, stat
+from dashboards._queries import Query, increase, rate, ratio
+
+
+def dashboard() -> Dashboard:
+    return (
+        board("atlas-redis", "Redis", "Redis: memory, commands, keys, pub/sub.", service_from="redis_up")
+        .with_row(Row("Now"))
+        .with_panel(
+            stat(
+                "Redis",
+                "Whether the exporter reaches Redis.",
+                "none",
+                Query("min(redis_up{SCOPE})", "up"),
+                words={"0": "DOWN", "1": "up"},
+                nothing="unknown",
+            )
+        )
+        .with_panel(
+            stat(
+                "Memory in use",
+                "RedisSaturation fires above 80% for 10 minutes. Without maxmemory there is no limit to compare with.",
+                "percentunit",
+                Query("max(redis_memory_used_bytes{SCOPE} / (redis_memory_max_bytes{SCOPE} > 0))", "used"),
+                steps=[(0.8, "orange"), (0.95, "red")],
+                nothing="no maxmemory",
+            )
+        )
+        .with_panel(
+            stat(
+                "Clients",
+                "Connected clients.",
+                "short",
+                Query("sum(redis_connected_clients{SCOPE})", "clients"),
+                nothing="unknown",
+            )
+        )
+        .with_panel(
+            stat(
+                "Evicted keys",
+                "Keys thrown out for want of memory in the chosen time.",
+                "short",
+                Query(increase("redis_evicted_keys_total"), "evicted"),
+                steps=[(1, "red")],
+                nothing="unknown",
+            )
+        )
+        .with_panel(
+            stat(
+                "Hit rate",
+                "Share of reads that find their key.",
+                "percentunit",
+                Query(
+                    ratio(
+                        increase("redis_keyspace_hits_total"),
+                        increase("redis_keyspace_hits_total") + " + " + increase("redis_keyspace_misses_total"),
+                    ),
+                    "hits",
+                ),
+                nothing="no reads",
+            )
+        )
+        .with_panel(
+            stat(
+                "Up for",
+                "Time since Redis started.",
+                "s",
+                Query("min(redis_uptime_in_seconds{SCOPE})", "up for"),
+                nothing="unknown",
+            )
+        )
+        .with_row(Row("Memory and keys"))
+        .with_panel(
+            graph(
+                "Memory",
+                "In use, and the limit where one is set.",
+                "bytes",
+                Query("sum by (service) (redis_memory_used_bytes{SCOPE})", "{{service}} used"),
+                Query("max by (service) (redis_memory_max_bytes{SCOPE} > 0)", "{{service}} limit"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Memory of maxmemory",
+                "RedisSaturation fires above the line for 10 minutes.",
+                "percentunit",
+                Query("redis_memory_used_bytes{SCOPE} / (redis_memory_max_bytes{SCOPE} > 0)", "{{service}}"),
+                steps=[(0.8, "orange")],
+                most=1,
+            )
+        )
+        .with_panel(
+            graph(
+                "Keys",
+                "Keys in each database.",
+                "short",
+                Query("sum by (service, db) (redis_db_keys{SCOPE}) > 0", "{{service}} {{db}}"),
+            )
+        )
+        .with_row(Row("Load"))
+        .with_panel(
+            graph(
+                "Commands",
+                "Commands a second.",
+                "ops",
+                Query(rate("redis_commands_processed_total", "service"), "{{service}}"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Time per command",
+                "Mean time that Redis spends on a command; the five slowest.",
+                "s",
+                Query(
+                    "topk(5, "
+                    + ratio(rate("redis_commands_duration_seconds_total", "cmd"), rate("redis_commands_total", "cmd"))
+                    + ")",
+                    "{{cmd}}",
+                ),
+            )
+        )
+        .with_panel(
+            graph(
+                "Evicted, expired, refused",
+                "Keys a second, and connections refused for being too many.",
+                "ops",
+                Query(rate("redis_evicted_keys_total"), "evicted"),
+                Query(rate("redis_expired_keys_total"), "expired"),
+                Query(rate("redis_rejected_connections_total"), "connections refused"),
+            )
+        )
+        .with_row(Row("Clients and pub/sub"))
+        .with_panel(
+            graph(
+                "Clients",
+                "Connected, and those that wait in a blocking command.",
+                "short",
+                Query("sum by (service) (redis_connected_clients{SCOPE})", "{{service}} connected"),
+                Query("sum by (service) (redis_blocked_clients{SCOPE})", "{{service}} blocked"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Channels with subscribers",
+                "A message on a channel without a subscriber is lost at once.",
+                "short",
+                Query("sum by (service) (redis_pubsub_channels{SCOPE})", "{{service}} channels"),
+                Query("sum by (service) (redis_pubsub_patterns{SCOPE})", "{{service}} patterns"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Network",
+                "Bytes a second in and out.",
+                "Bps",
+                Query(rate("redis_net_input_bytes_total", "service"), "{{service}} in"),
+                Query(rate("redis_net_output_bytes_total", "service"), "{{service}} out"),
+            )
+        )
+    )

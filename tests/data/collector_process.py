@@ -1,0 +1,341 @@
+"""The gateway's own configuration, run by the real Collector between a sender and a store that only remembers.
+
+What differs from what ships: its folder, the way to the Kubernetes API, JSON to the stores, and the interval of the span metrics.
+It listens on a loopback address of its own, at the ports that ship.
+"""
+
+import gzip
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
+POD = "api-7d9c-x2x7q"
+
+
+def tool(name: str) -> str:
+    """Path of a pinned tool. A missing one is a failure, not a skipped test: nothing else checks what it checks."""
+    found = shutil.which(name)
+    assert found, f"{name} is not on PATH; `make setup` finds or builds it, and `make test` runs the tests with it"
+    return found
+
+
+class Sink:
+    """Stands for all three stores. ``down`` answers as a store that is out; what was taken is in ``taken`` by signal."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, list[dict[str, Any]]] = {"logs": [], "traces": [], "metrics": []}
+        self.down = False
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if not sink.down:
+                    unpacked = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+                    sink.taken[self.path.rpartition("/")[2]].append(json.loads(unpacked))
+                self.send_response(503 if sink.down else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing: the tests read what was taken."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every log record taken."""
+        return [record for _, record in self._walk("logs", "resourceLogs", "scopeLogs", "logRecords")]
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Every span taken."""
+        return [span for _, span in self._walk("traces", "resourceSpans", "scopeSpans", "spans")]
+
+    def metrics(self, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Every (resource, metric) of that name taken."""
+        walked = self._walk("metrics", "resourceMetrics", "scopeMetrics", "metrics")
+        return [(resource, metric) for resource, metric in walked if metric["name"] == name]
+
+    def resources(self, signal_name: str) -> list[dict[str, Any]]:
+        """The attributes of every resource taken."""
+        key = {"logs": "resourceLogs", "traces": "resourceSpans", "metrics": "resourceMetrics"}[signal_name]
+        return [attributes(group["resource"]) for request in self.taken[signal_name] for group in request[key]]
+
+    def _walk(
+        self, signal_name: str, groups: str, scopes: str, items: str
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        for request in list(self.taken[signal_name]):
+            for group in request[groups]:
+                for scope in group[scopes]:
+                    for item in scope[items]:
+                        yield attributes(group["resource"]), item
+
+
+KINDS = {"pods": "PodList", "services": "ServiceList", "endpointslices": "EndpointSliceList"}
+
+
+class KubernetesStub:
+    """As much of an API server as discovery asks for: lists of a few objects, and watches in which nothing happens.
+
+    ``objects`` are served under their namespace and resource: ``("trading", "pods")``.
+    """
+
+    def __init__(self, objects: Mapping[tuple[str, str], list[dict[str, Any]]]) -> None:
+        self.asked: list[str] = []
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                stub.asked.append(self.path)
+                version, _, rest = self.path.partition("/namespaces/")
+                namespace, _, resource = rest.partition("?")[0].partition("/")
+                if "sendInitialEvents" in self.path or resource not in KINDS:
+                    self.send_error(400)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                if "watch=" in self.path:
+                    self.wfile.flush()
+                    time.sleep(300)
+                    return
+                group = version.removeprefix("/apis/").removeprefix("/api/")
+                listed = {
+                    "kind": KINDS[resource],
+                    "apiVersion": group,
+                    "metadata": {"resourceVersion": "1"},
+                    "items": objects.get((namespace, resource), []),
+                }
+                self.wfile.write(json.dumps(listed).encode())
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def kubeconfig(self, path: Path) -> Path:
+        cluster = {"name": "stub", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
+        context = {"name": "stub", "context": {"cluster": "stub", "user": "stub"}}
+        config = {
+            "current-context": "stub",
+            "clusters": [cluster],
+            "contexts": [context],
+            "users": [{"name": "stub", "user": {}}],
+        }
+        path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config"} | config))
+        return path
+
+
+def pod(name: str, namespace: str, address: str) -> dict[str, Any]:
+    """A running pod at ``address``."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": secrets.token_hex(16),
+        "labels": {"app.kubernetes.io/name": "api"},
+    }
+    return {
+        "metadata": metadata,
+        "spec": {"nodeName": "node-1", "containers": []},
+        "status": {"podIP": address, "phase": "Running"},
+    }
+
+
+def loopback() -> str:
+    """A loopback address that nobody else uses: the tools keep the ports that ship."""
+    return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
+
+
+class Gateway:
+    """A running gateway. ``kill`` and ``start`` may be repeated: the queues' folder stays."""
+
+    def __init__(
+        self,
+        folder: Path,
+        stores: Sink | Mapping[str, str],
+        *,
+        sampling: float = 100,
+        variant: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """``stores`` is a sink, or the base URL of each signal's store; ``variant`` changes the configuration before it runs."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.address = loopback()
+        self.kubernetes = KubernetesStub({("trading", "pods"): [pod(POD, "trading", "127.0.0.1")]})
+        endpoints = dict.fromkeys(("logs", "traces", "metrics"), stores.url) if isinstance(stores, Sink) else stores
+        self._folder = folder
+        config = yaml.safe_load(CONFIG.read_text().replace("/var/lib/otel-collector", str(folder / "queues")))
+        if isinstance(stores, Sink):
+            for exporter in config["exporters"].values():
+                exporter["encoding"] = "json"
+        config["processors"]["k8s_attributes"]["auth_type"] = "kubeConfig"
+        config["connectors"]["span_metrics"]["metrics_flush_interval"] = "1s"
+        if variant:
+            variant(config)
+        self._config = folder / "gateway.yaml"
+        self._config.write_text(yaml.safe_dump(config, sort_keys=False))
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(self.kubernetes.kubeconfig(folder / "kubeconfig")),
+            "HOSTNAME": "otel-collector-0",
+            "MY_POD_IP": self.address,
+            "ENVIRONMENT": "local",
+            "CLUSTER": "test",
+            **{f"{signal_name.upper()}_ENDPOINT": url for signal_name, url in endpoints.items()},
+            "SAMPLING_PERCENTAGE": f"{sampling:g}",
+            "QUEUE_BYTES": str(64 << 20),
+            "QUEUE_FILE_BYTES": str(192 << 20),
+            "QUEUE_FSYNC": "false",
+            "GOMEMLIMIT": "400MiB",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            command = [tool("otelcol-atlas"), f"--config={self._config}"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        wait_until(self._healthy, 20, f"the gateway to be healthy; its log is {self._folder / 'log'}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=30)
+
+    def send(self, signal_name: str, payload: Mapping[str, Any]) -> int:
+        """Post one OTLP/HTTP request; the status that the sender sees."""
+        connection = http.client.HTTPConnection(self.address, 4318, timeout=30)
+        connection.request(
+            "POST",
+            f"/v1/{signal_name}",
+            json.dumps(payload, ensure_ascii=False).encode(),
+            {"Content-Type": "application/json"},
+        )
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text()
+
+    def own_metrics(self) -> str:
+        with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
+            return answer.read().decode()
+
+    def _healthy(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, f"the gateway ended:\n{self.log()[-4000:]}"
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:13133/", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+@contextmanager
+def running(gateway: Gateway) -> Iterator[Gateway]:
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
+
+
+def value(plain: Any) -> dict[str, Any]:
+    """``plain`` as an OTLP value."""
+    if isinstance(plain, bool):
+        return {"boolValue": plain}
+    if isinstance(plain, int):
+        return {"intValue": str(plain)}
+    if isinstance(plain, Mapping):
+        return {"kvlistValue": {"values": key_values(plain)}}
+    if isinstance(plain, list):
+        return {"arrayValue": {"values": [value(item) for item in plain]}}
+    return {"stringValue": plain}
+
+
+def key_values(plain: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """``plain`` as OTLP attributes."""
+    return [{"key": key, "value": value(item)} for key, item in plain.items()]
+
+
+def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of an OTLP item, each value as its JSON has it."""
+    return {pair["key"]: next(iter(pair["value"].values()), None) for pair in item.get("attributes", [])}
+
+
+def logs(records: list[Any], **resource: Any) -> dict[str, Any]:
+    """A request of log records with these bodies (or whole records, if they are mappings with a body)."""
+    items: list[dict[str, Any]] = [
+        record if isinstance(record, dict) and "body" in record else {"body": value(record)} for record in records
+    ]
+    for item in items:
+        item.setdefault("timeUnixNano", str(time.time_ns()))
+    return {"resourceLogs": [{"resource": _resource(resource), "scopeLogs": [{"logRecords": items}]}]}
+
+
+def traces(spans: list[dict[str, Any]], service: str = "api", **resource: Any) -> dict[str, Any]:
+    return {
+        "resourceSpans": [
+            {"resource": _resource({"service.name": service} | resource), "scopeSpans": [{"spans": spans}]}
+        ]
+    }
+
+
+def span(
+    name: str = "GET /api/orders/:id",
+    milliseconds: int = 5,
+    *,
+    trace: str | None = None,
+    failed: bool = False,
+    **more: Any,
+) -> dict[str, Any]:
+    """A span that ends now. ``more`` are OTLP span fields; ``attributes`` among them is a plain mapping."""
+    end = time.time_ns()
+    return {
+        "traceId": trace or secrets.token_hex(16),
+        "spanId": secrets.token_hex(8),
+        "name": name,
+        "kind": 2,
+        "startTimeUnixNano": str(end - milliseconds * 1_000_000),
+        "endTimeUnixNano": str(end),
+        "status": {"code": 2} if failed else {},
+        **more,
+        "attributes": key_values(more.get("attributes", {})),
+    }
+
+
+def _resource(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {"attributes": key_values({"service.name": "api"} | dict(plain))}
