@@ -10,7 +10,7 @@ from pulumi_kubernetes.core.v1 import Service
 from components.files import read_once
 from components.place import Place
 from components.quantity import from_bytes, to_bytes
-from components.rbac import grant_in_cluster, may_read
+from components.rbac import grant_in_namespace, may_read
 from components.settings import Collector as CollectorSettings
 from components.workload import Data, Probes, Workload, WorkloadArgs
 
@@ -18,6 +18,8 @@ NAME = "otel-collector"
 EXPORTERS = 3
 QUEUE_SHARE = 0.6
 """Of the volume, for all queues together: a full volume loses what was acknowledged, a full queue refuses what comes next."""
+FENCE_SHARE = 0.9
+"""Of the volume, for the queues' files: half as much again as the queues hold, for the store's own pages."""
 HEAP_SHARE = 0.8
 
 
@@ -62,6 +64,8 @@ class Collector(pulumi.ComponentResource):
                     "METRICS_ENDPOINT": args.metrics_endpoint,
                     "SAMPLING_PERCENTAGE": f"{settings.sampling_percentage:g}",
                     "QUEUE_BYTES": str(int(to_bytes(settings.volume) * QUEUE_SHARE) // EXPORTERS),
+                    "QUEUE_FILE_BYTES": str(int(to_bytes(settings.volume) * FENCE_SHARE) // EXPORTERS),
+                    "QUEUE_FSYNC": str(settings.fsync).lower(),
                     "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * HEAP_SHARE)) + "B",
                 },
                 ports={"otlp-grpc": 4317, "otlp-http": 4318, "metrics": 8888, "health": 13133},
@@ -73,13 +77,15 @@ class Collector(pulumi.ComponentResource):
             ),
             child,
         )
-        grant_in_cluster(
-            f"atlas-{NAME}",
-            may_read([("", ["namespaces", "nodes", "pods"]), ("apps", ["replicasets"])]),
-            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
-            child,
-        )
         for namespace, deployed in args.reachable_from.items():
+            grant_in_namespace(
+                "otel-collector-metadata",
+                may_read([("", ["pods"])]),
+                deployed,
+                {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
+                child,
+                called=f"otel-collector-metadata-{namespace}",
+            )
             Service(
                 f"{NAME}-from-{namespace}",
                 metadata={"name": NAME, "namespace": deployed, "labels": place.labels(NAME)},

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi import Input, ResourceOptions
@@ -58,7 +59,8 @@ class Grafana(pulumi.ComponentResource):
                     "GF_PATHS_CONFIG": "/etc/grafana/config/grafana.ini",
                     "GF_PATHS_PROVISIONING": "/etc/grafana/config/provisioning",
                     "GF_SERVER_ROOT_URL": settings.url,
-                    "GF_SECURITY_COOKIE_SECURE": str(settings.url.startswith("https://")).lower(),
+                    "GF_SERVER_DOMAIN": urlsplit(settings.url).hostname or "",
+                    **_cookies(settings.url),
                     "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/admin-password",
                     "GF_SECURITY_SECRET_KEY__FILE": f"{SECRETS}/secret-key",
                     "PROMETHEUS_URL": args.prometheus_url,
@@ -78,3 +80,10 @@ class Grafana(pulumi.ComponentResource):
         )
         self.url = settings.url
         self.register_outputs({"url": self.url})
+
+
+def _cookies(url: str) -> dict[str, str]:
+    """Over plain http a browser takes neither a secure cookie nor one with the prefix that ``grafana.ini`` gives it."""
+    if url.startswith("https://"):
+        return {}
+    return {"GF_SECURITY_COOKIE_SECURE": "false", "GF_AUTH_LOGIN_COOKIE_NAME": "grafana_session"}

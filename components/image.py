@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
+_SEGMENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*(?::\d+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)"
+    rf"(?P<name>(?:{_SEGMENT}(?::\d+)?/)?{_SEGMENT}(?:/{_SEGMENT})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
     r"(?:@sha256:(?P<digest>[0-9a-f]{64}))?"
 )

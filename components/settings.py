@@ -91,6 +91,9 @@ class Collector(Model):
     cpu: Cpu = "200m"
     memory: Quantity = "512Mi"
     volume: Quantity = Field(default="2Gi", description="the export queues' volume, one a replica")
+    fsync: bool = Field(
+        default=True, description="wait for the disk at each write: what is acknowledged survives a power loss"
+    )
     sampling_percentage: float = Field(
         default=100.0,
         gt=0,

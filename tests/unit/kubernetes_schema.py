@@ -1,4 +1,4 @@
-"""Walk a declared object along the SDK's own types and name what those do not know: the SDK itself passes unknown keys on silently."""
+"""Walk a declared object along the SDK's own types and name what those do not know: the SDK passes unknown keys on silently."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,9 @@ def unknown_keys(type_token: str, inputs: dict[str, Any]) -> Iterator[str]:
 
 
 def _walk(expected: Any, value: Any, path: str) -> Iterator[str]:
-    if value is None or isinstance(value, str) and value == "<secret>":
+    if value is None or value == "<secret>":
         return
-    alternatives = [each for each in _alternatives(expected)]
+    alternatives = list(_alternatives(expected))
     findings = [list(_one(each, value, path)) for each in alternatives]
     if not findings:
         return

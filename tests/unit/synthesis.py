@@ -22,7 +22,7 @@ from pulumi.runtime.stack import run_in_stack
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("local", "dev", "prod")
-SECRET = "<secret>"
+SECRET = "<secret>"  # noqa: S105 - what stands in place of each
 
 # An f-string over an Output is an error, not the text "Calling __str__ on an Output…".
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
@@ -171,5 +171,9 @@ def declare(
             organization=None,
         )
     )
-    asyncio.run(run_in_stack(lambda: program() and None))
+
+    def run() -> None:
+        program()
+
+    asyncio.run(run_in_stack(run))
     return recorded

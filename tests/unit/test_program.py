@@ -1,9 +1,12 @@
 """The whole program on every real stack file, as plain data."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+import yaml
+from collector_graph import queue_problems
 from kubernetes_schema import unknown_keys
 from synthesis import ROOT, SECRET, STACKS, Program, synthesise
 
@@ -18,6 +21,12 @@ def stack(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def program(stack: str) -> Program:
     return synthesise(stack)
+
+
+def environment(pod: dict[str, Any]) -> dict[str, Any]:
+    """The variables of a pod's only container; None for those that Kubernetes fills in."""
+    (container,) = pod["containers"]
+    return {each["name"]: each.get("value") for each in container["env"]}
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,7 +80,8 @@ def test_every_pod_is_hardened(program: Program) -> None:
     for workload, pod in pods:
         security = pod["securityContext"]
         assert security["runAsNonRoot"] is True
-        assert security["runAsUser"] > 10000 and security["runAsGroup"] > 10000
+        assert security["runAsUser"] > 10000
+        assert security["runAsGroup"] > 10000
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["enableServiceLinks"] is False
         for container in containers(pod):
@@ -105,7 +115,8 @@ def test_every_image_is_pinned_by_digest(program: Program) -> None:
     for _, pod in program.pods():
         for container in containers(pod):
             name, _, digest = container["image"].partition("@sha256:")
-            assert ":" in name and len(digest) == 64
+            assert ":" in name
+            assert len(digest) == 64
 
 
 def test_no_secret_is_outside_a_secret(program: Program) -> None:
@@ -116,11 +127,53 @@ def test_no_secret_is_outside_a_secret(program: Program) -> None:
 
 def test_queues_fit_their_volume_together(program: Program) -> None:
     gateway = program.one("StatefulSet", "otel-collector").inputs["spec"]
-    env = {each["name"]: each.get("value") for each in gateway["template"]["spec"]["containers"][0]["env"]}
     volume = gateway["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
-    exporters = (ROOT / "config/collector/gateway.yaml").read_text().count("${env:QUEUE_BYTES}")
-    assert exporters == 3
-    assert int(env["QUEUE_BYTES"]) * exporters <= 0.6 * to_bytes(volume)
+    config = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())
+    told = {name: str(value) for name, value in environment(gateway["template"]["spec"]).items()}
+    assert queue_problems(config, told, to_bytes(volume)) == []
+    files = sum(1 for name in config["extensions"] if name.startswith("file_storage"))
+    assert int(told["QUEUE_FILE_BYTES"]) * files < to_bytes(volume)
+
+
+def test_every_variable_that_a_configuration_expands_is_set_by_its_pod(program: Program) -> None:
+    """An unset one expands to nothing, silently."""
+    kept = {each.name: each.inputs["data"] for each in program.of_kind("ConfigMap")}
+    given = {"HOSTNAME"}  # by Kubernetes
+    checked: set[str] = set()
+    for workload, pod in program.pods():
+        used: set[str] = set()
+        for text in kept[f"{workload.name}-config"].values():
+            lines = [line for line in text.splitlines() if not line.lstrip().startswith(("#", ";"))]
+            used |= set(re.findall(r"(?<!\$)\$\{(?:env:)?([A-Z_]+)\}", "\n".join(lines)))
+        assert used - environment(pod).keys() - given == set(), workload.name
+        checked |= {workload.name} if used else set()
+    assert checked == {"otel-collector", "prometheus", "loki", "jaeger", "grafana"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://grafana.example.com/metrics", {"GF_SERVER_DOMAIN": "grafana.example.com"}),
+        (
+            "http://localhost:3000",
+            {
+                "GF_SERVER_DOMAIN": "localhost",
+                "GF_SECURITY_COOKIE_SECURE": "false",
+                "GF_AUTH_LOGIN_COOKIE_NAME": "grafana_session",
+            },
+        ),
+    ],
+)
+def test_grafanas_cookies_fit_its_url(url: str, expected: dict[str, str]) -> None:
+    """`__Host-` and secure cookies are in grafana.ini; over plain http no browser would take them."""
+    (pod,) = [
+        pod
+        for each, pod in synthesise("dev", {"atlas:grafana": json.dumps({"url": url})}).pods()
+        if each.name == "grafana"
+    ]
+    told = environment(pod)
+    names = ("GF_SERVER_DOMAIN", "GF_SECURITY_COOKIE_SECURE", "GF_AUTH_LOGIN_COOKIE_NAME")
+    assert {name: told[name] for name in names if name in told} == expected
 
 
 def test_two_replicas_have_a_disruption_budget_and_are_spread(program: Program) -> None:

@@ -1,0 +1,106 @@
+"""The hardened workload by itself: what its arguments turn on, and what none of them can turn off."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kubernetes_schema import unknown_keys
+from synthesis import Program, declare
+
+from components.place import Place
+from components.workload import Data, Probes, Workload, WorkloadArgs
+
+PLACE = Place(namespace="here", environment="dev", cluster="c", storage_class=None, wait_for_ready=True)
+ARGS = WorkloadArgs(
+    place=PLACE,
+    image="example/tool:1",
+    cpu="100m",
+    memory="64Mi",
+    ports={"http-metrics": 8080},
+    probes=Probes(port="http-metrics", alive="/alive", ready="/ready", startup_seconds=61),
+)
+
+
+def made(args: WorkloadArgs = ARGS) -> Program:
+    return declare(lambda: Workload("tool", args))
+
+
+def pod(program: Program) -> dict[str, Any]:
+    ((_, spec),) = program.pods()
+    return spec
+
+
+def test_without_data_it_is_a_deployment_that_never_has_fewer_pods_than_wanted() -> None:
+    spec = made().one("Deployment", "tool").inputs["spec"]
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def test_with_data_it_is_a_stateful_set_with_a_volume_a_replica() -> None:
+    args = replace(ARGS, data=Data(path="/var/lib/tool", size="1Gi"), place=replace(PLACE, storage_class="fast"))
+    program = made(args)
+    (claim,) = program.one("StatefulSet", "tool").inputs["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert {"name": "data", "mountPath": "/var/lib/tool"} in pod(program)["containers"][0]["volumeMounts"]
+
+
+def test_the_cluster_chooses_the_storage_class_when_none_is_named() -> None:
+    program = made(replace(ARGS, data=Data(path="/var/lib/tool", size="1Gi")))
+    (claim,) = program.one("StatefulSet", "tool").inputs["spec"]["volumeClaimTemplates"]
+    assert "storageClassName" not in claim["spec"]
+
+
+def test_the_startup_probe_covers_the_whole_time_that_recovery_may_take() -> None:
+    probe = pod(made())["containers"][0]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 61
+
+
+@pytest.mark.parametrize("reason", [None, "reads pods"])
+def test_a_token_is_mounted_only_with_a_reason(reason: str | None) -> None:
+    assert pod(made(replace(ARGS, reads_api=reason)))["automountServiceAccountToken"] is (reason is not None)
+
+
+def test_scratch_is_bounded_and_everything_else_is_read_only() -> None:
+    spec = pod(
+        made(
+            replace(
+                ARGS, scratch={"/tmp": "16Mi"}, mounts={"/etc/tool": {"name": "config", "config_map": {"name": "c"}}}
+            )
+        )
+    )
+    assert {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}} in spec["volumes"]
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in spec["containers"][0]["volumeMounts"]}
+    assert mounts == {"/etc/tool": True, "/tmp": False}
+
+
+def test_one_replica_has_no_budget_that_would_block_a_drain() -> None:
+    assert made().of_kind("PodDisruptionBudget") == []
+    assert made(replace(ARGS, replicas=2)).one("PodDisruptionBudget", "tool").inputs["spec"]["maxUnavailable"] == 1
+
+
+def test_a_headless_service_leads_to_every_pod() -> None:
+    assert made(replace(ARGS, headless=True)).one("Service", "tool").inputs["spec"]["clusterIP"] == "None"
+    assert "clusterIP" not in made().one("Service", "tool").inputs["spec"]
+
+
+@pytest.mark.parametrize(
+    "relax",
+    [
+        lambda args: replace(args, reads_api="a reason"),
+        lambda args: replace(args, data=Data(path="/d", size="1Gi")),
+        lambda args: replace(args, scratch={"/tmp": "1Mi"}, replicas=3, headless=True),
+    ],
+)
+def test_no_argument_weakens_the_security_context(relax: Callable[[WorkloadArgs], WorkloadArgs]) -> None:
+    plain, relaxed = pod(made()), pod(made(relax(ARGS)))
+    assert relaxed["securityContext"] == plain["securityContext"]
+    assert relaxed["containers"][0]["securityContext"] == plain["containers"][0]["securityContext"]
+
+
+def test_children_belong_to_the_workload_and_have_only_known_keys() -> None:
+    program = made(replace(ARGS, replicas=2, data=Data(path="/d", size="1Gi")))
+    objects = list(program.kubernetes())
+    assert {each.kind for each in objects} == {"ServiceAccount", "Service", "StatefulSet", "PodDisruptionBudget"}
+    assert all(each.parent.endswith("atlas:index:Workload::tool") for each in objects)
+    assert [finding for each in objects for finding in unknown_keys(each.type, each.inputs)] == []
