@@ -6,89 +6,188 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
+from components.alertmanager import Alertmanager, AlertmanagerArgs
 from components.catalog import load_catalog
-from components.collector import Collector, CollectorArgs
-from components.configuration import given_secret, read_settings
-from components.grafana import Grafana, GrafanaArgs
-from components.image import Images
+from components.collector import Collector, CollectorArgs, copies, gateway_configs
+from components.configuration import given_secrets, read_settings
+from components.data_services import DataServices, DataServicesArgs
+from components.deployed import deployed, expected, rules_for
+from components.exporters import (
+    Blackbox,
+    BlackboxArgs,
+    DataExporters,
+    DataExportersArgs,
+    KubeStateMetrics,
+    KubeStateMetricsArgs,
+)
+from components.grafana import Dashboards, DashboardsArgs, Grafana, GrafanaArgs
+from components.ingress import Ingress, IngressArgs, doors
 from components.jaeger import Jaeger, JaegerArgs
 from components.loki import Loki, LokiArgs
+from components.monitors import Monitors, MonitorsArgs
 from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network, NetworkArgs
-from components.place import Place
-from components.prometheus import Prometheus, PrometheusArgs
-from components.secrets import Secrets, SecretsArgs
+from components.node_agent import NodeAgent, NodeAgentArgs
+from components.place import places
+from components.prometheus import Prometheus, PrometheusArgs, store_at
+from components.rules import deployed_rules
+from components.secrets import Secrets, SecretsArgs, alert_files, pull_secrets
+from components.stores import Store
+from components.trading import Trading, TradingArgs, data_hosts
 
-settings = read_settings()
-images = Images(overrides=settings.images)
+settings, given = read_settings(), given_secrets()
 files = load_catalog(Path(__file__).parent)
+config = files.config
 
 cluster = kubernetes.Provider("cluster", context=settings.cluster.context, enable_config_map_mutable=True)
 on = ResourceOptions(provider=cluster)
 
-namespaces = Namespaces("namespaces", NamespacesArgs(environment=settings.environment), on)
-every = {"observability": namespaces.observability, "trading": namespaces.trading}
-here = Place.of(settings, namespaces.observability)
-Network(
-    "network",
-    NetworkArgs(
-        namespaces=every, api_server=settings.cluster.api_server, api_server_port=settings.cluster.api_server_port
-    ),
-    on,
+namespaces = Namespaces("namespaces", NamespacesArgs(settings=settings), on)
+pulls = pull_secrets(given.get("registryDockerConfig"), namespaces.by_role, on)
+at = places(settings, namespaces.by_role, pulls)
+here, platform = at["observability"], at["trading"]
+Network("network", NetworkArgs.of(settings, namespaces.by_role, has_alert_receivers=bool(alert_files(given))), on)
+secrets = Secrets("secrets", SecretsArgs(observability=here, trading=platform, settings=settings, given=given), on)
+
+loki = Loki(
+    "loki", LokiArgs(place=here, settings=settings.loki, config=config["loki/loki.yaml"], secret=secrets.loki), on
 )
 
-password = given_secret("grafanaAdminPassword")
-secrets = Secrets("secrets", SecretsArgs(place=here, rotation=settings.rotation, grafana_admin_password=password), on)
+if settings.traces.endpoint:
+    traces = Store(otlp_url=settings.traces.endpoint, query_url=settings.traces.query_url or "")
+else:
+    traces = Jaeger(
+        "jaeger", JaegerArgs(place=here, settings=settings.jaeger, config=config["jaeger/jaeger.yaml"]), on
+    ).store
 
-loki = Loki("loki", LokiArgs(place=here, image=images["loki"], settings=settings.loki, config=files.loki), on)
-jaeger = Jaeger(
-    "jaeger", JaegerArgs(place=here, image=images["jaeger"], settings=settings.jaeger, config=files.jaeger), on
-)
-prometheus = Prometheus(
-    "prometheus",
-    PrometheusArgs(
-        place=here,
-        image=images["prometheus"],
-        settings=settings.prometheus,
-        config=files.prometheus,
-        rules=files.rules,
-        limits=settings.limits,
-        scraped=every,
-    ),
-    on,
-)
+rules = rules_for(deployed(settings), files.rules)
+generated = deployed_rules(settings.limits, expected(deployed(settings)))
+if settings.prometheus.operator:
+    Monitors(
+        "monitors",
+        MonitorsArgs(
+            place=here,
+            settings=settings.prometheus,
+            rules=rules,
+            deployed=generated,
+            scraped=at,
+            with_platform=settings.trading.enabled,
+        ),
+        on,
+    )
+    metrics_url, metrics = settings.prometheus.url or "", [store_at(settings.prometheus.url or "")]
+else:
+    Alertmanager(
+        "alertmanager",
+        AlertmanagerArgs(
+            place=here,
+            settings=settings.alertmanager,
+            config=config["alertmanager/alertmanager.yaml"],
+            given=alert_files(given),
+            secret=secrets.alertmanager,
+            url=settings.grafana.url,
+        ),
+        on,
+    )
+    KubeStateMetrics("kube-state-metrics", KubeStateMetricsArgs(place=here), on)
+    prometheus = Prometheus(
+        "prometheus",
+        PrometheusArgs(
+            place=here,
+            settings=settings.prometheus,
+            config=config["prometheus/prometheus.yaml"],
+            rules=rules,
+            deployed=generated,
+            scraped=at,
+            names=settings.namespaces,
+            broker=settings.trading.external.rabbitmq if settings.trading.external else None,
+            secret=secrets.prometheus,
+        ),
+        on,
+    )
+    metrics_url, metrics = prometheus.url, prometheus.stores
+
 collector = Collector(
     "collector",
     CollectorArgs(
         place=here,
-        image=images["otel-collector"],
         settings=settings.collector,
-        config=files.collector,
-        logs_endpoint=loki.otlp_url,
-        traces_endpoint=jaeger.otlp_url,
-        metrics_endpoint=prometheus.otlp_url,
-        reachable_from={"trading": namespaces.trading},
+        configs=gateway_configs(settings, files.folder("collector"), given),
+        logs=loki.store,
+        traces=traces,
+        metrics=metrics,
+        copies=copies(settings),
+        platform=platform,
+        secret=secrets.gateway,
     ),
     on,
 )
-grafana = Grafana(
-    "grafana",
-    GrafanaArgs(
-        place=here,
-        image=images["grafana"],
-        settings=settings.grafana,
-        ini=files.grafana,
-        datasources=files.datasources,
-        providers=files.providers,
-        dashboards=files.dashboards,
-        secret=secrets.grafana,
-        prometheus_url=prometheus.url,
-        loki_url=loki.url,
-        jaeger_url=jaeger.query_url,
-    ),
-    on,
-)
+if settings.agent.enabled:
+    NodeAgent(
+        "node-agent",
+        NodeAgentArgs(
+            place=at["agents"],
+            settings=settings.agent,
+            config=config["collector/agent.yaml"],
+            gateway=collector.otlp_endpoint,
+            kubelet_insecure=settings.cluster.kubelet_insecure,
+        ),
+        on,
+    )
+
+Blackbox("blackbox", BlackboxArgs(place=here, config=config["blackbox/blackbox.yaml"]), on)
+stores = {"PROMETHEUS_URL": metrics_url, "LOKI_URL": loki.store.query_url, "JAEGER_URL": traces.query_url}
+if settings.grafana.existing:
+    datasources = config["grafana/datasources.yaml"]
+    Dashboards(
+        "dashboards",
+        DashboardsArgs(place=here, dashboards=files.dashboards, datasources=datasources, stores=stores),
+        on,
+    )
+else:
+    Grafana(
+        "grafana",
+        GrafanaArgs(
+            place=here,
+            settings=settings.grafana,
+            config=files.folder("grafana"),
+            dashboards=files.dashboards,
+            secret=secrets.grafana,
+            stores=stores,
+        ),
+        on,
+    )
+
+if settings.trading.enabled:
+    hosts = data_hosts(settings.trading)
+    if settings.trading.external is None:
+        DataServices(
+            "data-services",
+            DataServicesArgs(place=platform, secrets=secrets.data, rabbitmq=files.folder("rabbitmq")),
+            on,
+        )
+    Trading(
+        "trading",
+        TradingArgs(
+            place=platform, settings=settings.trading, limits=settings.limits, hosts=hosts, secrets=secrets.services
+        ),
+        on,
+    )
+    DataExporters(
+        "data-exporters",
+        DataExportersArgs(
+            place=here,
+            hosts=hosts,
+            platform=platform,
+            secret=secrets.data["postgres-exporter"],
+            tls_mode="require" if settings.trading.external else "disable",
+        ),
+        on,
+    )
+if settings.ingress:
+    Ingress("ingress", IngressArgs(settings=settings.ingress, doors=doors(settings, here, platform)), on)
 
 pulumi.export("otlpEndpoint", collector.otlp_endpoint)
-pulumi.export("grafanaUrl", grafana.url)
-pulumi.export("grafanaAdminSecret", secrets.grafana)
+pulumi.export("grafanaUrl", settings.grafana.url)
+if secrets.grafana:
+    pulumi.export("grafanaAdminSecret", secrets.grafana)

@@ -1,21 +1,25 @@
 """The OpenTelemetry Collector gateway: every signal comes in here, is cleaned, and waits on disk until its store has it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Service
 
-from components.files import read_once
+from components.collector_config import merged, queues
+from components.files import read_once, secret_files
 from components.place import Place
 from components.quantity import from_bytes, to_bytes
 from components.rbac import grant_in_namespace, may_read
 from components.settings import Collector as CollectorSettings
+from components.settings import Settings
+from components.stores import Store
 from components.workload import Data, Probes, Workload, WorkloadArgs
 
 NAME = "otel-collector"
-EXPORTERS = 3
+CONFIG = "/etc/otel-collector/config"
+SECRETS = "/etc/otel-collector/secrets"
 QUEUE_SHARE = 0.6
 """Of the volume, for all queues together: a full volume loses what was acknowledged, a full queue refuses what comes next."""
 FENCE_SHARE = 0.9
@@ -25,16 +29,20 @@ HEAP_SHARE = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorArgs:
-    """``*_endpoint`` are OTLP/HTTP base URLs. ``reachable_from`` are namespaces whose pods say just ``otel-collector:4317``."""
+    """``configs`` are the gateway's own configuration and its overlays, ``copies`` further variables of theirs. Every store gets
+    every record; ``metrics`` has one for each replica. ``platform`` is the namespace whose pods send telemetry, and say just
+    ``otel-collector:4317``. ``secret`` names the Secret with the stores' tokens.
+    """
 
     place: Place
-    image: str
     settings: CollectorSettings
-    config: str
-    logs_endpoint: Input[str]
-    traces_endpoint: Input[str]
-    metrics_endpoint: Input[str]
-    reachable_from: Mapping[str, Input[str]]
+    configs: Sequence[str]
+    logs: Store
+    traces: Store
+    metrics: Sequence[Store]
+    copies: Mapping[str, str]
+    platform: Place
+    secret: Input[str] | None = None
 
 
 class Collector(pulumi.ComponentResource):
@@ -46,51 +54,88 @@ class Collector(pulumi.ComponentResource):
     def __init__(self, name: str, args: CollectorArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Collector", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
+        place, settings, platform = args.place, args.settings, args.platform
+        config = merged(args.configs)
+        mounts = {CONFIG: read_once(NAME, {"gateway.yaml": config}, place, child)}
+        first, *others = args.metrics
+        replica = {"METRICS_REPLICA_ENDPOINT": others[0].otlp_url} if others else {}
+        if args.secret:
+            mounts[SECRETS] = secret_files("secrets", args.secret)
         workload = Workload(
             NAME,
             WorkloadArgs(
                 place=place,
-                image=args.image,
+                image=place.images["otel-collector"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
-                args=["--config=/etc/otel-collector/config/gateway.yaml"],
+                args=[f"--config={CONFIG}/gateway.yaml"],
                 env={
                     "ENVIRONMENT": place.environment,
                     "CLUSTER": place.cluster,
-                    "LOGS_ENDPOINT": args.logs_endpoint,
-                    "TRACES_ENDPOINT": args.traces_endpoint,
-                    "METRICS_ENDPOINT": args.metrics_endpoint,
+                    "TRADING_NAMESPACE": platform.namespace,
+                    "LOGS_ENDPOINT": args.logs.otlp_url,
+                    "TRACES_ENDPOINT": args.traces.otlp_url,
+                    "METRICS_ENDPOINT": first.otlp_url,
+                    **replica,
+                    **args.copies,
                     "SAMPLING_PERCENTAGE": f"{settings.sampling_percentage:g}",
-                    "QUEUE_BYTES": str(int(to_bytes(settings.volume) * QUEUE_SHARE) // EXPORTERS),
-                    "QUEUE_FILE_BYTES": str(int(to_bytes(settings.volume) * FENCE_SHARE) // EXPORTERS),
-                    "QUEUE_FSYNC": str(settings.fsync).lower(),
+                    **queue_environment(settings.volume, queues(config), fsync=settings.fsync),
                     "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * HEAP_SHARE)) + "B",
                 },
                 ports={"otlp-grpc": 4317, "otlp-http": 4318, "metrics": 8888, "health": 13133},
                 probes=Probes(port="health", alive="/", ready="/"),
-                mounts={"/etc/otel-collector/config": read_once(NAME, {"gateway.yaml": args.config}, place, child)},
+                mounts=mounts,
                 data=Data(path="/var/lib/otel-collector", size=settings.volume),
-                reads_api="adds pod, node and namespace names to telemetry",
+                reads_api="adds pod and node names to telemetry",
                 headless=True,
             ),
             child,
         )
-        for namespace, deployed in args.reachable_from.items():
-            grant_in_namespace(
-                "otel-collector-metadata",
-                may_read([("", ["pods"])]),
-                deployed,
-                {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
-                child,
-                called=f"otel-collector-metadata-{namespace}",
-            )
-            Service(
-                f"{NAME}-from-{namespace}",
-                metadata={"name": NAME, "namespace": deployed, "labels": place.labels(NAME)},
-                spec={"type": "ExternalName", "external_name": Output.concat(workload.address, ".cluster.local")},
-                opts=child,
-            )
+        grant_in_namespace(
+            "otel-collector-metadata",
+            may_read([("", ["pods"])]),
+            platform.namespace,
+            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
+            child,
+            called="otel-collector-metadata",
+        )
+        Service(
+            f"{NAME}-from-trading",
+            metadata={"name": NAME, "namespace": platform.namespace, "labels": platform.labels(NAME)},
+            spec={"type": "ExternalName", "external_name": Output.concat(workload.address, ".cluster.local")},
+            opts=child,
+        )
         self.otlp_endpoint = Output.concat(workload.address, ":4317")
         self.register_outputs({"otlp_endpoint": self.otlp_endpoint})
+
+
+def queue_environment(volume: str, queues: int, *, fsync: bool) -> dict[str, str]:
+    """The bounds of each of ``queues`` persistent queues on a volume of that size."""
+    return {
+        "QUEUE_BYTES": str(int(to_bytes(volume) * QUEUE_SHARE) // queues),
+        "QUEUE_FILE_BYTES": str(int(to_bytes(volume) * FENCE_SHARE) // queues),
+        "QUEUE_FSYNC": str(fsync).lower(),
+    }
+
+
+def gateway_configs(settings: Settings, files: Mapping[str, str], given: Collection[str]) -> list[str]:
+    """The gateway's own configuration and the overlays that settings and ``given`` secrets ask for."""
+    traces, logs, elastic = settings.traces.endpoint, settings.logs.copy_to, settings.logs.elasticsearch
+    wanted = {
+        "gateway.yaml": True,
+        "metrics-replica.yaml": settings.prometheus.replicas > 1 and not settings.prometheus.operator,
+        "traces-external.yaml": traces,
+        "traces-token.yaml": traces and "tracesToken" in given,
+        "logs-otlp.yaml": logs,
+        "logs-otlp-token.yaml": logs and "logsToken" in given,
+        "logs-elasticsearch.yaml": elastic,
+        "logs-elasticsearch-token.yaml": elastic and "elasticsearchApiKey" in given,
+    }
+    return [files[file] for file, asked in wanted.items() if asked]
+
+
+def copies(settings: Settings) -> dict[str, str]:
+    """The variables of the overlays that send logs to further stores."""
+    named = {"LOGS_COPY_ENDPOINT": settings.logs.copy_to, "ELASTICSEARCH_ENDPOINT": settings.logs.elasticsearch}
+    return {name: url for name, url in named.items() if url}

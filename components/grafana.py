@@ -17,42 +17,39 @@ SECRETS = "/etc/grafana/secrets"
 
 @dataclass(frozen=True, kw_only=True)
 class GrafanaArgs:
-    """``dashboards`` maps dashboard names to their JSON; ``secret`` names the Secret with the administrator's password."""
+    """``config`` is the folder of that name, ``dashboards`` maps names to their JSON.
+
+    ``secret`` names the Secret with the administrator's password; ``stores`` are the variables that the data sources expand
+    (``PROMETHEUS_URL``, ``LOKI_URL``, …).
+    """
 
     place: Place
-    image: str
     settings: GrafanaSettings
-    ini: str
-    datasources: str
-    providers: str
+    config: Mapping[str, str]
     dashboards: Mapping[str, str]
-    secret: Input[str]
-    prometheus_url: Input[str]
-    loki_url: Input[str]
-    jaeger_url: Input[str]
+    secret: Input[str] | None
+    stores: Mapping[str, Input[str]]
 
 
 class Grafana(pulumi.ComponentResource):
     url: str
+    """Where people open it."""
 
     def __init__(self, name: str, args: GrafanaArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Grafana", name, {}, opts)
         child = ResourceOptions(parent=self)
         place, settings = args.place, args.settings
-        dashboards = [
-            reloaded(f"dashboard-{called}", "grafana", {f"{called}.json": text}, place, child, grafana_dashboard="1")
-            for called, text in args.dashboards.items()
-        ]
+        dashboards = dashboard_maps(args.dashboards, place, child)
         config = {
-            "grafana.ini": args.ini,
-            "provisioning/datasources/datasources.yaml": args.datasources,
-            "provisioning/dashboards/dashboards.yaml": args.providers,
+            "grafana.ini": args.config["grafana.ini"],
+            "provisioning/datasources/datasources.yaml": args.config["datasources.yaml"],
+            "provisioning/dashboards/dashboards.yaml": args.config["dashboards.yaml"],
         }
         Workload(
             "grafana",
             WorkloadArgs(
                 place=place,
-                image=args.image,
+                image=place.images["grafana"],
                 cpu=settings.cpu,
                 memory=settings.memory,
                 env={
@@ -63,16 +60,14 @@ class Grafana(pulumi.ComponentResource):
                     **_cookies(settings.url),
                     "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/admin-password",
                     "GF_SECURITY_SECRET_KEY__FILE": f"{SECRETS}/secret-key",
-                    "PROMETHEUS_URL": args.prometheus_url,
-                    "LOKI_URL": args.loki_url,
-                    "JAEGER_URL": args.jaeger_url,
+                    **args.stores,
                 },
                 ports={"http-metrics": 3000},
                 probes=Probes(port="http-metrics", alive="/healthz", ready="/api/health"),
                 mounts={
                     "/etc/grafana/config": read_once("grafana", config, place, child),
                     "/etc/grafana/dashboards": merged("dashboards", dashboards),
-                    SECRETS: secret_files("secrets", args.secret),
+                    **({SECRETS: secret_files("secrets", args.secret)} if args.secret else {}),
                 },
                 scratch={"/var/lib/grafana": "256Mi", "/tmp": "64Mi"},
             ),
@@ -80,6 +75,44 @@ class Grafana(pulumi.ComponentResource):
         )
         self.url = settings.url
         self.register_outputs({"url": self.url})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardsArgs:
+    """``datasources`` is Grafana's provisioning file, whose variables ``stores`` fills in."""
+
+    place: Place
+    dashboards: Mapping[str, str]
+    datasources: str
+    stores: Mapping[str, Input[str]]
+
+
+class Dashboards(pulumi.ComponentResource):
+    """For a Grafana that is there: ConfigMaps with the labels by which its sidecar finds dashboards and data sources."""
+
+    def __init__(self, name: str, args: DashboardsArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("atlas:index:Dashboards", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        dashboard_maps(args.dashboards, args.place, child)
+        filled = pulumi.Output.all(**args.stores).apply(lambda urls: expanded(args.datasources, urls))
+        data = {"atlas.yaml": filled}
+        reloaded("grafana-datasources", "grafana", data, args.place, child, grafana_datasource="1")
+        self.register_outputs({})
+
+
+def expanded(text: str, variables: Mapping[str, str]) -> str:
+    """``text`` with ``${NAME}`` of these variables filled in; whatever else has a ``$`` is Grafana's own."""
+    for name, value in variables.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
+def dashboard_maps(dashboards: Mapping[str, str], place: Place, opts: ResourceOptions) -> list[Input[str]]:
+    """A ConfigMap a dashboard, found by its label; the names of all."""
+    return [
+        reloaded(f"dashboard-{called}", "grafana", {f"{called}.json": text}, place, opts, grafana_dashboard="1")
+        for called, text in dashboards.items()
+    ]
 
 
 def _cookies(url: str) -> dict[str, str]:

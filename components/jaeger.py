@@ -9,21 +9,19 @@ from components.files import read_once
 from components.place import Place
 from components.quantity import from_bytes, to_bytes, to_hours
 from components.settings import Jaeger as JaegerSettings
+from components.stores import Store
 from components.workload import Data, Probes, Workload, WorkloadArgs
 
 
 @dataclass(frozen=True, kw_only=True)
 class JaegerArgs:
     place: Place
-    image: str
     settings: JaegerSettings
     config: str
 
 
 class Jaeger(pulumi.ComponentResource):
-    otlp_url: Output[str]
-    """OTLP/HTTP base URL."""
-    query_url: Output[str]
+    store: Store
 
     def __init__(self, name: str, args: JaegerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Jaeger", name, {}, opts)
@@ -33,7 +31,7 @@ class Jaeger(pulumi.ComponentResource):
             "jaeger",
             WorkloadArgs(
                 place=place,
-                image=args.image,
+                image=place.images["jaeger"],
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=["--config=/etc/jaeger/config/jaeger.yaml"],
@@ -49,6 +47,8 @@ class Jaeger(pulumi.ComponentResource):
             ),
             child,
         )
-        self.otlp_url = Output.concat("http://", workload.address, ":4318")
-        self.query_url = Output.concat("http://", workload.address, ":16686")
-        self.register_outputs({"otlp_url": self.otlp_url, "query_url": self.query_url})
+        self.store = Store(
+            otlp_url=Output.concat("http://", workload.address, ":4318"),
+            query_url=Output.concat("http://", workload.address, ":16686"),
+        )
+        self.register_outputs({"query_url": self.store.query_url})

@@ -1,48 +1,63 @@
-"""Loki: the central store of logs, one process with a volume. Takes logs on its OTLP endpoint."""
+"""Loki: the central store of logs. One process with a volume, or replicas on object storage. Takes logs on its OTLP endpoint."""
 
 from dataclasses import dataclass
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
 from components.files import read_once
 from components.place import Place
 from components.quantity import from_bytes, to_bytes, to_hours
 from components.settings import Loki as LokiSettings
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.stores import Store
+from components.workload import Data, Probes, SecretKey, Workload, WorkloadArgs
 
 
 @dataclass(frozen=True, kw_only=True)
 class LokiArgs:
+    """``secret`` names the Secret with the object storage's ``access-key`` and ``secret-key``, if it asks for them."""
+
     place: Place
-    image: str
     settings: LokiSettings
     config: str
+    secret: Input[str] | None = None
 
 
 class Loki(pulumi.ComponentResource):
-    url: Output[str]
-    otlp_url: Output[str]
-    """OTLP/HTTP base URL: the endpoint that answers 503, not a final 500, when Loki cannot take more."""
+    store: Store
+    """Its OTLP endpoint answers 503, not a final 500, when Loki cannot take more."""
 
     def __init__(self, name: str, args: LokiArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Loki", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
+        place, settings, store = args.place, args.settings, args.settings.object_storage
+        # Loki reads its keys from the environment alone.
+        keys = {"AWS_ACCESS_KEY_ID": "access-key", "AWS_SECRET_ACCESS_KEY": "secret-key"}
         workload = Workload(
             "loki",
             WorkloadArgs(
                 place=place,
-                image=args.image,
+                image=place.images["loki"],
+                replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=["-config.file=/etc/loki/config/loki.yaml", "-config.expand-env=true"],
                 env={
                     "LOKI_RETENTION": f"{to_hours(settings.retention)}h",
                     "LOKI_WAL_REPLAY_CEILING": str(int(to_bytes(settings.memory) * 0.75)),
+                    "LOKI_STORE": "s3" if store else "filesystem",
+                    "LOKI_S3_ENDPOINT": store.endpoint if store else "",
+                    "LOKI_S3_BUCKET": store.bucket if store else "",
+                    "LOKI_S3_REGION": store.region if store else "",
+                    "LOKI_RING": "memberlist" if settings.replicas > 1 else "inmemory",
+                    "LOKI_MEMBERS": Output.format("loki-peers.{0}.svc:7946", place.namespace),
+                    "LOKI_REPLICATION": str(min(settings.replicas, 3)),
                     "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B",
                 },
-                ports={"http-metrics": 3100},
+                secret_env={name: SecretKey(secret=args.secret, key=key) for name, key in keys.items()}
+                if args.secret
+                else {},
+                ports={"http-metrics": 3100, "grpc": 9095, "gossip": 7946},
                 probes=Probes(
                     port="http-metrics", alive="/loki/api/v1/status/buildinfo", ready="/ready", startup_seconds=300
                 ),
@@ -50,10 +65,11 @@ class Loki(pulumi.ComponentResource):
                 scratch={"/tmp": "64Mi"},
                 data=Data(path="/var/lib/loki", size=settings.volume),
                 headless=True,
+                gossip="gossip" if settings.replicas > 1 else None,
                 grace_seconds=300,
             ),
             child,
         )
-        self.url = Output.concat("http://", workload.address, ":3100")
-        self.otlp_url = Output.concat(self.url, "/otlp")
-        self.register_outputs({"url": self.url, "otlp_url": self.otlp_url})
+        url = Output.concat("http://", workload.address, ":3100")
+        self.store = Store(otlp_url=Output.concat(url, "/otlp"), query_url=url)
+        self.register_outputs({"url": url})

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Input, ResourceOptions
 from pulumi_kubernetes.core.v1 import Namespace
+
+from components.settings import Settings
 
 POD_SECURITY_VERSION = "v1.34"
 """Pinned, so that an upgrade of the cluster does not change what is admitted behind our back."""
@@ -12,28 +14,35 @@ POD_SECURITY_VERSION = "v1.34"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespacesArgs:
-    environment: str
+    settings: Settings
 
 
 class Namespaces(pulumi.ComponentResource):
-    """``observability`` and ``trading``: both refuse every pod that is not ``restricted``."""
+    """``observability`` and ``trading`` refuse every pod that is not ``restricted``; ``agents`` is for what reads the node."""
 
-    observability: Output[str]
-    trading: Output[str]
+    by_role: dict[str, Input[str]]
+    """Names of those that the environment has."""
 
     def __init__(self, name: str, args: NamespacesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Namespaces", name, {}, opts)
         child = ResourceOptions(parent=self)
+        names = args.settings.namespaces
+        labels = {"app.kubernetes.io/part-of": "atlas", "atlas/environment": args.settings.environment}
 
-        def namespace(called: str) -> Output[str]:
-            pod_security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        def namespace(role: str, called: str, enforced: str = "restricted") -> Input[str]:
+            if not names.create:
+                return called
+            # The warnings stay strict: they name what a pod of the node agents takes for itself.
+            levels = {"enforce": enforced, "audit": "restricted", "warn": "restricted"}
+            pod_security = {f"pod-security.kubernetes.io/{mode}": level for mode, level in levels.items()}
             versions = {f"{mode}-version": POD_SECURITY_VERSION for mode in pod_security}
-            labels = {"app.kubernetes.io/part-of": "atlas", "atlas/environment": args.environment}
-            created = Namespace(
-                called, metadata={"name": called, "labels": labels | pod_security | versions}, opts=child
-            )
+            created = Namespace(role, metadata={"name": called, "labels": labels | pod_security | versions}, opts=child)
             return created.metadata["name"].apply(str)
 
-        self.observability = namespace("observability")
-        self.trading = namespace("trading")
-        self.register_outputs({"observability": self.observability, "trading": self.trading})
+        self.by_role = {
+            "observability": namespace("observability", names.observability),
+            "trading": namespace("trading", names.trading),
+        }
+        if args.settings.agent.enabled:
+            self.by_role["agents"] = namespace("agents", names.agents, "privileged")
+        self.register_outputs({})

@@ -1,9 +1,11 @@
-"""Where a workload runs and what is common to all that runs there."""
+"""Where workloads run and what is common to all that runs there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 
+from components.image import Images
 from components.settings import Settings
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -11,24 +13,18 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run."""
+    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run.
+
+    ``pull_secret`` names the Secret with which images are pulled, if the registry asks for one.
+    """
 
     namespace: pulumi.Input[str]
     environment: str
     cluster: str
     storage_class: str | None
     wait_for_ready: bool
-
-    @staticmethod
-    def of(settings: Settings, namespace: pulumi.Input[str]) -> "Place":
-        """``namespace`` of the environment that ``settings`` describe."""
-        return Place(
-            namespace=namespace,
-            environment=settings.environment,
-            cluster=settings.cluster.name,
-            storage_class=settings.cluster.storage_class,
-            wait_for_ready=settings.cluster.wait_for_ready,
-        )
+    images: Images = field(default_factory=Images)
+    pull_secret: pulumi.Input[str] | None = None
 
     def labels(self, name: str) -> dict[str, str]:
         """The recommended labels of Kubernetes for the object called ``name``."""
@@ -42,3 +38,23 @@ class Place:
     def annotations(self) -> dict[str, str]:
         """What tells Pulumi whether to wait for the object."""
         return {} if self.wait_for_ready else {SKIP_AWAIT: "true"}
+
+
+def places(
+    settings: Settings,
+    namespaces: Mapping[str, pulumi.Input[str]],
+    pull_secrets: Mapping[str, pulumi.Input[str]],
+) -> dict[str, Place]:
+    """A place for each namespace, by its role, in the environment that ``settings`` describe."""
+    return {
+        role: Place(
+            namespace=namespace,
+            environment=settings.environment,
+            cluster=settings.cluster.called,
+            storage_class=settings.cluster.storage_class,
+            wait_for_ready=settings.cluster.wait_for_ready,
+            images=Images(overrides=settings.images, registry=settings.registry),
+            pull_secret=pull_secrets.get(role),
+        )
+        for role, namespace in namespaces.items()
+    }

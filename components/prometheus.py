@@ -2,40 +2,51 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import yaml
 from pulumi import Input, Output, ResourceOptions
 
-from components.files import merged, read_once, reloaded
+from components.files import merged, read_once, reloaded, secret_files
 from components.place import Place
 from components.quantity import to_bytes
 from components.rbac import grant_in_namespace, may_read
-from components.settings import Limits
+from components.settings import Namespaces
 from components.settings import Prometheus as PrometheusSettings
+from components.stores import Store
 from components.workload import Data, Probes, Workload, WorkloadArgs
 
 SIZE_SHARE = 0.8
 """Of the volume, before the oldest blocks go: compaction needs room beside what is kept."""
+SECRETS = "/etc/prometheus/secrets"
+BROKER_METRICS = 15692
+"""Where RabbitMQ's own plugin serves metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
-    """``rules`` maps file names to rule files. ``scraped`` are the namespaces whose Services are discovered."""
+    """``rules`` maps file names to rule files, ``deployed`` is the generated one. ``scraped`` are the places whose Services are
+    discovered, by role; ``names`` are those of their namespaces. ``broker`` is the host of a RabbitMQ outside the cluster.
+    ``secret`` names the Secret with ``remote-write-token``.
+    """
 
     place: Place
-    image: str
     settings: PrometheusSettings
     config: str
     rules: Mapping[str, str]
-    limits: Limits
-    scraped: Mapping[str, Input[str]]
+    deployed: str
+    scraped: Mapping[str, Place]
+    names: Namespaces
+    broker: str | None = None
+    secret: Input[str] | None = None
 
 
 class Prometheus(pulumi.ComponentResource):
     url: Output[str]
-    otlp_url: Output[str]
-    """OTLP/HTTP base URL of the receiver."""
+    """Any of the replicas."""
+    stores: list[Store]
+    """One for each replica: they know nothing of each other."""
 
     def __init__(self, name: str, args: PrometheusArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Prometheus", name, {}, opts)
@@ -43,13 +54,29 @@ class Prometheus(pulumi.ComponentResource):
         place, settings = args.place, args.settings
         rules = [
             reloaded("prometheus-rules", "prometheus", args.rules, place, child),
-            reloaded("prometheus-limits", "prometheus", {"limits.yaml": limit_rules(args.limits)}, place, child),
+            reloaded("prometheus-deployed", "prometheus", {"deployed.yaml": args.deployed}, place, child),
         ]
+        names = {str(Namespaces.model_fields[role].default): getattr(args.names, role) for role in args.scraped}
+        document = yaml.safe_load(args.config)
+        find(document, names)
+        if args.broker:
+            scrape_broker(document, args.broker, place.environment)
+        if settings.remote_write:
+            write_remotely(document, settings.remote_write, with_token=args.secret is not None)
+        # Untouched where nothing differs: Prometheus itself expands no variable there.
+        same = document == yaml.safe_load(args.config)
+        config = args.config if same else yaml.safe_dump(document, sort_keys=False)
+        mounts = {
+            "/etc/prometheus/config": read_once("prometheus", {"prometheus.yaml": config}, place, child),
+            "/etc/prometheus/rules": merged("rules", rules),
+        }
+        if args.secret:
+            mounts[SECRETS] = secret_files("secrets", args.secret)
         workload = Workload(
             "prometheus",
             WorkloadArgs(
                 place=place,
-                image=args.image,
+                image=place.images["prometheus"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -64,13 +91,11 @@ class Prometheus(pulumi.ComponentResource):
                     "--log.format=json",
                 ],
                 env={"ENVIRONMENT": place.environment, "CLUSTER": place.cluster},
+                field_env={"REPLICA": "metadata.name"},
                 ports={"http-metrics": 9090},
                 # Replaying the log of a large head takes minutes.
                 probes=Probes(port="http-metrics", alive="/-/healthy", ready="/-/ready", startup_seconds=900),
-                mounts={
-                    "/etc/prometheus/config": read_once("prometheus", {"prometheus.yaml": args.config}, place, child),
-                    "/etc/prometheus/rules": merged("rules", rules),
-                },
+                mounts=mounts,
                 data=Data(path="/var/lib/prometheus", size=settings.volume),
                 reads_api="discovers scrape targets",
                 headless=True,
@@ -78,23 +103,51 @@ class Prometheus(pulumi.ComponentResource):
             ),
             child,
         )
-        for namespace, deployed in args.scraped.items():
+        for role, scraped in args.scraped.items():
             grant_in_namespace(
                 "prometheus-discovery",
                 may_read([("", ["pods", "services"]), ("discovery.k8s.io", ["endpointslices"])]),
-                deployed,
+                scraped.namespace,
                 {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
                 child,
-                called=f"prometheus-discovery-{namespace}",
+                called=f"prometheus-discovery-{role}",
             )
+        replicas = range(settings.replicas)
+        self.stores = [
+            store_at(Output.format("http://prometheus-{0}.{1}:9090", each, workload.address)) for each in replicas
+        ]
         self.url = Output.concat("http://", workload.address, ":9090")
-        self.otlp_url = Output.concat(self.url, "/api/v1/otlp")
-        self.register_outputs({"url": self.url, "otlp_url": self.otlp_url})
+        self.register_outputs({"url": self.url})
 
 
-def limit_rules(limits: Limits) -> str:
-    """The rule file that makes each deployed limit a series, so that an alert compares what is with what was deployed."""
-    rules = [
-        {"record": f"atlas:limit:{name}", "expr": f"vector({value:g})"} for name, value in limits.model_dump().items()
-    ]
-    return yaml.safe_dump({"groups": [{"name": "atlas_limits", "rules": rules}]}, sort_keys=False)
+def store_at(url: Input[str]) -> Store:
+    """A Prometheus by its URL: ours, or one that is there, with its OTLP receiver on."""
+    return Store(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
+
+
+def find(document: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Let a configuration discover namespaces of these names; one that is not among them is not looked into.
+
+    ``names`` maps the names that the file has to those that are deployed.
+    """
+    for job in document["scrape_configs"]:
+        for discovery in job["kubernetes_sd_configs"]:
+            found = discovery["namespaces"]["names"]
+            discovery["namespaces"]["names"] = [names[name] for name in found if name in names]
+
+
+def scrape_broker(document: dict[str, Any], host: str, environment: str) -> None:
+    """Scrape the plugin of a RabbitMQ that no Service leads to, within the limits of the other jobs."""
+    services = next(job for job in document["scrape_configs"] if job["job_name"] == "services")
+    limits = {key: value for key, value in services.items() if key.endswith("_limit")}
+    labels = {"service": "rabbitmq", "environment": environment}
+    target = {"targets": [f"{host}:{BROKER_METRICS}"], "labels": labels}
+    document["scrape_configs"].append({"job_name": "rabbitmq", "static_configs": [target], **limits})
+
+
+def write_remotely(document: dict[str, Any], url: str, *, with_token: bool) -> None:
+    """Send every sample to a further store as well."""
+    store: dict[str, Any] = {"url": url}
+    if with_token:
+        store["authorization"] = {"credentials_file": f"{SECRETS}/remote-write-token"}
+    document["remote_write"] = [store]

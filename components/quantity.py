@@ -13,7 +13,7 @@ def to_bytes(quantity: str) -> int:
         ValueError: anything but a positive whole number with Ki, Mi, Gi or Ti. Decimal units (``10G``) are refused:
             they are 7 % smaller than they look.
     """
-    match = re.fullmatch(r"([1-9]\d*)(Ki|Mi|Gi|Ti)", quantity)
+    match = re.fullmatch("([1-9][0-9]{0,9})(Ki|Mi|Gi|Ti)", quantity)
     if not match:
         raise ValueError("expected a whole number with Ki, Mi, Gi or Ti, such as 512Mi")
     return int(match[1]) * _UNITS[match[2]]
@@ -30,7 +30,7 @@ def to_hours(duration: str) -> int:
     Raises:
         ValueError: another unit, a fraction, a sign or zero.
     """
-    match = re.fullmatch(r"([1-9]\d*)(h|d|w)", duration)
+    match = re.fullmatch("([1-9][0-9]{0,5})(h|d|w)", duration)
     if not match:
         raise ValueError("expected a whole number with h, d or w, such as 15d")
     return int(match[1]) * _HOURS[match[2]]
@@ -42,7 +42,7 @@ def to_millicores(cpu: str) -> int:
     Raises:
         ValueError: anything but a positive whole number of cores or millicores.
     """
-    match = re.fullmatch(r"([1-9]\d*)(m?)", cpu)
+    match = re.fullmatch("([1-9][0-9]{0,5})(m?)", cpu)
     if not match:
         raise ValueError("expected cores or millicores, such as 2 or 250m")
     return int(match[1]) * (1 if match[2] else 1000)

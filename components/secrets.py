@@ -1,5 +1,6 @@
 """Every secret of the stack: given as encrypted configuration, or generated. Other components see the *names* of Secrets only."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -8,47 +9,134 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
 from components.place import Place
+from components.services import SERVICES
+from components.settings import SECRET_KEYS, Settings
+
+ALERT_FILES = {
+    "slack-url": "slackWebhookUrl",
+    "teams-url": "teamsWebhookUrl",
+    "pagerduty-key": "pagerdutyRoutingKey",
+    "webhook-url": "alertWebhookUrl",
+    "deadman-url": "deadMansSwitchUrl",
+}
+"""The files that Alertmanager's configuration names, by secret key."""
+
+
+GENERATED = {
+    "postgresPassword": "postgres-password",
+    "rabbitmqPassword": "rabbitmq-password",
+    "nextauthSecret": "nextauth-secret",
+}
+"""Of the platform, made where they are not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """``rotation``: another value generates every generated secret anew. ``grafana_admin_password``: ``None`` generates one."""
+    """``given`` maps secret keys to values; what is not given and can be is generated."""
 
-    place: Place
-    rotation: str
-    grafana_admin_password: Input[str] | None
+    observability: Place
+    trading: Place
+    settings: Settings
+    given: Mapping[str, Input[str]]
 
 
 class Secrets(pulumi.ComponentResource):
     """One immutable, auto-named Secret a consumer: a new value is a new Secret, which rolls that consumer's pods alone."""
 
-    grafana: Output[str]
-    """Name of the Secret with ``admin-password`` and ``secret-key``."""
+    grafana: Output[str] | None = None
+    """With ``admin-password`` and ``secret-key``; none where Grafana is not ours."""
+    alertmanager: Output[str] | None = None
+    """With the files of ``ALERT_FILES`` that are given."""
+    gateway: Output[str] | None = None
+    """With ``traces-token`` and ``logs-token``, as far as given."""
+    prometheus: Output[str] | None = None
+    """With ``remote-write-token``."""
+    loki: Output[str] | None = None
+    """With ``access-key`` and ``secret-key``."""
+    services: dict[str, Output[str]]
+    """By service, with its variables' secret keys as far as given or generated."""
+    data: dict[str, Output[str]]
+    """By data service and exporter, with ``password``."""
 
     def __init__(self, name: str, args: SecretsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Secrets", name, {}, opts)
         child = ResourceOptions(parent=self)
+        given = args.given
 
-        def generated(called: str) -> Output[str]:
-            return RandomPassword(
-                called, length=40, special=False, keepers={"rotation": args.rotation}, opts=child
-            ).result
+        def generated(called: str, length: int = 40) -> Output[str]:
+            keepers = {"rotation": args.settings.rotation}
+            return RandomPassword(called, length=length, special=False, keepers=keepers, opts=child).result
 
-        def secret(consumer: str, data: dict[str, Input[str]]) -> Output[str]:
+        def secret(consumer: str, place: Place, data: Mapping[str, Input[str]], called: str = "") -> Output[str]:
             created = Secret(
-                consumer,
-                metadata={"namespace": args.place.namespace, "labels": args.place.labels(consumer)},
+                called or consumer,
+                metadata={"namespace": place.namespace, "labels": place.labels(consumer)},
                 immutable=True,
-                string_data=data,
+                string_data=dict(data),
                 opts=child,
             )
             return created.metadata["name"].apply(str)
 
-        self.grafana = secret(
-            "grafana",
-            {
-                "admin-password": args.grafana_admin_password or generated("grafana-admin-password"),
-                "secret-key": generated("grafana-secret-key"),
-            },
+        def of_given(consumer: str, files: Mapping[str, str]) -> Output[str] | None:
+            data = {file: given[key] for file, key in files.items() if key in given}
+            return secret(consumer, args.observability, data) if data else None
+
+        if not args.settings.grafana.existing:
+            self.grafana = secret(
+                "grafana",
+                args.observability,
+                {
+                    "admin-password": given.get("grafanaAdminPassword") or generated("grafana-admin-password"),
+                    "secret-key": generated("grafana-secret-key"),
+                },
+            )
+        self.alertmanager = of_given("alertmanager", alert_files(given))
+        self.gateway = of_given(
+            "otel-collector",
+            {"traces-token": "tracesToken", "logs-token": "logsToken", "elasticsearch-key": "elasticsearchApiKey"},
         )
-        self.register_outputs({"grafana": self.grafana})
+        self.prometheus = of_given("prometheus", {"remote-write-token": "remoteWriteToken"})
+        self.loki = of_given("loki", {"access-key": "objectStorageAccessKey", "secret-key": "objectStorageSecretKey"})
+        self.services, self.data = {}, {}
+        if args.settings.trading.enabled:
+            values: dict[str, Input[str]] = {key: given[key] for key in SECRET_KEYS if key in given}
+            for key, called in GENERATED.items():
+                if key not in values:
+                    values[key] = generated(called)
+            for service, entry in SERVICES.items():
+                keys = sorted({key for key in entry.secrets.values() if key in values})
+                if keys:
+                    self.services[service] = secret(service, args.trading, {key: values[key] for key in keys})
+            self.data = {
+                "db": secret("db", args.trading, {"password": values["postgresPassword"]}),
+                "rabbitmq": secret("rabbitmq", args.trading, {"password": values["rabbitmqPassword"]}),
+                "postgres-exporter": secret(
+                    "postgres-exporter", args.observability, {"password": values["postgresPassword"]}
+                ),
+            }
+        self.register_outputs({})
+
+
+def alert_files(given: Collection[str]) -> dict[str, str]:
+    """The files of ``ALERT_FILES`` whose secret is given."""
+    return {file: key for file, key in ALERT_FILES.items() if key in given}
+
+
+def pull_secrets(
+    config: Input[str] | None, namespaces: Mapping[str, Input[str]], opts: ResourceOptions
+) -> dict[str, Output[str]]:
+    """The Secret with which each namespace pulls its images, by the namespace's role; none where the registry is open."""
+    if config is None:
+        return {}
+    created = {
+        role: Secret(
+            f"{role}-registry",
+            metadata={"namespace": namespace, "labels": {"app.kubernetes.io/part-of": "atlas"}},
+            type="kubernetes.io/dockerconfigjson",
+            immutable=True,
+            string_data={".dockerconfigjson": config},
+            opts=opts,
+        )
+        for role, namespace in namespaces.items()
+    }
+    return {role: each.metadata["name"].apply(str) for role, each in created.items()}

@@ -1,70 +1,35 @@
-"""What an environment may set, and which values go together. Read by ``configuration.py``; nothing else reads configuration."""
+"""What an environment may set. ``configuration.py`` reads it, ``values.py`` has its texts, ``agreement.py`` what goes together."""
 
-import re
-from collections.abc import Iterator
-from ipaddress import ip_network
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.image import IMAGES, check_reference, is_digest_reference
-from components.quantity import to_bytes, to_hours, to_millicores
+from components.values import (
+    Bucket,
+    Context,
+    Cpu,
+    Host,
+    Label,
+    LabelKey,
+    LabelValue,
+    Market,
+    Name,
+    NamespaceName,
+    Network,
+    Quantity,
+    Reference,
+    Registry,
+    Retention,
+    Schedule,
+    Site,
+    Tag,
+    Url,
+    Whole,
+)
 
 Environment = Literal["local", "dev", "prod"]
-
-
-def _label(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
-        raise ValueError("expected a DNS label: at most 63 lower-case letters, digits and hyphens, no hyphen at an end")
-    return value
-
-
-def _quantity(value: str) -> str:
-    to_bytes(value)
-    return value
-
-
-def _cpu(value: str) -> str:
-    to_millicores(value)
-    return value
-
-
-def _retention(value: str) -> str:
-    if to_hours(value) > 24 * 365 * 5:
-        raise ValueError("expected at most 5 years (260w)")
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        network = ip_network(value)
-    except ValueError:
-        raise ValueError("expected a network in CIDR notation with no host bits set, such as 10.0.0.1/32") from None
-    if network.prefixlen == 0:
-        raise ValueError("expected the API server's own addresses, not the whole internet")
-    return value
-
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or value != value.strip():
-        raise ValueError("expected an absolute URL such as https://grafana.example.com")
-    if parts.username or parts.password:
-        raise ValueError("expected a URL without credentials; secrets are configuration keys of their own")
-    if value.endswith("/") or parts.query or parts.fragment:
-        raise ValueError("expected no trailing slash, query or fragment")
-    return value
-
-
-Quantity = Annotated[str, AfterValidator(_quantity)]
-Cpu = Annotated[str, AfterValidator(_cpu)]
-Retention = Annotated[str, AfterValidator(_retention)]
-Network = Annotated[str, AfterValidator(_network)]
-Url = Annotated[str, AfterValidator(_url)]
-Label = Annotated[str, AfterValidator(_label)]
-Reference = Annotated[str, AfterValidator(check_reference)]
 
 
 class Model(BaseModel):
@@ -76,12 +41,30 @@ class Model(BaseModel):
 class Cluster(Model):
     """The cluster to deploy into: named, never whatever context happens to be current."""
 
-    context: str = Field(min_length=1, description="kubeconfig context", examples=["my-cluster"])
-    name: Label = Field(description="the cluster's name in telemetry (k8s.cluster.name)", examples=["my-cluster"])
+    context: Context = Field(description="kubeconfig context", examples=["my-cluster"])
+    name: Label | None = Field(default=None, description="the cluster's name in telemetry; unset means the context")
     api_server: Network = Field(description="the API server's address as pods see it", examples=["10.0.0.1/32"])
-    api_server_port: int = Field(default=6443, ge=1, le=65535)
-    storage_class: Label | None = Field(default=None, description="of every volume; unset means the cluster's default")
+    api_server_port: int = Field(default=6443, ge=1, le=65535, description="the port at that address")
+    nodes: Network = Field(default="10.0.0.0/8", description="the nodes' addresses, where node agents ask the kubelet")
+    stores: Network | None = Field(default=None, description="where stores of yours on private networks are, if any")
+    kubelet_insecure: bool = Field(
+        default=False, description="kubelets show a certificate that the cluster's CA did not sign"
+    )
+    storage_class: Name | None = Field(default=None, description="of every volume; unset means the cluster's default")
     wait_for_ready: bool = Field(default=True, description="wait until pods are ready; false only where none can run")
+
+    @property
+    def called(self) -> str:
+        return self.name or self.context
+
+
+class Namespaces(Model):
+    """Where everything lives. ``create: false`` uses namespaces that are there already."""
+
+    create: bool = True
+    observability: NamespaceName = "observability"
+    trading: NamespaceName = "trading"
+    agents: NamespaceName = Field(default="node-agents", description="the node agents' own, the only privileged one")
 
 
 class Collector(Model):
@@ -91,34 +74,98 @@ class Collector(Model):
     cpu: Cpu = "200m"
     memory: Quantity = "512Mi"
     volume: Quantity = Field(default="2Gi", description="the export queues' volume, one a replica")
-    fsync: bool = Field(
-        default=True, description="wait for the disk at each write: what is acknowledged survives a power loss"
-    )
+    fsync: bool = Field(default=True, description="wait for the disk: what is acknowledged survives a power loss")
     sampling_percentage: float = Field(
         default=100.0,
         gt=0,
         le=100,
-        strict=False,
         description="share of ordinary traces kept; errors and slow spans always are",
     )
 
 
+class Agent(Model):
+    """The Collector on each node: container logs and the node's own metrics."""
+
+    enabled: bool = True
+    cpu: Cpu = "100m"
+    memory: Quantity = "256Mi"
+    queue: Quantity = Field(default="1Gi", description="of the node's disk, while the gateway is away")
+
+
 class Prometheus(Model):
+    """``operator``: write rules and scrape targets as the Prometheus Operator's objects and run no Prometheus of our own."""
+
+    operator: bool = False
+    url: Url | None = Field(
+        default=None,
+        description="the operator's Prometheus, with its OTLP receiver on",
+        examples=["http://prometheus:9090"],
+    )
+    namespace: Label = Field(default="monitoring", description="where the operator's Prometheus runs")
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={"release": "kube-prometheus-stack"},
+        description="by which the operator's Prometheus selects our objects",
+    )
     replicas: int = Field(default=1, ge=1, le=2, description="identical replicas, each scraping everything")
     cpu: Cpu = "200m"
     memory: Quantity = "1Gi"
     volume: Quantity = "10Gi"
     retention: Retention = "15d"
+    remote_write: Url | None = Field(default=None, description="Mimir, Thanos or a vendor, for long retention")
+
+
+class Alertmanager(Model):
+    replicas: Annotated[Literal[1, 3], Whole] = Field(
+        default=1, description="1, or 3 that gossip: two cannot tell who is alone"
+    )
+    cpu: Cpu = "50m"
+    memory: Quantity = "128Mi"
+    volume: Quantity = "1Gi"
+
+
+class ObjectStorage(Model):
+    """An S3-compatible store. Its keys are the secrets ``objectStorageAccessKey`` and ``objectStorageSecretKey``."""
+
+    endpoint: Host = Field(description="host name of the store", examples=["s3.eu-central-1.amazonaws.com"])
+    bucket: Bucket = Field(description="the bucket, made beforehand", examples=["atlas-logs"])
+    region: Label = "us-east-1"
+
+
+class Logs(Model):
+    """``copy`` and ``elasticsearch`` get every record besides Loki."""
+
+    copy_to: Url | None = Field(default=None, description="OTLP/HTTP base URL of another store of logs")
+    elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
 
 
 class Loki(Model):
+    """``replicas`` above one need ``objectStorage``; with it, three hold each record twice at least."""
+
+    replicas: Annotated[Literal[1, 3, 5], Whole] = 1
     cpu: Cpu = "200m"
     memory: Quantity = "1Gi"
     volume: Quantity = "10Gi"
     retention: Retention = "7d"
+    object_storage: ObjectStorage | None = None
+
+
+class Traces(Model):
+    endpoint: Url | None = Field(
+        default=None,
+        description="OTLP/HTTP base URL of a store of your own (Tempo, Jaeger, a vendor) instead of Jaeger here",
+    )
+
+    query_url: Url | None = Field(
+        default=None,
+        description="where Grafana asks that store, by Jaeger's API",
+        examples=["https://traces.example.com"],
+    )
 
 
 class Jaeger(Model):
+    """The embedded store of traces: one process, so one replica."""
+
+    replicas: Annotated[Literal[1], Whole] = 1
     cpu: Cpu = "200m"
     memory: Quantity = "1Gi"
     volume: Quantity = "10Gi"
@@ -126,78 +173,127 @@ class Jaeger(Model):
 
 
 class Grafana(Model):
+    existing: bool = Field(
+        default=False, description="only write labelled dashboards and data sources for a Grafana that is there"
+    )
     cpu: Cpu = "100m"
     memory: Quantity = "512Mi"
     url: Url = Field(description="where people open Grafana", examples=["https://grafana.example.com"])
 
 
+class Ingress(Model):
+    """TLS ends at the ingress controller: either cert-manager's ``issuer`` or a Secret of your own."""
+
+    class_name: Name | None = Field(default=None, description="ingress class; unset means the cluster's default")
+    namespace: Label = Field(default="ingress-nginx", description="where the ingress controller runs")
+    issuer: Name | None = Field(default=None, description="cert-manager's ClusterIssuer")
+    tls_secret: Name = Field(default="atlas-tls", description="the Secret with the certificate, in each namespace")
+
+
+LARGEST = 1_000_000_000_000.0
+"""Of a limit in quote currency: what is above never binds."""
+
+
 class Limits(Model):
     """The risk limits that the workers enforce; deployed as their environment and as series for the alerts."""
 
-    daily_max_loss: float = Field(default=1000.0, gt=0, strict=False, description="quote currency")
-    max_open_orders: int = Field(default=50, ge=1, description="orders")
-    max_order_notional: float = Field(default=1000.0, gt=0, strict=False, description="quote currency")
-    max_orders_per_minute: int = Field(default=60, ge=1, description="orders a minute")
+    daily_max_loss: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    max_exposure: float = Field(
+        default=10000.0, gt=0, le=LARGEST, description="quote currency, all products together; watched, not enforced"
+    )
+    max_open_orders: int = Field(default=50, ge=1, le=1_000_000, description="orders")
+    max_order_notional: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    max_orders_per_minute: int = Field(default=60, ge=1, le=1_000_000, description="orders a minute")
+
+
+class Size(Model):
+    """Of one of the platform's services; what is unset has the service's own default."""
+
+    replicas: int | None = Field(default=None, ge=1, le=50)
+    cpu: Cpu | None = None
+    memory: Quantity | None = None
+
+
+class External(Model):
+    """Data services outside the cluster. Their passwords are the secrets ``postgresPassword`` and ``rabbitmqPassword``."""
+
+    network: Network = Field(description="their addresses", examples=["10.1.0.0/24"])
+    postgres: Host = Field(description="host of PostgreSQL", examples=["db.example.com"])
+    redis: Host = Field(description="host of Redis", examples=["cache.example.com"])
+    rabbitmq: Host = Field(description="host of RabbitMQ", examples=["bus.example.com"])
+
+
+class Trading(Model):
+    """The platform's own services. Without ``external`` their data services run in the cluster, one replica each."""
+
+    enabled: bool = False
+    url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
+    api_url: Site | None = Field(
+        default=None, description="where clients reach the api", examples=["https://api.example.com"]
+    )
+    live: bool = Field(default=False, description="real orders; false trades on paper")
+    markets: list[Market] = Field(
+        default=["BTC-USD", "ETH-USD"], min_length=1, description="products that may be traded"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
+    backtest_schedule: Schedule = "0 3 * * *"
+    services: dict[str, Size] = Field(default={}, description="sizes by service")
+    external: External | None = None
 
 
 class Settings(Model):
-    environment: Environment = Field(description="equals the stack's name", examples=["dev"])
+    environment: Environment = Field(default="local", description="the first part of the stack's name")
     cluster: Cluster
+    namespaces: Namespaces = Namespaces()
+    registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
+    images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
     collector: Collector = Collector()
+    agent: Agent = Agent()
     prometheus: Prometheus = Prometheus()
+    alertmanager: Alertmanager = Alertmanager()
+    logs: Logs = Logs()
     loki: Loki = Loki()
+    traces: Traces = Traces()
     jaeger: Jaeger = Jaeger()
     grafana: Grafana
+    ingress: Ingress | None = None
     limits: Limits = Limits()
-    images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
-    rotation: str = Field(default="1", min_length=1, description="change it to generate every generated secret anew")
+    trading: Trading = Trading()
+    rotation: Tag = Field(default="1", description="change it to generate every generated secret anew")
 
 
-# Given secrets: flat keys, set with --secret, all optional (what is missing is generated). Never part of Settings.
-SECRET_KEYS = {"grafanaAdminPassword": "Grafana's administrator password, at least 16 characters"}
+PRODUCTION: Mapping[str, Mapping[str, int]] = {
+    "collector": {"replicas": 3},
+    "prometheus": {"replicas": 2},
+    "alertmanager": {"replicas": 3},
+}
+"""What production has where it does not say, and at least where it does: the loss of a node is no event."""
 
-SHORTEST_SECRET = 16
-WEAK_SECRETS = ("admin", "changeme", "default", "example", "guest", "password", "postgres", "secret", "your_")
-"""A given secret that contains one of these was never meant to be one."""
+SecretKind = Literal["password", "url", "token", "pem", "docker config"]
 
-Disagreement = tuple[str, str, str, str]
-"""(key, what is wrong, what was found, what to write instead)"""
-
-SMALLEST = {"collector": "256Mi", "prometheus": "512Mi", "loki": "512Mi", "jaeger": "512Mi", "grafana": "256Mi"}
-
-
-def disagreements(parts: dict[str, Any], stack: str) -> Iterator[Disagreement]:
-    """What is wrong between values that are each valid. ``parts`` holds the valid top-level settings only."""
-    environment = parts.get("environment")
-    for part, least in SMALLEST.items():
-        if part in parts and to_bytes(parts[part].memory) < to_bytes(least):
-            yield f"{part}.memory", "is too small to start with", parts[part].memory, f"at least {least}"
-    if "loki" in parts and to_hours(parts["loki"].retention) < 24:
-        yield "loki.retention", "is shorter than Loki's index period", parts["loki"].retention, "at least 1d"
-    images = parts.get("images", {})
-    for name in images.keys() - IMAGES.keys():
-        yield f"images.{name}", "is no image of this stack", images[name], "one of " + ", ".join(sorted(IMAGES))
-    # One environment may have several stacks: prod, prod-eu.
-    if environment and stack.partition("-")[0] != environment:
-        yield "environment", "differs from the stack's name", environment, stack.partition("-")[0]
-    elif environment == "prod":
-        yield from _production(parts)
-
-
-def _production(parts: dict[str, Any]) -> Iterator[Disagreement]:
-    for name, reference in parts.get("images", {}).items():
-        if not is_digest_reference(reference):
-            yield f"images.{name}", "has no digest", reference, f"{reference.partition('@')[0]}@sha256:<64 hex digits>"
-    grafana: Grafana | None = parts.get("grafana")
-    if grafana and (
-        not grafana.url.startswith("https://") or urlsplit(grafana.url).hostname in ("localhost", "127.0.0.1")
-    ):
-        yield "grafana.url", "is not for production", grafana.url, "an https URL that people reach"
-    for part, least in (("collector", 3), ("prometheus", 2)):
-        if part in parts and parts[part].replicas < least:
-            yield (
-                f"{part}.replicas",
-                "cannot survive the loss of a node",
-                str(parts[part].replicas),
-                f"at least {least}",
-            )
+# Given secrets: flat keys, set with --secret, never part of Settings. What is generated where it is not given says so.
+SECRET_KEYS: dict[str, tuple[SecretKind, str]] = {
+    "grafanaAdminPassword": ("password", "Grafana's administrator; generated where not given"),
+    "slackWebhookUrl": ("url", "alerts to Slack"),
+    "teamsWebhookUrl": ("url", "alerts to Microsoft Teams"),
+    "pagerdutyRoutingKey": ("token", "pages of production"),
+    "alertWebhookUrl": ("url", "alerts to a webhook of your own"),
+    "deadMansSwitchUrl": ("url", "a heartbeat monitor that calls when the Watchdog falls silent"),
+    "tracesToken": ("token", "bearer token of traces.endpoint"),
+    "logsToken": ("token", "bearer token of logs.copyTo"),
+    "elasticsearchApiKey": ("token", "API key of logs.elasticsearch, encoded as it hands it out"),
+    "remoteWriteToken": ("token", "bearer token of prometheus.remoteWrite"),
+    "objectStorageAccessKey": ("token", "of loki.objectStorage"),
+    "objectStorageSecretKey": ("token", "of loki.objectStorage"),
+    "registryDockerConfig": ("docker config", "credentials of a private registry, as in a config.json of Docker"),
+    "postgresPassword": ("password", "PostgreSQL's user atlas; generated where the database runs here"),
+    "rabbitmqPassword": ("password", "RabbitMQ's user atlas; generated where the broker runs here"),
+    "nextauthSecret": ("password", "signs ops-ui's sessions, at least 32 characters; generated where not given"),
+    "coinbaseApiKey": ("token", "the exchange's API key"),
+    "coinbaseApiSecret": ("pem", "the exchange's private key"),
+    "coinbasePassphrase": ("token", "the exchange's passphrase"),
+    "slackBotToken": ("token", "ops-bot in Slack"),
+    "slackAppToken": ("token", "ops-bot in Slack"),
+    "slackSigningSecret": ("token", "ops-bot in Slack"),
+}

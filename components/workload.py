@@ -1,7 +1,8 @@
 """The one hardened pod, and the objects that every workload of ours needs around it.
 
-Hardened by default; what relaxes it is an argument whose value is the reason. Passes the Pod Security Standard ``restricted``.
-Sources: Pod Security Standards; CIS Kubernetes Benchmark 5.1.5, 5.1.6, 5.2; NSA/CISA Kubernetes Hardening Guidance.
+Hardened by default; what relaxes it is an argument that holds the reason. Passes the Pod Security Standard ``restricted``,
+except where it mounts the host. Sources: Pod Security Standards; CIS Kubernetes Benchmark 5.1.5, 5.1.6, 5.2; NSA/CISA
+Kubernetes Hardening Guidance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
-from pulumi_kubernetes.apps.v1 import Deployment, StatefulSet
+from pulumi_kubernetes.apps.v1 import DaemonSet, Deployment, StatefulSet
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     EnvVarArgsDict,
@@ -19,6 +20,7 @@ from pulumi_kubernetes.core.v1 import (
     ProbeArgsDict,
     Service,
     ServiceAccount,
+    ServicePortArgsDict,
     ServiceSpecArgsDict,
     TopologySpreadConstraintArgsDict,
     VolumeArgsDict,
@@ -36,14 +38,20 @@ USER = 10001
 CPU_BURST = 4
 """CPU limit as a multiple of the request: room for start-up and queries, none for a runaway."""
 
+PROBE_PATH = "atlas/probe-path"
+"""Annotation of a Service: the blackbox exporter asks for this path at its first port."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """HTTP probes of one named port. ``startup_seconds`` bounds recovery (a replayed log, an opened store)."""
+    """Probes of one named port: HTTP paths, or with none whether it takes connections.
+
+    ``startup_seconds`` bounds recovery (a replayed log, an opened store).
+    """
 
     port: str
-    alive: str
-    ready: str
+    alive: str | None = None
+    ready: str | None = None
     startup_seconds: int = 120
 
 
@@ -56,11 +64,44 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunsAs:
+    """Another user than ``USER``, because of ``why``."""
+
+    user: int
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostPath:
+    """A folder of the node, read-only unless said otherwise."""
+
+    path: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnEveryNode:
+    """A DaemonSet with folders of the node by mount path, because of ``why``. Only in a namespace that admits it."""
+
+    why: str
+    host: Mapping[str, HostPath]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretKey:
+    """One key of a Secret, for a variable of an application that cannot read a file."""
+
+    secret: Input[str]
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkloadArgs:
     """``mounts`` maps paths to read-only volumes, ``scratch`` maps paths to the size of an empty writable one.
 
-    With ``data`` the workload is a StatefulSet, without it a Deployment. ``reads_api`` says why
-    the pod needs a token for the API server; ``None`` mounts no token.
+    With ``data`` the workload is a StatefulSet, with ``on_every_node`` a DaemonSet, else a Deployment. ``reads_api`` says why
+    the pod needs a token for the API server; ``None`` mounts no token. ``gossip`` names the port at which replicas find each
+    other, over TCP and UDP, before they are ready: ``<name>-<number>.<name>-peers`` is one of them.
     """
 
     place: Place
@@ -68,15 +109,21 @@ class WorkloadArgs:
     cpu: str
     memory: str
     ports: Mapping[str, int]
-    probes: Probes
+    probes: Probes | None
     replicas: int = 1
-    args: Sequence[str] = ()
+    args: Sequence[Input[str]] = ()
     env: Mapping[str, Input[str]] = field(default_factory=dict[str, Input[str]])
+    secret_env: Mapping[str, SecretKey] = field(default_factory=dict[str, SecretKey])
+    field_env: Mapping[str, str] = field(default_factory=dict[str, str])
     mounts: Mapping[str, VolumeArgsDict] = field(default_factory=dict[str, VolumeArgsDict])
     scratch: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Data | None = None
+    on_every_node: OnEveryNode | None = None
+    runs_as: RunsAs | None = None
     reads_api: str | None = None
     headless: bool = False
+    gossip: str | None = None
+    probe_path: str | None = None
     grace_seconds: int = 60
 
 
@@ -105,24 +152,50 @@ class Workload(pulumi.ComponentResource):
             "labels": labels,
             "annotations": place.annotations(),
         }
-        service_spec: ServiceSpecArgsDict = {
-            "type": "ClusterIP",
-            "selector": selector,
-            "ports": [{"name": port, "port": number, "target_port": port} for port, number in args.ports.items()],
-        }
-        if args.headless:
-            service_spec["cluster_ip"] = "None"
+        probed = {PROBE_PATH: args.probe_path} if args.probe_path else {}
         service = Service(
             name,
-            metadata=metadata,
-            spec=service_spec,
+            metadata={**metadata, "annotations": place.annotations() | probed},
+            spec=_service_spec(args, selector),
             opts=child,
         )
+        governing = service
+        if args.gossip:
+            governing = Service(
+                f"{name}-peers",
+                metadata={**metadata, "name": f"{name}-peers"},
+                spec={
+                    "cluster_ip": "None",
+                    "publish_not_ready_addresses": True,
+                    "selector": selector,
+                    "ports": [
+                        {"name": port, "port": number, "target_port": port, "protocol": protocol}
+                        for port, number, protocol in _ports(args)
+                        if port.startswith(args.gossip)
+                    ],
+                },
+                opts=child,
+            )
         template: PodTemplateSpecArgsDict = {
             "metadata": {"labels": labels},
             "spec": pod_spec(name, args, account.metadata["name"].apply(str)),
         }
-        if args.data:
+        if args.on_every_node:
+            # A second pod on a node would find the first one's files locked: no surge.
+            DaemonSet(
+                name,
+                metadata=metadata,
+                spec={
+                    "selector": {"match_labels": selector},
+                    "update_strategy": {
+                        "type": "RollingUpdate",
+                        "rolling_update": {"max_unavailable": 1, "max_surge": 0},
+                    },
+                    "template": template,
+                },
+                opts=child,
+            )
+        elif args.data:
             claim: PersistentVolumeClaimSpecArgsDict = {
                 "access_modes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": args.data.size}},
@@ -133,7 +206,7 @@ class Workload(pulumi.ComponentResource):
                 name,
                 metadata=metadata,
                 spec={
-                    "service_name": service.metadata["name"].apply(str),
+                    "service_name": governing.metadata["name"].apply(str),
                     "replicas": args.replicas,
                     "pod_management_policy": "Parallel",
                     "selector": {"match_labels": selector},
@@ -166,41 +239,63 @@ class Workload(pulumi.ComponentResource):
         self.register_outputs({"address": self.address, "service_account": self.service_account})
 
 
+def _service_spec(args: WorkloadArgs, selector: Mapping[str, str]) -> ServiceSpecArgsDict:
+    ports: list[ServicePortArgsDict] = [
+        {"name": port, "port": number, "target_port": port, "protocol": "TCP"} for port, number in args.ports.items()
+    ]
+    spec: ServiceSpecArgsDict = {"type": "ClusterIP", "selector": selector, "ports": ports}
+    if args.headless:
+        spec["cluster_ip"] = "None"
+    return spec
+
+
 def pod_spec(name: str, args: WorkloadArgs, service_account: Input[str]) -> PodSpecArgsDict:
     """The hardened pod of the workload ``name``."""
     volumes, mounts = _volumes(args)
+    user = args.runs_as.user if args.runs_as else USER
     spec: PodSpecArgsDict = {
         "service_account_name": service_account,
         "automount_service_account_token": args.reads_api is not None,
         "enable_service_links": False,
         "termination_grace_period_seconds": args.grace_seconds,
         "security_context": {
-            "run_as_non_root": True,
-            "run_as_user": USER,
-            "run_as_group": USER,
-            "fs_group": USER,
+            "run_as_non_root": user != 0,
+            "run_as_user": user,
+            "run_as_group": user,
+            "fs_group": user,
             "fs_group_change_policy": "OnRootMismatch",
             "seccomp_profile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(name, args, mounts)],
-        "volumes": volumes,
     }
+    # An empty list would not be there when it is read back.
+    if volumes:
+        spec["volumes"] = volumes
+    if args.place.pull_secret:
+        spec["image_pull_secrets"] = [{"name": args.place.pull_secret}]
     if args.replicas > 1:
         spec["topology_spread_constraints"] = _spread(name)
+    if args.on_every_node:
+        spec["tolerations"] = [{"operator": "Exists", "effect": "NoSchedule"}]
+        spec["priority_class_name"] = "system-node-critical"
     return spec
 
 
 def _container(name: str, args: WorkloadArgs, mounts: list[VolumeMountArgsDict]) -> ContainerArgsDict:
-    pod_ip: EnvVarArgsDict = {"name": "MY_POD_IP", "value_from": {"field_ref": {"field_path": "status.podIP"}}}
-    env: list[EnvVarArgsDict] = [{"name": key, "value": value} for key, value in args.env.items()]
+    fields = {"MY_POD_IP": "status.podIP"} | dict(args.field_env)
+    env: list[EnvVarArgsDict] = []
+    for key, path in fields.items():
+        env.append({"name": key, "value_from": {"field_ref": {"field_path": path}}})
+    for key, value in args.env.items():
+        env.append({"name": key, "value": value})
+    for key, each in args.secret_env.items():
+        env.append({"name": key, "value_from": {"secret_key_ref": {"name": each.secret, "key": each.key}}})
     limit = f"{to_millicores(args.cpu) * CPU_BURST}m"
-    return {
+    container: ContainerArgsDict = {
         "name": name,
         "image": args.image,
         "image_pull_policy": "IfNotPresent",
-        "args": list(args.args),
-        "env": [pod_ip, *env],
-        "ports": [{"name": port, "container_port": number} for port, number in args.ports.items()],
+        "env": env,
         "security_context": {
             "allow_privilege_escalation": False,
             "read_only_root_filesystem": True,
@@ -211,22 +306,36 @@ def _container(name: str, args: WorkloadArgs, mounts: list[VolumeMountArgsDict])
             "requests": {"cpu": args.cpu, "memory": args.memory, "ephemeral-storage": "64Mi"},
             "limits": {"cpu": limit, "memory": args.memory, "ephemeral-storage": "1Gi"},
         },
-        "startup_probe": _probe(
-            args.probes.port, args.probes.ready, period=5, failures=-(-args.probes.startup_seconds // 5)
-        ),
-        "liveness_probe": _probe(args.probes.port, args.probes.alive, period=10, failures=6),
-        "readiness_probe": _probe(args.probes.port, args.probes.ready, period=5, failures=3),
-        "volume_mounts": mounts,
     }
+    if args.args:
+        container["args"] = list(args.args)
+    if args.ports:
+        container["ports"] = [
+            {"name": port, "container_port": number, "protocol": protocol} for port, number, protocol in _ports(args)
+        ]
+    if mounts:
+        container["volume_mounts"] = mounts
+    if args.probes:
+        probes, startup = args.probes, -(-args.probes.startup_seconds // 5)
+        container["startup_probe"] = _probe(probes.port, probes.ready, period=5, failures=startup)
+        container["liveness_probe"] = _probe(probes.port, probes.alive, period=10, failures=6)
+        container["readiness_probe"] = _probe(probes.port, probes.ready, period=5, failures=3)
+    return container
 
 
-def _probe(port: str, path: str, *, period: int, failures: int) -> ProbeArgsDict:
-    return {
-        "http_get": {"port": port, "path": path},
-        "period_seconds": period,
-        "timeout_seconds": 5,
-        "failure_threshold": failures,
-    }
+def _ports(args: WorkloadArgs) -> list[tuple[str, int, str]]:
+    """Name, number and protocol of each port."""
+    over_udp = [(f"{args.gossip}-udp", args.ports[args.gossip], "UDP")] if args.gossip else []
+    return [*((port, number, "TCP") for port, number in args.ports.items()), *over_udp]
+
+
+def _probe(port: str, path: str | None, *, period: int, failures: int) -> ProbeArgsDict:
+    probe: ProbeArgsDict = {"period_seconds": period, "timeout_seconds": 5, "failure_threshold": failures}
+    if path:
+        probe["http_get"] = {"port": port, "path": path}
+    else:
+        probe["tcp_socket"] = {"port": port}
+    return probe
 
 
 def _spread(name: str) -> list[TopologySpreadConstraintArgsDict]:
@@ -251,6 +360,12 @@ def _volumes(args: WorkloadArgs) -> tuple[list[VolumeArgsDict], list[VolumeMount
         volume_name = path.strip("/").replace("/", "-")
         volumes.append({"name": volume_name, "empty_dir": {"size_limit": size}})
         mounts.append({"name": volume_name, "mount_path": path})
+    on_node: Mapping[str, HostPath] = args.on_every_node.host if args.on_every_node else {}
+    for path, host in on_node.items():
+        volume_name = "host-" + path.strip("/").replace("/", "-")
+        kind = "DirectoryOrCreate" if host.writable else "Directory"
+        volumes.append({"name": volume_name, "host_path": {"path": host.path, "type": kind}})
+        mounts.append({"name": volume_name, "mount_path": path, "read_only": not host.writable})
     if args.data:
         mounts.append({"name": "data", "mount_path": args.data.path})
     return volumes, mounts

@@ -9,30 +9,41 @@ from components.catalog.files import text_of
 from components.catalog.problems import CatalogError, Problem
 from components.catalog.rules import load_rules
 
-CONFIG = {
-    "collector": "collector/gateway.yaml",
-    "jaeger": "jaeger/jaeger.yaml",
-    "loki": "loki/loki.yaml",
-    "prometheus": "prometheus/prometheus.yaml",
-    "grafana": "grafana/grafana.ini",
-    "datasources": "grafana/datasources.yaml",
-    "providers": "grafana/dashboards.yaml",
-}
+CONFIG = (
+    "alertmanager/alertmanager.yaml",
+    "blackbox/blackbox.yaml",
+    "collector/agent.yaml",
+    "collector/gateway.yaml",
+    "collector/logs-elasticsearch-token.yaml",
+    "collector/logs-elasticsearch.yaml",
+    "collector/logs-otlp-token.yaml",
+    "collector/logs-otlp.yaml",
+    "collector/metrics-replica.yaml",
+    "collector/traces-external.yaml",
+    "collector/traces-token.yaml",
+    "grafana/dashboards.yaml",
+    "grafana/datasources.yaml",
+    "grafana/grafana.ini",
+    "jaeger/jaeger.yaml",
+    "loki/loki.yaml",
+    "prometheus/prometheus.yaml",
+    "rabbitmq/enabled_plugins",
+    "rabbitmq/rabbitmq.conf",
+)
+"""What the components mount, below ``config/``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """Texts as they ship. `rules` by file name, `dashboards` by name without ending, the others as in `CONFIG`."""
+    """Texts as they ship. ``rules`` by file name, ``dashboards`` by name without ending, ``config`` by path below ``config/``."""
 
     rules: Mapping[str, str]
     dashboards: Mapping[str, str]
-    collector: str
-    jaeger: str
-    loki: str
-    prometheus: str
-    grafana: str
-    datasources: str
-    providers: str
+    config: Mapping[str, str]
+
+    def folder(self, name: str) -> dict[str, str]:
+        """The configuration files of one folder, by file name."""
+        return {path.partition("/")[2]: text for path, text in self.config.items() if path.startswith(f"{name}/")}
 
 
 def load_catalog(root: Path) -> Catalog:
@@ -49,12 +60,12 @@ def load_catalog(root: Path) -> Catalog:
     except CatalogError as error:
         problems.extend(error.problems)
     config: dict[str, str] = {}
-    for name, file in CONFIG.items():
+    for file in CONFIG:
         path = root / "config" / file
         if not path.is_file():
             problems.append(Problem(f"config/{file}", "the file is missing", "restore it from version control"))
             continue
-        config[name] = text_of(path, problems) or ""
+        config[file] = text_of(path, problems) or ""
     if problems:
         raise CatalogError(problems)
-    return Catalog(rules=rules, dashboards=dashboards, **config)
+    return Catalog(rules=rules, dashboards=dashboards, config=config)

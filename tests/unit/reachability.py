@@ -71,7 +71,12 @@ def _peers_match(peers: Iterable[Mapping[str, Any]] | None, other: Pod | Address
 
 def _peer_matches(peer: Mapping[str, Any], other: Pod | Address, own: Pod) -> bool:
     if isinstance(other, Address):
-        return "ipBlock" in peer and ip_address(other.ip) in ip_network(peer["ipBlock"]["cidr"])
+        block = peer.get("ipBlock")
+        if block is None:
+            return False
+        address = ip_address(other.ip)
+        excepted = any(address in ip_network(each) for each in block.get("except", []))
+        return address in ip_network(block["cidr"]) and not excepted
     if "ipBlock" in peer:
         return False
     namespace = peer.get("namespaceSelector")

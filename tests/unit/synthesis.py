@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import given
 import pulumi
 import yaml
 from google.protobuf import json_format
@@ -68,10 +69,21 @@ class Program:
         """The resources that are Kubernetes objects."""
         return (resource for resource in self.resources if resource.type.startswith("kubernetes:"))
 
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """The Kubernetes objects as `kubectl apply` takes them: named as the plugin would name them, secrets as a placeholder."""
+        for resource in self.kubernetes():
+            named = {"name": f"{resource.name}-0a1b2c3d"} | resource.inputs["metadata"]
+            yield resource.inputs | {"metadata": named}
+
     def pods(self) -> Iterator[tuple[Resource, dict[str, Any]]]:
         """Each workload with its pod's spec."""
         for resource in self.of_kind("Deployment", "StatefulSet", "DaemonSet"):
             yield resource, resource.inputs["spec"]["template"]["spec"]
+
+    def job_pods(self) -> Iterator[tuple[Resource, dict[str, Any]]]:
+        """Each job that runs on a schedule, with its pod's spec."""
+        for resource in self.of_kind("CronJob"):
+            yield resource, resource.inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 class _Answers(mocks.Mocks):
@@ -130,7 +142,8 @@ class _Engine(mocks.MockEngine):
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
-            return SECRET
+            inside = value.get("value")
+            return dict.fromkeys(inside, SECRET) if isinstance(inside, dict) else SECRET
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
@@ -140,15 +153,21 @@ def _without_secrets(value: Any) -> Any:
 def stack_configuration(stack: str) -> dict[str, str]:
     """The real stack file's values, as the engine hands them to a program."""
     values: Mapping[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    if stack == "prod":
+        values = {**values, "atlas:images": given.images()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def synthesise(
     stack: str, changes: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
 ) -> Program:
-    """Run ``__main__.py`` with the configuration of ``stack``, changed by ``changes`` and with ``secrets`` given."""
-    configuration = stack_configuration(stack) | dict(changes or {}) | dict(secrets or {})
-    return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, list(secrets or {}))
+    """Run ``__main__.py`` with the configuration of ``stack``, changed by ``changes`` and with ``secrets`` given.
+
+    What the stack asks of its user is given as well.
+    """
+    asked = {**given.secret_settings(stack), **(secrets or {})}
+    configuration = stack_configuration(stack) | dict(changes or {}) | asked
+    return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, list(asked))
 
 
 def declare(

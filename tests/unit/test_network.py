@@ -1,99 +1,223 @@
 """The network, judged by what the deployed NetworkPolicies mean and not by how they are written."""
 
+import json
+from functools import cache
 from itertools import product
 
 import pytest
 from reachability import DNS, Address, Pod, Reachability
-from synthesis import synthesise
+from synthesis import Program, synthesise
 
-from components.network import FLOWS, ApiServer, Dns, Pods
+from components.deployed import SCRAPED
+from components.network import FLOWS, Foreign, Outside, Pods
+
+Connection = tuple[Pod, Pod | Address, int]
 
 API_SERVER = Address("10.0.0.1")
+NODE = Address("10.0.3.4")
+DATABASES = Address("10.1.0.7")
 INTERNET = Address("203.0.113.7")
+METADATA = Address("169.254.169.254")
 
-WORKER, API = Pod("trading", "workers"), Pod("trading", "api")
-COLLECTOR, PROMETHEUS, LOKI, JAEGER, GRAFANA = (
-    Pod("observability", name) for name in ("otel-collector", "prometheus", "loki", "jaeger", "grafana")
+API, UI, WORKERS, BOT, BACKTESTER, DB, CACHE, BUS = (
+    Pod("trading", name) for name in ("api", "ops-ui", "workers", "ops-bot", "backtester", "db", "cache", "rabbitmq")
 )
+COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, JAEGER, GRAFANA, STATE, BLACKBOX, REDIS_EXPORTER, POSTGRES_EXPORTER = (
+    Pod("observability", name)
+    for name in (
+        "otel-collector",
+        "prometheus",
+        "alertmanager",
+        "loki",
+        "jaeger",
+        "grafana",
+        "kube-state-metrics",
+        "blackbox-exporter",
+        "redis-exporter",
+        "postgres-exporter",
+    )
+)
+AGENT = Pod("node-agents", "node-agent")
+INGRESS = Pod("ingress-nginx", "controller")
 STRANGER = Pod("default", "stranger")
-PODS = (WORKER, API, COLLECTOR, PROMETHEUS, LOKI, JAEGER, GRAFANA, STRANGER)
-PORTS = (22, 443, 3000, 3100, 4317, 4318, 5432, 6379, 6443, 8000, 8888, 9090, 9108, 9464, 13133, 16686)
+PORTS = (
+    22,
+    80,
+    443,
+    3000,
+    3100,
+    4317,
+    4318,
+    5432,
+    5672,
+    6379,
+    6443,
+    7946,
+    8000,
+    8080,
+    8888,
+    9090,
+    9093,
+    9094,
+    9095,
+    9108,
+)
+PORTS += (9115, 9121, 9187, 9464, 10250, 13133, 15672, 15692, 16686)
 
-WANTED = {
-    *product((WORKER, API), (COLLECTOR,), (4317, 4318)),
-    *product((PROMETHEUS,), (WORKER, API), (8000, 9108, 9464)),
-    (PROMETHEUS, COLLECTOR, 8888),
-    (PROMETHEUS, PROMETHEUS, 9090),
-    (PROMETHEUS, LOKI, 3100),
-    (PROMETHEUS, JAEGER, 8888),
-    (PROMETHEUS, GRAFANA, 3000),
-    (COLLECTOR, PROMETHEUS, 9090),
-    (COLLECTOR, LOKI, 3100),
-    (COLLECTOR, JAEGER, 4318),
-    (GRAFANA, PROMETHEUS, 9090),
-    (GRAFANA, LOKI, 3100),
-    (GRAFANA, JAEGER, 16686),
-}
+PLATFORM = (API, UI, WORKERS, BOT, BACKTESTER)
+SCRAPED_PORTS = (8000, 8080, 9108, 9464, 15692)
 
 
-@pytest.fixture(scope="module")
-def network() -> Reachability:
-    return Reachability(tuple(policy.inputs for policy in synthesise("prod").of_kind("NetworkPolicy")))
-
-
-def test_exactly_the_wanted_connections_are_allowed(network: Reachability) -> None:
-    ours = [
-        (source, destination, port)
-        for source, destination, port in product(PODS, PODS, PORTS)
-        if (source, destination) != (STRANGER,) * 2
-    ]
-    allowed = {
-        (source, destination, port) for source, destination, port in ours if network.allows(source, destination, port)
+def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
+    """Every connection between pods of ours that there is a reason for."""
+    trading = tuple(pod for pod in everyone if pod.namespace == "trading")
+    jaeger: set[Connection] = {(PROMETHEUS, JAEGER, 8888), (COLLECTOR, JAEGER, 4318), (GRAFANA, JAEGER, 16686)}
+    data: set[Connection] = {
+        *product((API, WORKERS), (DB,), (5432,)),
+        *product((API, WORKERS, BOT), (CACHE,), (6379,)),
+        *product((API, WORKERS, BOT), (BUS,), (5672,)),
+        (REDIS_EXPORTER, CACHE, 6379),
+        (POSTGRES_EXPORTER, DB, 5432),
     }
-    assert allowed == WANTED
+    return {
+        *product(trading, (COLLECTOR,), (4317, 4318)),
+        *product((PROMETHEUS,), trading, SCRAPED_PORTS),
+        (AGENT, COLLECTOR, 4317),
+        (COLLECTOR, PROMETHEUS, 9090),
+        (COLLECTOR, LOKI, 3100),
+        *product((PROMETHEUS,), (COLLECTOR, AGENT), (8888,)),
+        (PROMETHEUS, PROMETHEUS, 9090),
+        (PROMETHEUS, ALERTMANAGER, 9093),
+        (PROMETHEUS, LOKI, 3100),
+        (PROMETHEUS, GRAFANA, 3000),
+        (PROMETHEUS, STATE, 8080),
+        (PROMETHEUS, BLACKBOX, 9115),
+        (PROMETHEUS, REDIS_EXPORTER, 9121),
+        (PROMETHEUS, POSTGRES_EXPORTER, 9187),
+        (ALERTMANAGER, ALERTMANAGER, 9094),
+        (LOKI, LOKI, 7946),
+        (LOKI, LOKI, 9095),
+        (GRAFANA, PROMETHEUS, 9090),
+        (GRAFANA, LOKI, 3100),
+        (UI, API, 8000),
+        *product((API, UI, BOT), (WORKERS,), (9108,)),
+        (BLACKBOX, API, 8000),
+        (BLACKBOX, UI, 3000),
+        (BLACKBOX, BOT, 8080),
+        *((jaeger | data) if embedded else set()),
+    }
 
 
-@pytest.mark.parametrize("pod", PODS[:-1], ids=lambda pod: pod.name)
-def test_nobody_reaches_the_internet(network: Reachability, pod: Pod) -> None:
-    assert not any(network.allows(pod, INTERNET, port) for port in PORTS)
+@cache
+def program(stack: str) -> Program:
+    return synthesise(stack)
 
 
-def test_only_discovery_reaches_the_api_server(network: Reachability) -> None:
-    assert {pod for pod in PODS if network.allows(pod, API_SERVER, 6443)} == {COLLECTOR, PROMETHEUS, STRANGER}
+@cache
+def network(stack: str) -> Reachability:
+    return Reachability(tuple(policy.inputs for policy in program(stack).of_kind("NetworkPolicy")))
 
 
-def test_whoever_uses_names_reaches_dns_over_both_protocols(network: Reachability) -> None:
+@cache
+def everyone(stack: str) -> tuple[Pod, ...]:
+    """Every pod of the stack, also those of jobs."""
+    workloads = program(stack).of_kind("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+    return tuple(Pod(str(each.namespace), each.name) for each in workloads)
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_exactly_the_wanted_connections_are_allowed(stack: str) -> None:
+    pods = (*everyone(stack), STRANGER)
+    allowed = {
+        (source, destination, port)
+        for source, destination, port in product(pods, pods, PORTS)
+        if (source, destination) != (STRANGER, STRANGER) and network(stack).allows(source, destination, port)
+    }
+    assert allowed == wanted(everyone(stack), embedded=stack == "local")
+
+
+def reaching(stack: str, address: Address, port: int) -> set[Pod]:
+    return {pod for pod in everyone(stack) if network(stack).allows(pod, address, port)}
+
+
+def test_only_what_has_a_store_or_people_outside_reaches_the_internet_and_by_https_alone() -> None:
+    assert reaching("local", INTERNET, 443) == {API, WORKERS, BOT}
+    assert reaching("prod", INTERNET, 443) == {API, WORKERS, BOT, COLLECTOR, PROMETHEUS, LOKI, ALERTMANAGER}
+    for stack in ("local", "prod"):
+        assert not [port for port in PORTS if port != 443 and reaching(stack, INTERNET, port)]
+
+
+def test_nobody_reaches_the_metadata_service_of_a_cloud() -> None:
+    assert not [port for port in PORTS if reaching("prod", METADATA, port)]
+
+
+def test_only_discovery_reaches_the_api_server() -> None:
+    assert reaching("prod", API_SERVER, 6443) == {COLLECTOR, PROMETHEUS, STATE}
+
+
+def test_only_the_node_agent_reaches_a_kubelet() -> None:
+    assert reaching("prod", NODE, 10250) == {AGENT}
+
+
+def test_external_data_services_are_reached_by_their_users_alone() -> None:
+    assert reaching("prod", DATABASES, 5432) == {API, WORKERS, POSTGRES_EXPORTER}
+    assert reaching("prod", DATABASES, 6379) == {API, WORKERS, BOT, REDIS_EXPORTER}
+    assert reaching("prod", DATABASES, 5672) == {API, WORKERS, BOT}
+    assert reaching("prod", DATABASES, 15692) == {PROMETHEUS}
+
+
+def test_people_come_in_through_the_ingress_controller_alone() -> None:
+    doors = {(pod, port) for pod in everyone("prod") for port in PORTS if network("prod").allows(INGRESS, pod, port)}
+    assert doors == {(GRAFANA, 3000), (UI, 3000), (API, 8000)}
+
+
+def test_gossip_goes_over_both_protocols() -> None:
     for protocol in ("TCP", "UDP"):
-        assert {pod for pod in PODS if network.allows(pod, DNS, 53, protocol)} == {
-            WORKER,
-            API,
-            COLLECTOR,
-            PROMETHEUS,
-            GRAFANA,
-            STRANGER,
-        }
+        assert network("prod").allows(ALERTMANAGER, ALERTMANAGER, 9094, protocol)
+    assert not network("prod").allows(PROMETHEUS, PROMETHEUS, 9090, "UDP")
 
 
-def test_a_pod_that_nobody_planned_for_is_cut_off(network: Reachability) -> None:
+def test_whoever_uses_names_reaches_dns_over_both_protocols() -> None:
+    for protocol in ("TCP", "UDP"):
+        without = {pod for pod in everyone("local") if not network("local").allows(pod, DNS, 53, protocol)}
+        assert without == {JAEGER, STATE}
+
+
+def test_a_store_on_a_private_network_is_reached_where_it_is_named() -> None:
+    cluster = json.dumps(
+        {"context": "atlas-dev", "apiServer": "10.0.0.1/32", "nodes": "10.0.0.0/16", "stores": "10.9.0.0/24"}
+    )
+    changed = synthesise("dev", {"atlas:cluster": cluster})
+    rules = Reachability(tuple(policy.inputs for policy in changed.of_kind("NetworkPolicy")))
+    allowed = {pod for pod in everyone("dev") if rules.allows(pod, Address("10.9.0.5"), 9000)}
+    assert allowed == {COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI}
+    assert reaching("dev", Address("10.9.0.5"), 9000) == set()
+
+
+def test_a_pod_that_nobody_planned_for_is_cut_off() -> None:
     unplanned = Pod("observability", "unplanned")
     assert not any(
-        network.allows(unplanned, each, port) or network.allows(each, unplanned, port)
-        for each in PODS
+        network("prod").allows(unplanned, each, port) or network("prod").allows(each, unplanned, port)
+        for each in everyone("prod")
         for port in PORTS
     )
 
 
-def test_every_workload_has_a_policy_and_every_policy_a_workload() -> None:
-    program = synthesise("prod")
-    workloads = {workload.name for workload, _ in program.pods()}
-    named = {
-        pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, Pods) and pods.name
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_every_workload_has_a_policy_and_every_policy_a_workload(stack: str) -> None:
+    selected = {
+        policy.inputs["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for policy in program(stack).of_kind("NetworkPolicy")
+        if policy.inputs["spec"]["podSelector"].get("matchLabels")
     }
-    assert named == workloads
+    # A job is not called by anybody and calls nobody of its own: it has what every pod of its namespace has.
+    assert selected == {pod.name for pod in everyone(stack)} - {BACKTESTER.name}
 
 
 def test_every_flow_says_why_and_where() -> None:
+    named = {pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, Pods)}
+    assert named - {None} == {pod.name for stack in ("local", "prod") for pod in everyone(stack)} - {BACKTESTER.name}
     for flow in FLOWS:
         assert flow.why
-        assert bool(flow.ports) is isinstance(flow.destination, Pods)
-        assert isinstance(flow.destination, Pods | Dns | ApiServer)
+        assert isinstance(flow.destination, Pods | Foreign | Outside)
+    assert SCRAPED.keys() == {DB.name, CACHE.name}

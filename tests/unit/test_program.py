@@ -1,5 +1,6 @@
 """The whole program on every real stack file, as plain data."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -10,7 +11,9 @@ from collector_graph import queue_problems
 from kubernetes_schema import unknown_keys
 from synthesis import ROOT, SECRET, STACKS, Program, synthesise
 
+from components.deployed import SUBJECTS
 from components.quantity import to_bytes
+from components.services import SERVICES
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -27,6 +30,10 @@ def environment(pod: dict[str, Any]) -> dict[str, Any]:
     """The variables of a pod's only container; None for those that Kubernetes fills in."""
     (container,) = pod["containers"]
     return {each["name"]: each.get("value") for each in container["env"]}
+
+
+# Every other pod runs as 10001; the component says why these do not.
+OTHER_USERS = {"node-agent": 0, "db": 70}
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,7 +65,8 @@ def test_the_services_and_ports_that_the_guide_names_exist(program: Program) -> 
 
 
 def test_everything_is_in_a_namespace_of_ours_or_belongs_to_the_cluster(program: Program) -> None:
-    without = {each.kind for each in program.kubernetes() if each.namespace not in ("observability", "trading")}
+    ours = ("observability", "trading", "node-agents")
+    without = {each.kind for each in program.kubernetes() if each.namespace not in ours}
     assert without <= {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 
 
@@ -67,21 +75,26 @@ def test_every_object_is_made_by_the_named_cluster(program: Program) -> None:
 
 
 def test_namespaces_enforce_restricted_pods_at_a_pinned_version(program: Program) -> None:
+    enforced: dict[str, str] = {}
     for namespace in program.of_kind("Namespace"):
         labels = namespace.inputs["metadata"]["labels"]
-        for mode in ("enforce", "audit", "warn"):
+        enforced[namespace.inputs["metadata"]["name"]] = labels["pod-security.kubernetes.io/enforce"]
+        for mode in ("audit", "warn"):
             assert labels[f"pod-security.kubernetes.io/{mode}"] == "restricted"
+        for mode in ("enforce", "audit", "warn"):
             assert labels[f"pod-security.kubernetes.io/{mode}-version"].startswith("v1.")
+    assert enforced == {"observability": "restricted", "trading": "restricted", "node-agents": "privileged"}
+    assert {each.name for each, _ in program.pods() if each.namespace == "node-agents"} == {"node-agent"}
 
 
 def test_every_pod_is_hardened(program: Program) -> None:
-    pods = list(program.pods())
-    assert len(pods) == 5
+    pods = [*program.pods(), *program.job_pods()]
+    assert len(pods) >= 15
     for workload, pod in pods:
         security = pod["securityContext"]
-        assert security["runAsNonRoot"] is True
-        assert security["runAsUser"] > 10000
-        assert security["runAsGroup"] > 10000
+        user = OTHER_USERS.get(workload.name, 10001)
+        assert security["runAsNonRoot"] is (user != 0), workload.name
+        assert (security["runAsUser"], security["runAsGroup"]) == (user, user), workload.name
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["enableServiceLinks"] is False
         for container in containers(pod):
@@ -90,7 +103,8 @@ def test_every_pod_is_hardened(program: Program) -> None:
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }, workload.name
-            assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+            if workload.kind != "CronJob":
+                assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
             for kind in ("requests", "limits"):
                 assert {"cpu", "memory", "ephemeral-storage"} <= container["resources"][kind].keys()
             assert container["resources"]["requests"]["memory"] == container["resources"]["limits"]["memory"]
@@ -98,7 +112,7 @@ def test_every_pod_is_hardened(program: Program) -> None:
 
 def test_only_what_reads_the_api_gets_a_token(program: Program) -> None:
     with_token = {workload.name for workload, pod in program.pods() if pod["automountServiceAccountToken"]}
-    assert with_token == {"otel-collector", "prometheus"}
+    assert with_token == {"otel-collector", "prometheus", "kube-state-metrics", "node-agent"}
     assert all(account.inputs["automountServiceAccountToken"] is False for account in program.of_kind("ServiceAccount"))
     own = [pod["serviceAccountName"] for _, pod in program.pods()]
     assert len(set(own)) == len(own)
@@ -111,12 +125,26 @@ def test_nobody_may_write_nor_read_secrets(program: Program) -> None:
             assert not {"secrets", "*"} & set(rule["resources"])
 
 
-def test_every_image_is_pinned_by_digest(program: Program) -> None:
-    for _, pod in program.pods():
+def test_every_image_is_pinned_by_digest_but_for_those_built_where_they_run(program: Program, stack: str) -> None:
+    for workload, pod in [*program.pods(), *program.job_pods()]:
         for container in containers(pod):
             name, _, digest = container["image"].partition("@sha256:")
             assert ":" in name
-            assert len(digest) == 64
+            assert len(digest) == 64 or (workload.name in SERVICES and stack != "prod"), workload.name
+
+
+def test_a_mirror_takes_the_place_of_every_registry_and_is_asked_with_credentials() -> None:
+    config = json.dumps({"auths": {"mirror.example.com": {"auth": base64.b64encode(b"someone:something").decode()}}})
+    program = synthesise("local", {"atlas:registry": "mirror.example.com/all"}, {"atlas:registryDockerConfig": config})
+    for workload, pod in program.pods():
+        if workload.name not in SERVICES:
+            assert pod["containers"][0]["image"].startswith("mirror.example.com/all/"), workload.name
+        (secret,) = pod["imagePullSecrets"]
+        role = {"node-agents": "agents"}.get(str(workload.namespace), workload.namespace)
+        assert secret["name"].startswith(f"{role}-registry-")
+    (quay,) = [pod for each, pod in program.pods() if each.name == "postgres-exporter"]
+    assert quay["containers"][0]["image"].startswith("mirror.example.com/all/prometheuscommunity/postgres-exporter:")
+    assert all("imagePullSecrets" not in pod for _, pod in synthesise("local").pods())
 
 
 def test_no_secret_is_outside_a_secret(program: Program) -> None:
@@ -127,8 +155,9 @@ def test_no_secret_is_outside_a_secret(program: Program) -> None:
 
 def test_queues_fit_their_volume_together(program: Program) -> None:
     gateway = program.one("StatefulSet", "otel-collector").inputs["spec"]
+    text = program.one("ConfigMap", "otel-collector-config").inputs["data"]["gateway.yaml"]
     volume = gateway["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]
-    config = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())
+    config = yaml.safe_load(text)
     told = {name: str(value) for name, value in environment(gateway["template"]["spec"]).items()}
     assert queue_problems(config, told, to_bytes(volume)) == []
     files = sum(1 for name in config["extensions"] if name.startswith("file_storage"))
@@ -142,19 +171,20 @@ def test_every_variable_that_a_configuration_expands_is_set_by_its_pod(program: 
     checked: set[str] = set()
     for workload, pod in program.pods():
         used: set[str] = set()
-        for text in kept[f"{workload.name}-config"].values():
+        for text in kept.get(f"{workload.name}-config", {}).values():
             lines = [line for line in text.splitlines() if not line.lstrip().startswith(("#", ";"))]
             used |= set(re.findall(r"(?<!\$)\$\{(?:env:)?([A-Z_]+)\}", "\n".join(lines)))
         assert used - environment(pod).keys() - given == set(), workload.name
         checked |= {workload.name} if used else set()
-    assert checked == {"otel-collector", "prometheus", "loki", "jaeger", "grafana"}
+    assert checked >= {"otel-collector", "node-agent", "prometheus", "loki", "grafana"}
 
 
 @pytest.mark.parametrize(
-    ("url", "expected"),
+    ("stack", "url", "expected"),
     [
-        ("https://grafana.example.com/metrics", {"GF_SERVER_DOMAIN": "grafana.example.com"}),
+        ("dev", "https://grafana.example.com", {"GF_SERVER_DOMAIN": "grafana.example.com"}),
         (
+            "local",
             "http://localhost:3000",
             {
                 "GF_SERVER_DOMAIN": "localhost",
@@ -164,11 +194,11 @@ def test_every_variable_that_a_configuration_expands_is_set_by_its_pod(program: 
         ),
     ],
 )
-def test_grafanas_cookies_fit_its_url(url: str, expected: dict[str, str]) -> None:
+def test_grafanas_cookies_fit_its_url(stack: str, url: str, expected: dict[str, str]) -> None:
     """`__Host-` and secure cookies are in grafana.ini; over plain http no browser would take them."""
     (pod,) = [
         pod
-        for each, pod in synthesise("dev", {"atlas:grafana": json.dumps({"url": url})}).pods()
+        for each, pod in synthesise(stack, {"atlas:grafana": json.dumps({"url": url})}).pods()
         if each.name == "grafana"
     ]
     told = environment(pod)
@@ -178,19 +208,50 @@ def test_grafanas_cookies_fit_its_url(url: str, expected: dict[str, str]) -> Non
 
 def test_two_replicas_have_a_disruption_budget_and_are_spread(program: Program) -> None:
     budgets = {each.name for each in program.of_kind("PodDisruptionBudget")}
-    replicated = {each.name for each, _ in program.pods() if each.inputs["spec"]["replicas"] > 1}
+    replicated = {each.name for each, _ in program.pods() if each.inputs["spec"].get("replicas", 1) > 1}
     assert budgets == replicated
     assert {each.name for each, pod in program.pods() if "topologySpreadConstraints" in pod} == replicated
 
 
-def test_deployed_limits_are_series(program: Program) -> None:
-    rules = program.one("ConfigMap", "prometheus-limits").inputs["data"]["limits.yaml"]
-    assert "record: atlas:limit:daily_max_loss\n    expr: vector(1000)" in rules
+def test_deployed_limits_are_series_and_what_the_workers_are_told(program: Program) -> None:
+    rules = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
+    limits, _ = yaml.safe_load(rules)["groups"]
+    recorded = {rule["record"].removeprefix("atlas:limit:"): rule["expr"] for rule in limits["rules"]}
+    (workers,) = [pod for each, pod in program.pods() if each.name == "workers"]
+    told = environment(workers)
+    for name in ("daily_max_loss", "max_open_orders", "max_order_notional", "max_orders_per_minute"):
+        assert recorded.pop(name) == f"vector({told[name.upper()]})"
+    assert recorded == {"max_exposure": "vector(10000)"}  # watched, not enforced
+
+
+def test_a_limit_is_deployed_with_all_its_digits() -> None:
+    program = synthesise("local", {"atlas:limits": json.dumps({"dailyMaxLoss": 1234567.89})})
+    rules = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
+    assert "vector(1234567.89)" in rules
+    assert "vector(10000)" in rules
+    (workers,) = [pod for each, pod in program.pods() if each.name == "workers"]
+    assert environment(workers)["DAILY_MAX_LOSS"] == "1234567.89"
+
+
+def test_whatever_has_a_metrics_port_is_expected_and_nothing_else(program: Program) -> None:
+    """The alert on absent components compares with what the program itself deploys."""
+    rules = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
+    _, expected = yaml.safe_load(rules)["groups"]
+    scraped = {
+        each.name
+        for each in program.of_kind("Service")
+        if {port["name"] for port in each.inputs["spec"].get("ports", [])} & {"metrics", "http-metrics"}
+    }
+    assert {rule["labels"]["service"] for rule in expected["rules"]} == scraped
 
 
 def test_each_rule_and_dashboard_file_is_deployed(program: Program) -> None:
     rules = program.one("ConfigMap", "prometheus-rules").inputs["data"]
-    assert rules == {path.name: path.read_text() for path in (ROOT / "rules").glob("*.yaml")}
+    workloads = {each.name for each, _ in program.pods()}
+    files = {path.name: path.read_text() for path in (ROOT / "rules").glob("*.yaml")}
+    absent = {file for file, subject in SUBJECTS.items() if subject not in workloads}
+    assert rules == {name: text for name, text in files.items() if name not in absent}
+    assert len(absent) <= 1
     dashboards = {
         each.name for each in program.of_kind("ConfigMap") if "grafana_dashboard" in each.inputs["metadata"]["labels"]
     }
@@ -209,7 +270,8 @@ def test_what_is_read_once_is_immutable_and_what_reloads_is_not(program: Program
 
 def test_given_secrets_replace_generated_ones() -> None:
     given = synthesise("local", secrets={"atlas:grafanaAdminPassword": "x" * 20})
-    assert [each.name for each in given.of_kind("RandomPassword")] == ["grafana-secret-key"]
+    names = {each.name for each in synthesise("local").of_kind("RandomPassword")}
+    assert names - {each.name for each in given.of_kind("RandomPassword")} == {"grafana-admin-password"}
 
 
 def test_rotation_changes_every_generated_secret_and_nothing_else() -> None:
@@ -219,7 +281,8 @@ def test_rotation_changes_every_generated_secret_and_nothing_else() -> None:
     before, after = inputs(synthesise("local")), inputs(synthesise("local", {"atlas:rotation": "2"}))
     assert before.keys() == after.keys()
     changed = {key for key in before if before[key] != after[key]}
-    assert changed == {("RandomPassword", "grafana-admin-password"), ("RandomPassword", "grafana-secret-key")}
+    assert changed == {key for key in before if key[0] == "RandomPassword"}
+    assert len(changed) == 5
 
 
 def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
@@ -230,12 +293,135 @@ def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
             if "pulumi.com/skipAwait" in each.inputs["metadata"].get("annotations", {})
         }
 
-    assert skipped(synthesise("local")) == {"Deployment", "StatefulSet", "Service"}
+    assert skipped(synthesise("local")) == {"DaemonSet", "Deployment", "StatefulSet", "Service"}
     assert skipped(synthesise("prod")) == set()
 
 
-def test_environments_differ_in_values_and_never_in_what_exists() -> None:
-    def names(stack: str) -> set[tuple[str, str]]:
-        return {(each.kind, each.name) for each in synthesise(stack).resources if each.kind != "PodDisruptionBudget"}
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+ABSENT_IN_PROD = {"jaeger", "db", "cache", "rabbitmq"}
+"""Production has a store of traces and data services of its own."""
 
-    assert names("local") == names("dev") == names("prod")
+
+def test_environments_differ_in_a_declared_list_and_else_in_values_alone() -> None:
+    def workloads(stack: str) -> set[tuple[str, str]]:
+        return {(each.kind, each.name) for each in synthesise(stack).of_kind(*WORKLOADS)}
+
+    local, dev, prod = (workloads(stack) for stack in STACKS)
+    assert local == dev
+    assert prod <= dev
+    assert {name for _, name in dev - prod} == ABSENT_IN_PROD
+    doors = {
+        stack: {each.name for each in synthesise(stack).kubernetes() if each.kind == "Ingress"} for stack in STACKS
+    }
+    assert doors == {"local": set(), "dev": {"grafana", "ops-ui", "api"}, "prod": {"grafana", "ops-ui", "api"}}
+
+
+def test_production_has_more_than_one_of_what_people_wait_for() -> None:
+    replicas = {each.name: each.inputs["spec"].get("replicas") for each, _ in synthesise("prod").pods()}
+    least = {"otel-collector": 3, "prometheus": 2, "alertmanager": 3, "loki": 3, "api": 2}
+    assert {name: replicas[name] for name in least if replicas[name] < least[name]} == {}
+    assert not list(synthesise("prod").of_kind("HorizontalPodAutoscaler")), "scaling down would strand a queue"
+
+
+def test_a_stateful_set_that_was_named_by_its_peers_keeps_its_name() -> None:
+    """Alertmanager's peers are called by number: there are as many as replicas."""
+    for stack, count in (("local", 0), ("prod", 3)):
+        (pod,) = [pod for each, pod in synthesise(stack).pods() if each.name == "alertmanager"]
+        peers = [arg for arg in pod["containers"][0]["args"] if arg.startswith("--cluster.peer=")]
+        assert peers == [
+            f"--cluster.peer=alertmanager-{n}.alertmanager-peers.observability.svc:9094" for n in range(count)
+        ]
+
+
+def test_loki_shares_an_object_store_where_it_has_replicas() -> None:
+    told = {
+        stack: environment(next(pod for each, pod in synthesise(stack).pods() if each.name == "loki"))
+        for stack in STACKS
+    }
+    assert (told["local"]["LOKI_STORE"], told["local"]["LOKI_RING"], told["local"]["LOKI_REPLICATION"]) == (
+        "filesystem",
+        "inmemory",
+        "1",
+    )
+    assert (told["prod"]["LOKI_STORE"], told["prod"]["LOKI_RING"], told["prod"]["LOKI_REPLICATION"]) == (
+        "s3",
+        "memberlist",
+        "3",
+    )
+    assert told["prod"]["LOKI_S3_BUCKET"] == "atlas-prod-logs"
+
+
+def test_existing_namespaces_are_used_and_not_made() -> None:
+    names = {"create": False, "observability": "telemetry", "trading": "platform", "agents": "nodes"}
+    program = synthesise("dev", {"atlas:namespaces": json.dumps(names)})
+    assert program.of_kind("Namespace") == []
+    assert {each.namespace for each in program.kubernetes()} - {None} == {"telemetry", "platform", "nodes"}
+    text = program.one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
+    jobs = {job["job_name"]: job["kubernetes_sd_configs"][0] for job in yaml.safe_load(text)["scrape_configs"]}
+    assert jobs["services"]["namespaces"]["names"] == ["telemetry", "platform", "nodes"]
+    assert jobs["probes"]["namespaces"]["names"] == ["telemetry", "platform"]
+    alias = program.one("Service", "otel-collector-from-trading").inputs
+    assert alias["spec"]["externalName"] == "otel-collector.telemetry.svc.cluster.local"
+    peers = json.dumps([each.inputs for each in program.of_kind("NetworkPolicy")])
+    assert '"observability"' not in peers
+
+
+def test_a_platform_that_runs_elsewhere_leaves_nothing_of_itself() -> None:
+    program = synthesise("dev", {"atlas:trading": json.dumps({"enabled": False})})
+    assert {each.name for each, _ in program.pods()} & {*SERVICES, "db", "cache", "rabbitmq", "redis-exporter"} == set()
+    assert {each.kind for each in program.kubernetes() if each.namespace == "trading"} == {
+        "NetworkPolicy",
+        "Role",
+        "RoleBinding",
+        "Service",
+    }
+
+
+def test_another_trace_store_takes_the_place_of_jaeger() -> None:
+    program = synthesise("dev", {"atlas:traces": json.dumps({"endpoint": "https://traces.example.com"})})
+    assert "jaeger" not in {each.name for each, _ in program.pods()}
+    (gateway,) = [pod for each, pod in program.pods() if each.name == "otel-collector"]
+    assert environment(gateway)["TRACES_ENDPOINT"] == "https://traces.example.com"
+    config = yaml.safe_load(program.one("ConfigMap", "otel-collector-config").inputs["data"]["gateway.yaml"])
+    assert config["exporters"]["otlp_http/traces"]["tls"] == {"insecure_skip_verify": False, "min_version": "1.2"}
+
+
+def test_both_replicas_of_prometheus_get_what_comes_by_otlp() -> None:
+    def gateway(stack: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        program = synthesise(stack)
+        (pod,) = [pod for each, pod in program.pods() if each.name == "otel-collector"]
+        text = program.one("ConfigMap", "otel-collector-config").inputs["data"]["gateway.yaml"]
+        return environment(pod), yaml.safe_load(text)["service"]["pipelines"]
+
+    told, pipelines = gateway("prod")
+    urls = [f"http://prometheus-{number}.prometheus.observability.svc:9090/api/v1/otlp" for number in range(2)]
+    assert [told["METRICS_ENDPOINT"], told["METRICS_REPLICA_ENDPOINT"]] == urls
+    for name in ("metrics", "metrics/spans"):
+        assert pipelines[name]["exporters"] == ["otlp_http/metrics", "otlp_http/metrics_replica"]
+    told, pipelines = gateway("dev")
+    assert "METRICS_REPLICA_ENDPOINT" not in told
+    assert pipelines["metrics"]["exporters"] == ["otlp_http/metrics"]
+
+
+def test_a_broker_outside_is_scraped_within_the_same_limits() -> None:
+    def jobs(stack: str) -> dict[str, dict[str, Any]]:
+        text = synthesise(stack).one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
+        return {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
+
+    broker, services = jobs("prod")["rabbitmq"], jobs("prod")["services"]
+    assert broker["static_configs"] == [
+        {"targets": ["bus.example.com:15692"], "labels": {"service": "rabbitmq", "environment": "prod"}}
+    ]
+    assert {key: broker[key] for key in services if key.endswith("_limit")}.items() <= services.items()
+    assert "rabbitmq" not in jobs("dev"), "it is discovered there"
+
+
+def test_remote_write_is_configured_where_it_is_set() -> None:
+    text = synthesise("prod").one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
+    assert yaml.safe_load(text)["remote_write"] == [{"url": "https://metrics.example.com/api/v1/push"}]
+    token = synthesise("prod", secrets={"atlas:remoteWriteToken": "t" * 20})
+    text = token.one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
+    (store,) = yaml.safe_load(text)["remote_write"]
+    assert store["authorization"] == {"credentials_file": "/etc/prometheus/secrets/remote-write-token"}
+    plain = synthesise("dev").one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
+    assert plain == (ROOT / "config/prometheus/prometheus.yaml").read_text(), "shipped as it was checked"

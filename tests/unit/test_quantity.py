@@ -21,19 +21,24 @@ def test_cores_are_thousandths() -> None:
     assert [to_millicores(each) for each in ("250m", "2")] == [250, 2000]
 
 
-@pytest.mark.parametrize("quantity", ["1G", "1.5Gi", "-1Gi", "0Gi", "Gi", "1 Gi", "1gi", "", "1Gi\n"])
+@pytest.mark.parametrize(
+    "quantity",
+    ["1G", "1.5Gi", "-1Gi", "0Gi", "Gi", "1 Gi", "1gi", "", "1Gi\n", "1\u0661Gi", "0x1Gi", "1e3Gi", "9" * 5000 + "Gi"],
+)
 def test_other_quantities_are_refused(quantity: str) -> None:
     with pytest.raises(ValueError, match="expected a whole number"):
         to_bytes(quantity)
 
 
-@pytest.mark.parametrize("duration", ["15", "1.5d", "0d", "-1d", "1y", "1m", "7 days", ""])
+@pytest.mark.parametrize(
+    "duration", ["15", "1.5d", "0d", "-1d", "1y", "1m", "7 days", "", "1\u0661d", "9" * 5000 + "d"]
+)
 def test_other_durations_are_refused(duration: str) -> None:
     with pytest.raises(ValueError, match="expected a whole number"):
         to_hours(duration)
 
 
-@pytest.mark.parametrize("cpu", ["0.5", "0", "-1", "m", "100 m", ""])
+@pytest.mark.parametrize("cpu", ["0.5", "0", "-1", "m", "100 m", "", "1\u0661", "9" * 5000])
 def test_other_shares_of_a_cpu_are_refused(cpu: str) -> None:
     with pytest.raises(ValueError, match="expected cores"):
         to_millicores(cpu)

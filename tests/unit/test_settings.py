@@ -1,32 +1,36 @@
 """The strict reader of configuration: what it accepts, and the one message that it refuses with."""
 
-import json
+import re
+import runpy
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
-from synthesis import ROOT, STACKS, stack_configuration
+from mends import after, asks
+from pydantic import TypeAdapter, ValidationError
+from refused import REFUSED, configuration, password
+from synthesis import ROOT, STACKS, declare, stack_configuration
 
+from components.agreement import LONGEST_WINDOW, RECEIVERS
 from components.configuration import Configuration, ConfigurationError, read_settings
-from components.settings import SECRET_KEYS, Settings
+from components.quantity import to_hours
+from components.settings import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Settings
+from components.vocabulary import every_path, example, expected, field_at, is_structure, whole_type
 
-DIGEST = "sha256:" + "0" * 64
-
-
-def configuration(stack: str = "dev", secret: Mapping[str, str] | None = None, **changes: Any) -> Configuration:
-    """The real stack file's configuration with top-level keys changed; a dict is merged, ``None`` removes the key."""
-    values = {key.removeprefix("atlas:"): value for key, value in stack_configuration(stack).items()}
-    for key, change in changes.items():
-        if change is None:
-            values.pop(key)
-        elif isinstance(change, dict):
-            merged = json.loads(values.get(key, "{}")) | change
-            values[key] = json.dumps({name: value for name, value in merged.items() if value is not None})
-        else:
-            values[key] = change
-    return Configuration(stack=stack, values=values | dict(secret or {}), secret=frozenset(secret or {}))
+ONLY_IN = {
+    "images": {"local", "dev"},
+    "ingress": {"dev", "prod"},
+    "jaeger": {"local", "dev"},
+    "loki.objectStorage": {"prod"},
+    "prometheus.remoteWrite": {"prod"},
+    "traces": {"prod"},
+    "trading.apiUrl": {"dev", "prod"},
+    "trading.external": {"prod"},
+    "trading.services.ops-ui": {"prod"},
+}
+"""The keys that only some stack files have. All others are in each of them, with values of its own."""
 
 
 def refusal(of: Configuration) -> str:
@@ -35,191 +39,355 @@ def refusal(of: Configuration) -> str:
     return str(caught.value)
 
 
+def problems(of: Configuration) -> list[str]:
+    """The lines of a refusal without the stack's name, none where the configuration is accepted."""
+    try:
+        read_settings(of)
+    except ConfigurationError as refused:
+        first, *lines = str(refused).splitlines()
+        assert first == f"the configuration of stack {of.stack} has {len(lines)} problem(s):"
+        assert all(line.startswith(f"  {of.stack}: ") for line in lines)
+        return [line.removeprefix(f"  {of.stack}: ") for line in lines]
+    return []
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the program warned of."""
+    heard: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", heard.append)
+    return heard
+
+
 @pytest.mark.parametrize("stack", STACKS)
-def test_each_real_stack_file_is_accepted(stack: str) -> None:
+def test_each_real_stack_file_is_accepted_without_a_doubt(stack: str, warnings: list[str]) -> None:
     assert read_settings(configuration(stack)).environment == stack
+    assert warnings == []
 
 
-def test_all_stack_files_have_the_same_keys() -> None:
-    def keys(value: Any, path: str = "") -> set[str]:
-        if not isinstance(value, dict):
-            return {path}
-        return {leaf for key, item in value.items() for leaf in keys(item, f"{path}/{key}")}
+def leaves(value: Any, path: str = "") -> set[str]:
+    if not isinstance(value, dict):
+        return {path}
+    return {leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else key)}
 
-    first, *others = [keys(yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]) for stack in STACKS]
-    assert all(other == first for other in others)
+
+def undeclared(files: dict[str, set[str]]) -> list[str]:
+    """The keys that not all files have and ``ONLY_IN`` does not declare, and what it declares and is not so."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for key in sorted(set.union(*files.values())):
+        having = {stack for stack, keys in files.items() if key in keys}
+        declared = next((prefix for prefix in ONLY_IN if key == prefix or key.startswith(f"{prefix}.")), None)
+        seen |= {declared} if declared else set()
+        if having != (ONLY_IN[declared] if declared else files.keys()):
+            found.append(key)
+    return found + sorted(ONLY_IN.keys() - seen)
+
+
+def stack_keys() -> dict[str, set[str]]:
+    files = {stack: yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"] for stack in STACKS}
+    return {stack: {key.removeprefix("atlas:") for key in leaves(config)} for stack, config in files.items()}
+
+
+def test_stack_files_have_the_same_keys_but_for_a_declared_list() -> None:
+    assert undeclared(stack_keys()) == []
+
+
+def test_an_undeclared_difference_and_a_declared_one_that_is_gone_are_seen() -> None:
+    files = stack_keys()
+    assert undeclared(files | {"dev": files["dev"] | {"collector.colour"}}) == ["collector.colour"]
+    assert undeclared(files | {"dev": files["dev"] - {"collector.memory"}}) == ["collector.memory"]
+    gone = {stack: {key for key in keys if key != "prometheus.remoteWrite"} for stack, keys in files.items()}
+    assert undeclared(gone) == ["prometheus.remoteWrite"]
 
 
 def test_only_five_values_are_required() -> None:
-    message = refusal(Configuration(stack="dev", values={}))
-    assert [line.split(": ")[1] for line in message.splitlines()[1:]] == [
-        "environment",
-        "cluster.context",
-        "cluster.name",
-        "cluster.apiServer",
-        "grafana.url",
-    ]
+    everywhere = ["cluster.context", "cluster.apiServer", "grafana.url"]
+    for stack in ("local", "dev", "dev-acme"):
+        assert [line.split(": ")[0] for line in problems(Configuration(stack=stack, values={}))] == everywhere
+    asked = problems(Configuration(stack="prod", values={}))
+    assert [line.split(": ")[0] for line in asked] == [*everywhere, "alertWebhookUrl", "deadMansSwitchUrl"]
 
 
-REFUSED: dict[str, tuple[Configuration, str]] = {
-    "a misspelt key": (configuration(prometeus="{}"), "prometeus: is not a setting, expected did you mean prometheus?"),
-    "a misspelt nested key": (
-        configuration(loki={"retentoin": "7d"}),
-        "loki.retentoin: is not a setting, expected did you mean retention?",
-    ),
-    "a key with another name's spelling": (
-        configuration(cluster={"api_server": "10.0.0.1/32"}),
-        "did you mean apiServer?",
-    ),
-    "an empty context": (configuration(cluster={"context": ""}), "cluster.context: is not valid"),
-    "another stack's environment": (
-        configuration(environment="prod"),
-        "environment: differs from the stack's name, found prod",
-    ),
-    "an unknown environment": (configuration(environment="staging"), 'environment: is not valid, found "staging"'),
-    "a number in quotes": (configuration(collector={"replicas": "2"}), 'collector.replicas: is not valid, found "2"'),
-    "a fraction of a replica": (
-        configuration(collector={"replicas": 2.5}),
-        "collector.replicas: is not valid, found 2.5",
-    ),
-    "a negative number of replicas": (configuration(collector={"replicas": -1}), "expected greater than or equal to 1"),
-    "no replica": (configuration(prometheus={"replicas": 0}), "prometheus.replicas: is not valid, found 0"),
-    "a truth value as a number": (
-        configuration(collector={"replicas": True}),
-        "collector.replicas: is not valid, found true",
-    ),
-    "a thousand replicas": (configuration(collector={"replicas": 1000}), "expected less than or equal to 50"),
-    "three Prometheus": (configuration(prometheus={"replicas": 3}), "expected less than or equal to 2"),
-    "a word as a truth value": (
-        configuration(cluster={"waitForReady": "yes"}),
-        'cluster.waitForReady: is not valid, found "yes"',
-    ),
-    "memory in decimal units": (
-        configuration(loki={"memory": "1G"}),
-        'loki.memory: is not valid, found "1G", expected a whole number',
-    ),
-    "memory with a blank": (configuration(loki={"memory": "1 Gi"}), "loki.memory: is not valid"),
-    "no storage": (configuration(loki={"volume": "0"}), "loki.volume: is not valid"),
-    "too little memory": (
-        configuration(prometheus={"memory": "64Mi"}),
-        "is too small to start with, found 64Mi, expected at least 512Mi",
-    ),
-    "no unit of time": (
-        configuration(prometheus={"retention": "15"}),
-        'prometheus.retention: is not valid, found "15"',
-    ),
-    "a negative retention": (configuration(prometheus={"retention": "-1d"}), "prometheus.retention: is not valid"),
-    "no retention": (configuration(prometheus={"retention": "0d"}), "prometheus.retention: is not valid"),
-    "a fraction of a day": (configuration(prometheus={"retention": "1.5d"}), "prometheus.retention: is not valid"),
-    "a retention in words": (configuration(prometheus={"retention": "7 days"}), "prometheus.retention: is not valid"),
-    "a retention of centuries": (configuration(prometheus={"retention": "99999d"}), "expected at most 5 years"),
-    "logs kept for less than an index": (
-        configuration(loki={"retention": "12h"}),
-        "is shorter than Loki's index period",
-    ),
-    "a share above all": (configuration(collector={"samplingPercentage": 101}), "expected less than or equal to 100"),
-    "a share of nothing": (configuration(collector={"samplingPercentage": 0}), "expected greater than 0"),
-    "a share that is no number": (
-        configuration(collector={"samplingPercentage": float("nan")}),
-        "collector.samplingPercentage: is not valid",
-    ),
-    "an address without a mask's zeros": (configuration(cluster={"apiServer": "10.0.0.1/24"}), "no host bits set"),
-    "the whole internet": (configuration(cluster={"apiServer": "0.0.0.0/0"}), "not the whole internet"),
-    "a port out of range": (configuration(cluster={"apiServerPort": 70000}), "expected less than or equal to 65535"),
-    "a cluster name with capitals": (configuration(cluster={"name": "Dev_1"}), "expected a DNS label"),
-    "a URL without a scheme": (configuration(grafana={"url": "grafana.example.com"}), "expected an absolute URL"),
-    "a URL with a slash at its end": (
-        configuration(grafana={"url": "https://grafana.example.com/"}),
-        "no trailing slash",
-    ),
-    "a loss limit of nothing": (configuration(limits={"dailyMaxLoss": 0}), "limits.dailyMaxLoss: is not valid"),
-    "an image by latest": (
-        configuration(images={"loki": "grafana/loki:latest"}),
-        "expected a version instead of latest",
-    ),
-    "an image without a version": (
-        configuration(images={"loki": "grafana/loki"}),
-        "expected a version instead of latest",
-    ),
-    "a short digest": (configuration(images={"loki": "grafana/loki:3@sha256:" + "0" * 63}), "64 lower-case hex digits"),
-    "a digest in capitals": (
-        configuration(images={"loki": "grafana/loki:3@sha256:" + "A" * 64}),
-        "64 lower-case hex digits",
-    ),
-    "an image of nothing": (
-        configuration(images={"lokki": f"grafana/loki:3@{DIGEST}"}),
-        "images.lokki: is no image of this stack",
-    ),
-    "a mapping written as a word": (
-        configuration(loki="big"),
-        'loki: is not valid, found "big", expected a mapping with cpu, memory',
-    ),
-    "production by tag alone": (
-        configuration("prod", images={"loki": "grafana/loki:3.7.6"}),
-        "images.loki: has no digest",
-    ),
-    "production over http": (
-        configuration("prod", grafana={"url": "http://grafana.example.com"}),
-        "grafana.url: is not for production",
-    ),
-    "production on localhost": (
-        configuration("prod", grafana={"url": "https://localhost"}),
-        "grafana.url: is not for production",
-    ),
-    "production with one gateway": (
-        configuration("prod", collector={"replicas": 1}),
-        "cannot survive the loss of a node, found 1",
-    ),
-    "production with one Prometheus": (
-        configuration("prod", prometheus={"replicas": 1}),
-        "prometheus.replicas: cannot survive",
-    ),
-    "an encrypted ordinary setting": (
-        configuration(secret={"loki": "{}"}),
-        "loki: is stored as a secret but is an ordinary setting",
-    ),
-}
+def test_five_values_are_enough_and_production_has_its_own_shape(warnings: list[str]) -> None:
+    values = {"cluster": '{"context": "eks-1", "apiServer": "10.0.0.1/32"}', "grafana": '{"url": "https://g.acme.com"}'}
+    given = {"alertWebhookUrl": "https://a.acme.com/x", "deadMansSwitchUrl": "https://b.acme.com/x"}
+    prod = Configuration(stack="prod-eu", values=values | given, secret=frozenset(given))
+    settings = read_settings(prod)
+    assert settings.environment == "prod"
+    for part, shape in PRODUCTION.items():
+        assert {key: getattr(getattr(settings, part), key) for key in shape} == shape
+    assert [line.split(": ")[1] for line in warnings] == ["loki.replicas"]
+    dev = read_settings(Configuration(stack="dev", values=values))
+    assert (dev.collector.replicas, dev.prometheus.replicas, dev.alertmanager.replicas) == (1, 1, 1)
+
+
+def test_production_may_size_a_part_and_keep_its_number() -> None:
+    settings = read_settings(configuration("prod", collector={"replicas": None, "memory": "4Gi"}))
+    assert (settings.collector.replicas, settings.collector.memory) == (3, "4Gi")
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_with_its_key_and_the_mend(name: str) -> None:
-    of, expected = REFUSED[name]
-    message = refusal(of)
-    assert expected in message
-    assert "; fix: pulumi config " in message
-    assert message.count("\n") == 1, "one wrong value is one problem"
+    of, says, mend = REFUSED[name]
+    command = mend if mend.startswith("remove it from ") else f"pulumi {mend} --stack {of.stack}"
+    assert problems(of) == [f"{says}; fix: {command}"]
+
+
+MENDED = [name for name, case in REFUSED.items() if not asks(case.mend) and not case.mend.startswith("remove it")]
+NEEDS_MORE = {"a secret inside a setting"}
+"""What its mend takes away is required, and asked for next."""
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_the_mend_mends(name: str) -> None:
+    of, says, mend = REFUSED[name]
+    left = problems(after(mend, of))
+    assert says not in "".join(left)
+    assert bool(left) == (name in NEEDS_MORE)
+
+
+def test_every_mend_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -> None:
+    asked = {case.mend.rpartition(" ")[2].removeprefix("atlas:") for case in REFUSED.values() if asks(case.mend)}
+    assert asked - SECRET_KEYS.keys() == {"cluster.context", "images.api"}
+
+
+def test_production_names_each_data_service_that_it_has_not() -> None:
+    of = configuration("prod", trading={"external": None})
+    missing = [f"trading.external.{key}" for key in ("network", "postgres", "redis", "rabbitmq")]
+    assert [line.partition(": ")[0] for line in problems(of)] == missing
+    assert all("is missing in production" in line for line in problems(of))
 
 
 def test_every_problem_is_in_one_message() -> None:
-    message = refusal(configuration(loki={"memory": "1G"}, environment="prod", prometeus="x"))
+    of = configuration(
+        "prod",
+        named="prod-eu",
+        environment="dev",
+        prometeus="x",
+        loki={"memory": "1G", "volume": "10GB"},
+        collector={"replicas": 1},
+        secret={"alertWebhookUrl": None, "grafanaAdminPassword": "admin", "postgresPassword": ""},
+    )
+    assert [line.partition(": ")[0] for line in problems(of)] == [
+        "prometeus",
+        "environment",
+        "loki.memory",
+        "loki.volume",
+        "collector.replicas",
+        "alertWebhookUrl",
+        "postgresPassword",
+        "grafanaAdminPassword",
+    ]
+
+
+def run_and_catch(stack: str, changes: dict[str, str]) -> tuple[str, int]:
+    """The whole program's refusal, and how many resources it had declared by then."""
+    caught: list[str] = []
+
+    def program() -> None:
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"))
+        except ConfigurationError as refused:
+            caught.append(str(refused))
+
+    recorded = declare(program, stack, stack_configuration(stack) | changes)
+    return "".join(caught), len(recorded.resources)
+
+
+def test_the_program_refuses_before_any_resource_exists() -> None:
+    changes = {"atlas:loki": "big", "atlas:prometeus": "1", "trading:loki": "1", "pulumi:tags": "{}"}
+    message, resources = run_and_catch("dev", changes)
     assert "has 3 problem(s)" in message
+    assert [key for key in ("dev: loki: ", "dev: prometeus: ", "dev: trading:loki: ") if key not in message] == []
+    assert resources == 0
 
 
-def test_a_secret_in_clear_is_refused_and_not_shown() -> None:
+def test_the_engines_own_keys_are_left_alone_and_secrets_are_known_from_it() -> None:
+    seen: list[Configuration] = []
+    declare(
+        lambda: seen.append(Configuration.of_this_run()),
+        "dev-acme",
+        {"atlas:loki": "{}", "atlas:tracesToken": "t", "pulumi:tags": "{}", "kubernetes:context": "c"},
+        ["atlas:tracesToken"],
+    )
+    assert seen == [
+        Configuration(
+            stack="dev-acme",
+            values={"loki": "{}", "tracesToken": "t"},
+            secret=frozenset({"tracesToken"}),
+            foreign=frozenset({"kubernetes:context"}),
+        )
+    ]
+
+
+def test_no_value_of_a_secret_is_shown_wherever_it_was_put(warnings: list[str]) -> None:
     planted = secrets.token_hex(16)
-    message = refusal(configuration(grafanaAdminPassword=planted))
-    assert "grafanaAdminPassword: is a secret stored in clear" in message
-    assert "pulumi config set --secret atlas:grafanaAdminPassword" in message
-    assert planted not in message
+    for key in SECRET_KEYS:
+        for of in (
+            configuration(also={key: planted}),
+            configuration(also={key.upper(): planted}),
+            configuration(grafana={key: planted}),
+            configuration(secret={key: planted}),
+            configuration("prod", secret={key: planted}),
+            configuration("prod", secret={key: f"-----BEGIN {planted}"}),
+            configuration(secret={key: planted}, cluster={"name": planted.upper()}, registry=planted),
+        ):
+            assert planted not in "".join(problems(of) + warnings)
 
 
-@pytest.mark.parametrize("weak", ["", "   ", "admin", "short", "changeme-changeme"])
-def test_production_refuses_a_weak_password_and_does_not_show_it(weak: str) -> None:
-    message = refusal(configuration("prod", secret={"grafanaAdminPassword": weak}))
-    assert "grafanaAdminPassword: is" in message
-    assert not weak.strip() or weak not in message
+def test_a_secret_that_is_also_in_a_plain_setting_is_not_shown() -> None:
+    planted = "correct horse battery"
+    (line,) = problems(configuration(cluster={"name": f"my {planted}"}, secret={"grafanaAdminPassword": planted}))
+    assert "cluster.name: is not valid, found <hidden>, expected a DNS label" in line
 
 
-def test_credentials_in_a_url_are_not_shown() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:{}@grafana.example.com",
+        "https://{}@grafana.example.com",
+        "https://me:a/{}@grafana.example.com",
+        "https://me:a#{}@grafana.example.com",
+        "https://grafana.example.com/?token={}",
+        "https://grafana.example.com/services/{}/",
+        "me:{}@grafana.example.com",
+        "-----BEGIN {}",
+    ],
+)
+def test_credentials_in_an_address_are_not_shown(url: str) -> None:
     planted = secrets.token_hex(8)
-    message = refusal(configuration(grafana={"url": f"https://me:{planted}@grafana.example.com"}))
-    assert "without credentials" in message
-    assert planted not in message
+    for changes in (
+        {"grafana": {"url": url.format(planted)}},
+        {"registry": url.format(planted)},
+        {"images": {"loki": url.format(planted)}},
+    ):
+        (line,) = problems(configuration(also=changes))
+        assert "is not valid, found" in line
+        assert planted not in line
 
 
-def test_a_number_may_be_given_where_a_fraction_is_allowed() -> None:
-    assert read_settings(configuration(collector={"samplingPercentage": 5})).collector.sampling_percentage == 5.0
+@pytest.mark.parametrize("kind", ["admin", "z" * 40, "changeme-changeme", secrets.token_hex(6)])
+def test_a_weak_password_is_a_warning_outside_production(kind: str, warnings: list[str]) -> None:
+    read_settings(configuration(secret={"grafanaAdminPassword": kind}))
+    (warning,) = warnings
+    assert warning.startswith("dev: grafanaAdminPassword: is a weak secret, expected at least 16 characters")
+    assert kind not in warning
+
+
+def test_a_long_password_that_happens_to_hold_a_word_is_taken(warnings: list[str]) -> None:
+    read_settings(configuration("prod", secret={"grafanaAdminPassword": f"{password()}todo{password()}"}))
+    assert warnings == []
+
+
+DOUBTED: dict[str, tuple[Configuration, str]] = {
+    "one Loki in production": (
+        configuration("prod", loki={"replicas": 1}),
+        "loki.replicas: leaves one copy of the logs on one volume, found 1",
+    ),
+    "no waiting in production": (
+        configuration("prod", cluster={"waitForReady": False}),
+        "cluster.waitForReady: lets an update succeed whose pods never start, found false",
+    ),
+    "debug in production": (
+        configuration("prod", trading={"logLevel": "debug"}),
+        'trading.logLevel: may write what customers do into the logs, found "debug"',
+    ),
+    "receivers beside an operator": (
+        configuration(
+            prometheus={"operator": True, "url": "http://prometheus:9090"},
+            secret={"slackWebhookUrl": "https://hooks.example.com/x"},
+        ),
+        "slackWebhookUrl: has no effect beside prometheus.operator",
+    ),
+    "the exchange's key without the platform": (
+        configuration(trading={"enabled": False}, secret={"coinbaseApiKey": secrets.token_hex(16)}),
+        "coinbaseApiKey: has no service that it is for",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTED)
+def test_what_is_likely_not_meant_is_a_warning(name: str, warnings: list[str]) -> None:
+    of, expected_warning = DOUBTED[name]
+    read_settings(of)
+    (warning,) = warnings
+    assert warning.startswith(f"{of.stack}: {expected_warning}")
+    assert "; fix: pulumi config " in warning
+
+
+ACCEPTED: dict[str, Configuration] = {
+    "a whole number where a fraction is allowed": configuration(collector={"samplingPercentage": 5}),
+    "a fraction": configuration(limits={"dailyMaxLoss": 1000.5}),
+    "nothing where nothing is the default": configuration(prometheus={"url": None}, traces='{"endpoint": null}'),
+    "a second stack of an environment": configuration("prod", named="prod-eu"),
+    "an environment that goes without saying": configuration(environment=None),
+    "an ARN as context": configuration(cluster={"context": "arn:aws:eks:eu-central-1:1:cluster/trading"}),
+    "a production's context in production": configuration("prod", cluster={"context": "gke_acme_prod-1"}),
+    "a context of before production in development": configuration(cluster={"context": "pre-prod"}),
+    "a context that only sounds like another": configuration("prod", cluster={"context": "kindred-devices"}),
+    "a controller in Kubernetes' own namespace": configuration(ingress={"namespace": "kube-system"}),
+    "an address of the sixth version": configuration(cluster={"apiServer": "2001:db8::1/128"}),
+    "a store at another port on a private network": configuration(
+        cluster={"stores": "10.9.0.0/16"}, traces={"endpoint": "http://10.9.0.4:4318"}
+    ),
+    "a private store behind a name": configuration(
+        cluster={"stores": "10.9.0.0/16"}, logs={"copyTo": "http://logs.internal:4318/otlp"}
+    ),
+    "a webhook on a private network": configuration(
+        cluster={"stores": "10.9.0.0/16"}, secret={"alertWebhookUrl": "https://10.9.0.4:8443/x"}
+    ),
+    "data services by address": configuration("prod", trading={"external": {"postgres": "10.1.0.7"}}),
+    "a path at a Grafana elsewhere": configuration(
+        "dev", ingress=None, grafana={"existing": True, "url": "https://example.com/grafana"}
+    ),
+    "a mirror with a port": configuration(registry="localhost:5000/mirror"),
+    "a newer version of a pinned image": configuration("prod", images={"loki": "grafana/loki:9@sha256:" + "0a" * 32}),
+    "the pinned image from a mirror": configuration(
+        images={"loki": "m.example.com/grafana/loki:3@sha256:" + "0a" * 32}
+    ),
+    "a schedule by name": configuration(trading={"backtestSchedule": "@daily"}),
+    "a schedule on weekdays": configuration(trading={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
+    "an operator in production without receivers": configuration(
+        "prod",
+        prometheus={"operator": True, "url": "http://prometheus:9090", "remoteWrite": None},
+        secret=dict.fromkeys((*RECEIVERS, "deadMansSwitchUrl")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted(name: str) -> None:
+    assert problems(ACCEPTED[name]) == []
 
 
 def test_no_secret_is_part_of_the_settings() -> None:
     assert not SECRET_KEYS.keys() & {field.alias for field in Settings.model_fields.values()}
+
+
+def test_every_default_and_every_example_is_one_that_would_be_accepted() -> None:
+    whole = Settings(
+        cluster=Cluster(context="c", apiServer="10.0.0.1/32"),  # pyright: ignore[reportCallIssue]
+        grafana=Grafana(url="https://g.example.com"),
+    )
+    assert Settings.model_validate(whole.model_dump(by_alias=True)) == whole
+    checked = 0
+    for path in every_path():
+        field = field_at(tuple(str(step) for step in path))
+        assert field is not None
+        shown = example(field)
+        if not is_structure(field):
+            assert shown is not None, f"{path} has no example"
+            TypeAdapter(whole_type(field)).validate_python(shown)
+            checked += 1
+            with pytest.raises(ValidationError):
+                TypeAdapter(whole_type(field)).validate_python(["no", "setting", "is", "this"])
+        assert expected(field)
+    assert checked > 60
+
+
+def test_the_longest_window_of_a_rule_is_the_one_that_retention_is_held_to() -> None:
+    texts = "".join(file.read_text() for file in (ROOT / "rules").glob("*.yaml"))
+    windows = re.findall(r"\[(\d+)([smhdw])", texts) + re.findall(r"offset (\d+)([smhdw])", texts)
+    hours = {"s": 1 / 3600, "m": 1 / 60, "h": 1, "d": 24, "w": 168}
+    assert max(int(count) * hours[unit] for count, unit in windows) == to_hours(LONGEST_WINDOW)

@@ -98,6 +98,33 @@ def test_no_argument_weakens_the_security_context(relax: Callable[[WorkloadArgs]
     assert relaxed["containers"][0]["securityContext"] == plain["containers"][0]["securityContext"]
 
 
+def test_replicas_that_gossip_find_each_other_before_they_are_ready() -> None:
+    args = replace(ARGS, replicas=3, data=Data(path="/d", size="1Gi"), headless=True, gossip="gossip")
+    program = made(replace(args, ports={"http-metrics": 8080, "gossip": 9094}))
+    peers = program.one("Service", "tool-peers").inputs["spec"]
+    assert peers["publishNotReadyAddresses"] is True
+    assert [(port["name"], port["port"], port["protocol"]) for port in peers["ports"]] == [
+        ("gossip", 9094, "TCP"),
+        ("gossip-udp", 9094, "UDP"),
+    ]
+    assert program.one("StatefulSet", "tool").inputs["spec"]["serviceName"] == "tool-peers"
+    assert "publishNotReadyAddresses" not in program.one("Service", "tool").inputs["spec"], (
+        "others meet only who is ready"
+    )
+
+
+def test_what_is_empty_is_left_out_as_the_api_server_does() -> None:
+    """Else a refresh would see it gone, and the next update would put it back, for ever."""
+
+    def empties(value: Any, path: str = "") -> list[str]:
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        below = [found for key, item in inside for found in empties(item, f"{path}.{key}")]
+        return below + ([path] if isinstance(value, list) and not value else [])
+
+    assert empties(pod(made())) == []
+    assert empties(pod(made(replace(ARGS, args=["x"], scratch={"/tmp": "1Mi"})))) == []
+
+
 def test_children_belong_to_the_workload_and_have_only_known_keys() -> None:
     program = made(replace(ARGS, replicas=2, data=Data(path="/d", size="1Gi")))
     objects = list(program.kubernetes())

@@ -1,0 +1,167 @@
+"""The platform's own services, wired into telemetry, with the risk limits that the alerts compare with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi import Input, ResourceOptions
+from pulumi_kubernetes.batch.v1 import CronJob, JobSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from components.place import Place
+from components.rules import plain
+from components.services import DATA_PORTS, JOBS, LONG_RUNNING, SERVICES
+from components.settings import Limits, Size
+from components.settings import Trading as TradingSettings
+from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
+
+OTLP = "http://otel-collector:4317"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradingArgs:
+    """``hosts`` maps ``db``, ``cache`` and ``rabbitmq`` to host names; ``secrets`` maps services to their Secrets' names."""
+
+    place: Place
+    settings: TradingSettings
+    limits: Limits
+    hosts: Mapping[str, str]
+    secrets: Mapping[str, Input[str]]
+
+
+class Trading(pulumi.ComponentResource):
+    """A workload for each service that runs all the time, and a CronJob for each that runs to its end."""
+
+    def __init__(self, name: str, args: TradingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("atlas:index:Trading", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        for service in LONG_RUNNING:
+            Workload(service, self._pod(service, args), child)
+        for service in JOBS:
+            self._scheduled(service, args, child)
+        self.register_outputs({})
+
+    def _pod(self, name: str, args: TradingArgs) -> WorkloadArgs:
+        service, size = SERVICES[name], args.settings.services.get(name, Size())
+        replicas = size.replicas or service.replicas
+        secret = args.secrets.get(name)
+        port = "http" if service.port else "metrics"
+        job = name in JOBS
+        return WorkloadArgs(
+            place=args.place,
+            image=args.place.images[name],
+            replicas=replicas,
+            cpu=size.cpu or service.cpu,
+            memory=size.memory or service.memory,
+            env=environment(name, args),
+            secret_env={
+                variable: SecretKey(secret=secret, key=key)
+                for variable, key in service.secrets.items()
+                if secret is not None
+            },
+            field_env={"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"},
+            ports={} if job else service.ports,
+            probes=None if job else Probes(port=port, alive=service.health, ready=service.health),
+            scratch={"/tmp": "64Mi"},
+            probe_path=service.health if service.port else None,
+        )
+
+    def _scheduled(self, name: str, args: TradingArgs, child: ResourceOptions) -> None:
+        place, labels = args.place, args.place.labels(name)
+        metadata: ObjectMetaArgsDict = {"name": name, "namespace": place.namespace, "labels": labels}
+        account = ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=child)
+        pod = pod_spec(name, self._pod(name, args), account.metadata["name"].apply(str))
+        pod["restart_policy"] = "Never"
+        template: PodTemplateSpecArgsDict = {"metadata": {"labels": labels}, "spec": pod}
+        job: JobSpecArgsDict = {
+            "backoff_limit": 2,
+            "active_deadline_seconds": 3600,
+            "ttl_seconds_after_finished": 86400,
+            "template": template,
+        }
+        CronJob(
+            name,
+            metadata=metadata,
+            spec={
+                "schedule": args.settings.backtest_schedule,
+                "time_zone": "Etc/UTC",
+                "concurrency_policy": "Forbid",
+                "starting_deadline_seconds": 600,
+                "successful_jobs_history_limit": 3,
+                "failed_jobs_history_limit": 3,
+                "job_template": {"spec": job},
+            },
+            opts=child,
+        )
+
+
+def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
+    """The variables of one service, by the names that the platform's code reads."""
+    settings, limits, hosts = args.settings, args.limits, args.hosts
+    env: dict[str, Input[str]] = {
+        "LOG_LEVEL": settings.log_level,
+        "METRICS_PORT": str(SERVICES[name].metrics),
+        "OTEL_SERVICE_NAME": name,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": OTLP,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_RESOURCE_ATTRIBUTES": (
+            f"service.namespace=trading,deployment.environment.name={args.place.environment},"
+            "k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE)"
+        ),
+    }
+    data = SERVICES[name].data
+    if "db" in data:
+        env |= {
+            "POSTGRES_HOST": hosts["db"],
+            "POSTGRES_PORT": str(DATA_PORTS["db"]),
+            "POSTGRES_USER": "atlas",
+            "POSTGRES_DB": "atlas",
+        }
+    if "cache" in data:
+        env |= {"REDIS_HOST": hosts["cache"], "REDIS_PORT": str(DATA_PORTS["cache"])}
+    if "rabbitmq" in data:
+        env |= {
+            "RABBITMQ_HOST": hosts["rabbitmq"],
+            "RABBITMQ_PORT": str(DATA_PORTS["rabbitmq"]),
+            "RABBITMQ_USER": "atlas",
+        }
+    if "workers" in SERVICES[name].calls:
+        env["METRICS_URL"] = f"http://workers:{SERVICES['workers'].metrics}/metrics"
+    if name in ("api", "workers"):
+        env |= {
+            "ALLOWED_MARKETS": ",".join(settings.markets),
+            "LIVE_TRADING_DEFAULT": str(settings.live).lower(),
+            "PAPER_TRADING": str(not settings.live).lower(),
+            "DRY_RUN": str(not settings.live).lower(),
+        }
+    if name == "workers":
+        env |= {
+            "PROMETHEUS_PORT": str(SERVICES[name].metrics),
+            "DAILY_MAX_LOSS": plain(limits.daily_max_loss),
+            "MAX_OPEN_ORDERS": str(limits.max_open_orders),
+            "MAX_ORDER_NOTIONAL": plain(limits.max_order_notional),
+            "MAX_ORDERS_PER_MINUTE": str(limits.max_orders_per_minute),
+        }
+    if name == "api":
+        env |= {"PORT": str(SERVICES[name].port), "USE_SSE": "true", "USE_EVENT_BUS_SSE": "true"}
+    if name == "ops-bot":
+        env["HEALTH_PORT"] = str(SERVICES[name].port)
+    if name == "ops-ui":
+        env |= {
+            "PORT": str(SERVICES[name].port),
+            "API_URL": f"http://api:{SERVICES['api'].port}",
+            # An https URL is what makes NextAuth's cookies secure.
+            "NEXTAUTH_URL": settings.url or "",
+            "NEXTAUTH_URL_INTERNAL": f"http://ops-ui:{SERVICES[name].port}",
+            "SESSION_MAX_AGE": str(settings.session_hours * 3600),
+        }
+    return env
+
+
+def data_hosts(settings: TradingSettings) -> dict[str, str]:
+    """Host names of the data services: those in the cluster, or those that the settings name."""
+    external = settings.external
+    if external is None:
+        return {name: name for name in DATA_PORTS}
+    return {"db": external.postgres, "cache": external.redis, "rabbitmq": external.rabbitmq}

@@ -1,0 +1,72 @@
+"""Overlays add to the gateway's configuration, and lose nothing of it or of each other."""
+
+import yaml
+
+from components.collector_config import merged, queues
+
+BASE = """\
+# a comment
+exporters:
+  first:
+    endpoint: ${env:ENDPOINT}
+    sending_queue: {queue_size: 5, batch: {min_size: 1, max_size: 9}}
+  plain:
+service:
+  extensions: [health]
+  pipelines:
+    logs: {receivers: [otlp], processors: [a, b], exporters: [first]}
+"""
+ONE = """\
+exporters:
+  second: {sending_queue: {queue_size: 1}}
+service:
+  extensions: [one]
+  pipelines:
+    logs: {exporters: [second]}
+"""
+OTHER = """\
+exporters:
+  first: {sending_queue: {batch: {max_size: 4}}}
+  plain:
+service:
+  extensions: [other, health]
+  pipelines:
+    logs: {processors: [c]}
+    more: {receivers: [otlp], exporters: [first]}
+"""
+
+
+def test_alone_the_text_stays_as_it_is() -> None:
+    assert merged([BASE]) == BASE
+
+
+def test_what_overlays_add_to_is_joined_and_the_rest_is_replaced() -> None:
+    assert yaml.safe_load(merged([BASE, ONE, OTHER])) == {
+        "exporters": {
+            "first": {
+                "endpoint": "${env:ENDPOINT}",
+                "sending_queue": {"queue_size": 5, "batch": {"min_size": 1, "max_size": 4}},
+            },
+            "plain": None,
+            "second": {"sending_queue": {"queue_size": 1}},
+        },
+        "service": {
+            "extensions": ["health", "one", "other"],
+            "pipelines": {
+                "logs": {"receivers": ["otlp"], "processors": ["c"], "exporters": ["first", "second"]},
+                "more": {"receivers": ["otlp"], "exporters": ["first"]},
+            },
+        },
+    }
+
+
+def test_an_empty_section_of_an_overlay_takes_nothing_away() -> None:
+    assert yaml.safe_load(merged([BASE, "exporters:\n  first:\nservice:\n"])) == yaml.safe_load(BASE)
+
+
+def test_the_same_texts_give_the_same_text() -> None:
+    assert merged([BASE, ONE, OTHER]) == merged([BASE, ONE, OTHER])
+
+
+def test_every_exporter_with_a_queue_counts() -> None:
+    assert (queues(BASE), queues(merged([BASE, ONE]))) == (1, 2)

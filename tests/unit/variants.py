@@ -1,0 +1,19 @@
+"""The stacks as they ship, and what their files alone do not switch on: together they make every object that there is."""
+
+import json
+
+from synthesis import STACKS
+
+PROMETHEUS = {"operator": True, "url": "http://prometheus-operated.monitoring.svc:9090", "labels": {"release": "mine"}}
+GRAFANA = {"existing": True, "url": "https://grafana.dev.example.com"}
+LOGS = {"copyTo": "https://logs.example.com", "elasticsearch": "https://elasticsearch.example.com"}
+TRACES = {"endpoint": "https://traces.example.com"}
+
+VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
+    **{stack: (stack, {}) for stack in STACKS},
+    # A cluster that has the Prometheus Operator and a Grafana.
+    "operator": ("dev", {"atlas:prometheus": json.dumps(PROMETHEUS), "atlas:grafana": json.dumps(GRAFANA)}),
+    # Stores of the user's own, beside and instead of ours.
+    "stores": ("dev", {"atlas:logs": json.dumps(LOGS), "atlas:traces": json.dumps(TRACES)}),
+}
+"""Name to (stack, changed configuration)."""
