@@ -17,6 +17,20 @@ SIGNALS = ("logs", "metrics", "traces")
 LOCAL_EXPORTERS = {"jaeger_storage_exporter"}
 """Exporters that write into their own process: nothing to wait for, so no queue."""
 UNWANTED = {"batch", "debug", "logging", "zpages", "pprof", "nop"}
+TLS = {
+    "ca_file",
+    "cert_file",
+    "cipher_suites",
+    "client_ca_file",
+    "include_system_ca_certs_pool",
+    "insecure",
+    "insecure_skip_verify",
+    "key_file",
+    "max_version",
+    "min_version",
+    "reload_interval",
+    "server_name_override",
+}
 QUEUE_SHARE = 0.6
 """Of a volume, for all queues together: a full volume loses what was acknowledged at the next kill."""
 
@@ -148,11 +162,24 @@ def every_exporter_waits_on_disk_and_never_gives_up(config: Config) -> Iterator[
             yield f"{path}.sending_queue.queue_size: unset"
         if not queue.get("batch"):
             yield f"{path}.sending_queue.batch: unset, so every request travels alone"
-        if retry.get("enabled") is False or str(retry.get("max_elapsed_time", "300s")) not in ("0", "0s"):
+        if kind(name) == "elasticsearch":
+            yield from _elasticsearch_gives_up(path, _part(config, "exporters")[name])
+        elif retry.get("enabled") is False or str(retry.get("max_elapsed_time", "300s")) not in ("0", "0s"):
             yield f"{path}.retry_on_failure.max_elapsed_time: not 0s, so a longer outage drops data"
     stores = [queue["storage"] for queue in queues.values() if queue.get("storage")]
     for store in sorted({store for store in stores if stores.count(store) > 1}):
         yield f"extensions.{store}: serves more than one exporter"
+
+
+def _elasticsearch_gives_up(path: str, told: Mapping[str, Any]) -> Iterator[str]:
+    """It has settings of its own for this, and a timeout that ends all attempts together."""
+    retry = told.get("retry") or {}
+    if retry.get("enabled") is not True or retry.get("max_retries", 2) < 1_000_000:
+        yield f"{path}.retry.max_retries: a longer outage drops data"
+    if not {429, 500, 502, 503, 504} <= set(retry.get("retry_on_status") or []):
+        yield f"{path}.retry.retry_on_status: a store that is out answers with 502 or 503, which drops data"
+    if str(told.get("timeout", "90s")) not in ("0", "0s"):
+        yield f"{path}.timeout: ends all attempts together, so a longer outage drops data"
 
 
 def every_file_storage_can_recover(config: Config) -> Iterator[str]:
@@ -214,10 +241,41 @@ def no_debugging_component_is_built_in(config: Config) -> Iterator[str]:
                 yield f"{part}.{name}: not for a deployed Collector"
 
 
+def every_file_reader_remembers_where_it_was(config: Config) -> Iterator[str]:
+    for name, told in _part(config, "receivers").items():
+        if kind(name) == "file_log":
+            path, retry = f"receivers.{name}", told.get("retry_on_failure") or {}
+            if not told.get("storage"):
+                yield f"{path}.storage: no checkpoint, so a restart reads all again or nothing"
+            if told.get("start_at") != "beginning":
+                yield f"{path}.start_at: what is written before the first look is never read"
+            if retry.get("enabled") is not True or str(retry.get("max_elapsed_time", "5m")) not in ("0", "0s"):
+                yield f"{path}.retry_on_failure: lines are dropped while the queue is full"
+            for key in ("max_log_size", "include_file_path", "preserve_trailing_whitespaces"):
+                if not told.get(key):
+                    yield f"{path}.{key}: unset"
+            for at, operator in enumerate(told.get("operators") or []):
+                if operator["type"] == "recombine":
+                    for key in ("max_log_size", "max_batch_size", "max_sources", "force_flush_period"):
+                        if not operator.get(key):
+                            yield f"{path}.operators[{at}].{key}: no bound"
+
+
 def no_certificate_goes_unchecked(config: Config) -> Iterator[str]:
     for path, item in _leaves(config):
+        # Of the kubelet's alone a setting decides, which is off by default.
+        if path == "receivers.kubelet_stats.insecure_skip_verify" and item == "${env:KUBELET_INSECURE}":
+            continue
         if path.endswith("insecure_skip_verify") and item is not False:
             yield f"{path}: the other side's certificate must be checked"
+
+
+def every_tls_setting_is_known(config: Config) -> Iterator[str]:
+    """A misspelt one is passed over in silence."""
+    for path, _ in _leaves({key: config.get(key) or {} for key in ("receivers", "exporters", "extensions")}):
+        above, _, key = path.rpartition(".")
+        if above.endswith(".tls") and key.partition("[")[0] not in TLS:
+            yield f"{path}: no setting of TLS"
 
 
 RULES: tuple[Rule, ...] = (
@@ -231,7 +289,9 @@ RULES: tuple[Rule, ...] = (
     nothing_listens_on_every_address,
     receivers_bound_what_they_take,
     no_debugging_component_is_built_in,
+    every_file_reader_remembers_where_it_was,
     no_certificate_goes_unchecked,
+    every_tls_setting_is_known,
 )
 
 

@@ -36,10 +36,14 @@ def tool(name: str) -> str:
 
 
 class Sink:
-    """Stands for all three stores. ``down`` answers as a store that is out; what was taken is in ``taken`` by signal."""
+    """Stands for all three stores. ``down`` answers as a store that is out; what was taken is in ``taken`` by signal.
+
+    ``authorizations`` holds that header of every request, taken or not.
+    """
 
     def __init__(self) -> None:
         self.taken: dict[str, list[dict[str, Any]]] = {"logs": [], "traces": [], "metrics": []}
+        self.authorizations: list[str | None] = []
         self.down = False
         sink = self
 
@@ -48,6 +52,7 @@ class Sink:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                sink.authorizations.append(self.headers.get("Authorization"))
                 if not sink.down:
                     unpacked = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
                     sink.taken[self.path.rpartition("/")[2]].append(json.loads(unpacked))
@@ -182,15 +187,21 @@ class Gateway:
         stores: Sink | Mapping[str, str],
         *,
         sampling: float = 100,
+        text: str | None = None,
+        environment: Mapping[str, str] | None = None,
         variant: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        """``stores`` is a sink, or the base URL of each signal's store; ``variant`` changes the configuration before it runs."""
+        """``stores`` is a sink, or the base URL of each signal's store; ``variant`` changes the configuration before it runs.
+
+        ``text`` is the configuration where it is more than ``gateway.yaml``, and ``environment`` what it needs besides.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.address = loopback()
         self.kubernetes = KubernetesStub({("trading", "pods"): [pod(POD, "trading", "127.0.0.1")]})
         endpoints = dict.fromkeys(("logs", "traces", "metrics"), stores.url) if isinstance(stores, Sink) else stores
         self._folder = folder
-        config = yaml.safe_load(CONFIG.read_text().replace("/var/lib/otel-collector", str(folder / "queues")))
+        text = (text or CONFIG.read_text()).replace("/var/lib/otel-collector", str(folder / "queues"))
+        config = yaml.safe_load(text.replace("/etc/otel-collector/secrets", str(folder / "secrets")))
         if isinstance(stores, Sink):
             for exporter in config["exporters"].values():
                 exporter["encoding"] = "json"
@@ -207,12 +218,14 @@ class Gateway:
             "MY_POD_IP": self.address,
             "ENVIRONMENT": "local",
             "CLUSTER": "test",
+            "TRADING_NAMESPACE": "trading",
             **{f"{signal_name.upper()}_ENDPOINT": url for signal_name, url in endpoints.items()},
             "SAMPLING_PERCENTAGE": f"{sampling:g}",
             "QUEUE_BYTES": str(64 << 20),
             "QUEUE_FILE_BYTES": str(192 << 20),
             "QUEUE_FSYNC": "false",
             "GOMEMLIMIT": "400MiB",
+            **(environment or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -8,18 +8,28 @@ from typing import Any
 import pytest
 import yaml
 from collector_graph import RULES, problems, queue_problems
+from overlays import CHOICES, merged_choice
+
+from components.collector import queue_environment
+from components.collector_config import queues
 
 ROOT = Path(__file__).parents[2]
 GATEWAY: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())
+AGENT: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/agent.yaml").read_text())
+WITH_EVERYTHING: dict[str, Any] = yaml.safe_load(merged_choice(CHOICES["everything"]))
 JAEGER: dict[str, Any] = yaml.safe_load((ROOT / "config/jaeger/jaeger.yaml").read_text())
 MIB = 1 << 20
 
 Fault = Callable[[dict[str, Any]], object]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config/collector").glob("*.yaml")), ids=lambda path: path.name)
-def test_a_collector_configuration_that_ships_has_no_problem(path: Path) -> None:
-    assert problems(yaml.safe_load(path.read_text())) == []
+def test_the_agents_configuration_has_no_problem() -> None:
+    assert problems(AGENT) == []
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_gateways_configuration_has_no_problem_with_any_overlays(choice: str) -> None:
+    assert problems(yaml.safe_load(merged_choice(CHOICES[choice]))) == []
 
 
 def test_jaegers_configuration_has_no_problem() -> None:
@@ -228,16 +238,83 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_seeded_fault_is_found(fault: str) -> None:
-    expected, seed = FAULTS[fault]
-    config = deepcopy(GATEWAY)
-    seed(config)
-    assert [problem for problem in problems(config) if problem.startswith(expected)]
+def _files(config: dict[str, Any]) -> dict[str, Any]:
+    return config["receivers"]["file_log"]
+
+
+def _recombine(config: dict[str, Any]) -> dict[str, Any]:
+    return next(operator for operator in _files(config)["operators"] if operator["type"] == "recombine")
+
+
+READER = "every_file_reader_remembers_where_it_was: receivers.file_log"
+AGENT_FAULTS: dict[str, tuple[str, Fault]] = {
+    "no checkpoint": (f"{READER}.storage", lambda c: _files(c).pop("storage")),
+    "reading from the end, the default": (f"{READER}.start_at", lambda c: _files(c).pop("start_at")),
+    "no retry when the queue is full, the default": (
+        f"{READER}.retry_on_failure",
+        lambda c: _files(c).pop("retry_on_failure"),
+    ),
+    "a retry that ends after five minutes, the default": (
+        f"{READER}.retry_on_failure",
+        lambda c: _files(c)["retry_on_failure"].pop("max_elapsed_time"),
+    ),
+    "lines of any length": (f"{READER}.max_log_size", lambda c: _files(c).update(max_log_size=0)),
+    "records that do not say which file": (f"{READER}.include_file_path", lambda c: _files(c).pop("include_file_path")),
+    "parts of a line without the blanks at their end": (
+        f"{READER}.preserve_trailing_whitespaces",
+        lambda c: _files(c).pop("preserve_trailing_whitespaces"),
+    ),
+    "a stack trace without bound": (f"{READER}.operators[", lambda c: _recombine(c).pop("max_log_size")),
+    "a stack trace of any number of lines": (f"{READER}.operators[", lambda c: _recombine(c).update(max_batch_size=0)),
+    "a kubelet's certificate that nobody checks": (
+        "no_certificate_goes_unchecked: receivers.kubelet_stats.insecure_skip_verify",
+        lambda c: c["receivers"]["kubelet_stats"].update(insecure_skip_verify=True),
+    ),
+    "a checkpoint that never starts": (
+        "references_to_extensions_lead_to_running_ones: receivers.file_log.storage",
+        lambda c: c["service"]["extensions"].remove("file_storage/checkpoints"),
+    ),
+}
+GIVES_UP = "every_exporter_waits_on_disk_and_never_gives_up: exporters.elasticsearch"
+OVERLAY_FAULTS: dict[str, tuple[str, Fault]] = {
+    "a misspelt setting of TLS, which validate accepts": (
+        "every_tls_setting_is_known: exporters.otlp_http/traces.tls.min_versoin",
+        lambda c: c["exporters"]["otlp_http/traces"]["tls"].update(min_versoin="1.3"),
+    ),
+    "Elasticsearch given up after three attempts, the default": (
+        f"{GIVES_UP}.retry.max_retries",
+        lambda c: c["exporters"]["elasticsearch"]["retry"].pop("max_retries"),
+    ),
+    "Elasticsearch given up when a proxy says 503": (
+        f"{GIVES_UP}.retry.retry_on_status",
+        lambda c: c["exporters"]["elasticsearch"]["retry"].pop("retry_on_status"),
+    ),
+    "Elasticsearch given up after a minute and a half, the default": (
+        f"{GIVES_UP}.timeout",
+        lambda c: c["exporters"]["elasticsearch"].pop("timeout"),
+    ),
+    "a token of an authenticator that never starts": (
+        "references_to_extensions_lead_to_running_ones: exporters.otlp_http/traces.auth.authenticator",
+        lambda c: c["service"]["extensions"].remove("bearertokenauth/traces"),
+    ),
+}
+SEEDED = [
+    *((GATEWAY, *fault) for fault in FAULTS.items()),
+    *((AGENT, *fault) for fault in AGENT_FAULTS.items()),
+    *((WITH_EVERYTHING, *fault) for fault in OVERLAY_FAULTS.items()),
+]
+
+
+@pytest.mark.parametrize(("config", "seeded"), [(c, s) for c, _, s in SEEDED], ids=[name for _, name, _ in SEEDED])
+def test_a_seeded_fault_is_found(config: dict[str, Any], seeded: tuple[str, Fault]) -> None:
+    expected, seed = seeded
+    broken = deepcopy(config)
+    seed(broken)
+    assert [problem for problem in problems(broken) if problem.startswith(expected)]
 
 
 def test_every_rule_has_a_fault_that_it_finds() -> None:
-    assert {expected.partition(":")[0] for expected, _ in FAULTS.values()} == {rule.__name__ for rule in RULES}
+    assert {expected.partition(":")[0] for _, _, (expected, _) in SEEDED} == {rule.__name__ for rule in RULES}
 
 
 FITTING = {"QUEUE_BYTES": str(64 * MIB), "QUEUE_FILE_BYTES": str(256 * MIB)}
@@ -258,3 +335,14 @@ def test_three_queues_within_sixty_percent_of_the_volume_fit() -> None:
 )
 def test_queues_that_do_not_fit_are_refused(told: dict[str, str], volume: int, expected: str) -> None:
     assert any(expected in problem for problem in queue_problems(GATEWAY, FITTING | told, volume))
+
+
+def test_the_agents_queues_fit_into_what_the_node_gives_them() -> None:
+    assert queue_problems(AGENT, queue_environment("1Gi", 2, fsync=False), volume=1024 * MIB) == []
+    assert queue_problems(AGENT, queue_environment("1Gi", 1, fsync=False), volume=1024 * MIB) != []
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_queues_of_the_gateway_and_its_overlays_fit_into_the_volume(choice: str) -> None:
+    text = merged_choice(CHOICES[choice])
+    assert queue_problems(yaml.safe_load(text), queue_environment("512Mi", queues(text), fsync=True), 512 * MIB) == []

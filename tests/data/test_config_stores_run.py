@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import loki_process
 import pytest
 import yaml
 from collector_process import (
@@ -97,6 +98,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
                 "MY_POD_IP": addresses[name],
                 "ENVIRONMENT": "local",
                 "CLUSTER": "test",
+                "REPLICA": "prometheus-0",
             }
             return subprocess.Popen([tool(name), *args], env=environment, stdout=log, stderr=log)
 
@@ -105,8 +107,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             "loki",
             f"-config.file={config('loki')}",
             "-config.expand-env=true",
-            LOKI_RETENTION="168h",
-            LOKI_WAL_REPLAY_CEILING=str(1 << 28),
+            **loki_process.environment(addresses["loki"]),
         ),
         start("jaeger", f"--config={config('jaeger')}", JAEGER_RETENTION="72h"),
         start(

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import loki_process
 import pytest
 import yaml
 from collector_process import tool
@@ -23,20 +24,22 @@ ENVIRONMENT = {
     "QUEUE_BYTES": str(64 << 20),
     "QUEUE_FILE_BYTES": str(256 << 20),
     "QUEUE_FSYNC": "true",
-    "LOKI_RETENTION": "168h",
-    "LOKI_WAL_REPLAY_CEILING": str(768 << 20),
     "JAEGER_RETENTION": "72h",
+    "TRADING_NAMESPACE": "trading",
+    **loki_process.environment("127.0.0.1"),
 }
 CHECKS = {
+    "alertmanager/alertmanager.yaml": ["amtool", "check-config", "{file}"],
     "collector/gateway.yaml": ["otelcol-atlas", "validate", "--config={file}"],
     "jaeger/jaeger.yaml": ["jaeger", "validate", "--config={file}"],
     "loki/loki.yaml": ["loki", "-config.file={file}", "-config.expand-env=true", "-verify-config"],
     "prometheus/prometheus.yaml": ["promtool", "check", "config", "--syntax-only", "{file}"],
 }
 BREAKS = {
+    "alertmanager/alertmanager.yaml": ("url_file", "url_files"),
     "collector/gateway.yaml": ("max_recv_msg_size_mib", "max_recv_msg_size_mb"),
     "jaeger/jaeger.yaml": ("ephemeral", "ephemerall"),
-    "loki/loki.yaml": ("delete_request_store: filesystem", ""),
+    "loki/loki.yaml": ("delete_request_store: ${LOKI_STORE}", ""),
     "prometheus/prometheus.yaml": ("sample_limit", "samples_limit"),
 }
 
@@ -55,6 +58,13 @@ def test_a_tool_accepts_its_configuration(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_loki_accepts_its_configuration_for_replicas_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in loki_process.replicated("127.0.0.1").items():
+        monkeypatch.setitem(ENVIRONMENT, name, value)
+    done = _check("loki/loki.yaml", CONFIG / "loki/loki.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_tool_refuses_a_broken_configuration(name: str, tmp_path: Path) -> None:
     right, wrong = BREAKS[name]
@@ -65,13 +75,26 @@ def test_a_tool_refuses_a_broken_configuration(name: str, tmp_path: Path) -> Non
     assert _check(name, broken).returncode != 0
 
 
+ELSEWHERE = {
+    "blackbox/blackbox.yaml": "test_config_blackbox.py",
+    "collector/agent.yaml": "test_config_agent.py",
+    **{
+        path.relative_to(CONFIG).as_posix(): "test_config_overlays.py"
+        for path in (CONFIG / "collector").glob("*.yaml")
+        if path.name not in ("agent.yaml", "gateway.yaml")
+    },
+}
+"""Checked there, since they need more than a command."""
+
+
 def test_every_yaml_configuration_is_checked() -> None:
     """Grafana cannot be run here: its files have tests of their own."""
     found = {path.relative_to(CONFIG).as_posix() for path in CONFIG.rglob("*.yaml")}
-    assert {name for name in found if not name.startswith("grafana/")} == set(CHECKS)
+    assert {name for name in found if not name.startswith("grafana/")} == set(CHECKS) | set(ELSEWHERE)
+    assert [test for test in ELSEWHERE.values() if not (Path(__file__).parent / test).is_file()] == []
 
 
-@pytest.mark.parametrize("name", [name for name in CHECKS if not name.startswith("prometheus")])
+@pytest.mark.parametrize("name", [name for name in CHECKS if not name.startswith(("alertmanager", "prometheus"))])
 def test_every_variable_is_one_that_the_check_sets(name: str) -> None:
     """An unknown name would expand to nothing, silently."""
     used = set(re.findall(r"\$\{(?:env:)?(\w+)\}", (CONFIG / name).read_text()))
@@ -98,7 +121,8 @@ def test_every_scrape_job_bounds_what_a_target_may_send() -> None:
 
 def test_prometheus_expands_the_environment_only_where_it_can() -> None:
     config = _prometheus()
-    assert config["global"].pop("external_labels") == {"environment": "${ENVIRONMENT}", "cluster": "${CLUSTER}"}
+    expanded = {"environment": "${ENVIRONMENT}", "cluster": "${CLUSTER}", "replica": "${REPLICA}"}
+    assert config["global"].pop("external_labels") == expanded
     assert "${" not in yaml.safe_dump(config)
 
 
@@ -127,7 +151,8 @@ def test_loki_tells_nobody_outside_and_listens_where_it_is_asked() -> None:
     loki = _loki()
     assert loki["analytics"] == {"reporting_enabled": False}
     assert loki["server"]["http_listen_address"] == "${MY_POD_IP}"
-    assert loki["server"]["grpc_listen_address"] == "127.0.0.1"
+    assert loki["server"]["grpc_listen_address"] == "${MY_POD_IP}"
+    assert loki["memberlist"]["bind_addr"] == ["${MY_POD_IP}"]
 
 
 def test_loki_takes_the_largest_batch_that_the_gateway_sends() -> None:

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import loki_process
 import pytest
 import yaml
 from collector_process import Gateway, logs, loopback, running, span, tool, traces, wait_until
@@ -84,9 +85,8 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config = (ROOT / "config/loki/loki.yaml").read_text().replace("/var/lib/loki", str(folder / "data"))
     (folder / "loki.yaml").write_text(config)
     arguments = [f"-config.file={folder / 'loki.yaml'}", "-config.expand-env=true"]
-    environment = {"MY_POD_IP": address, "LOKI_RETENTION": "168h", "LOKI_WAL_REPLAY_CEILING": str(1 << 28)}
     url = f"http://{address}:3100"
-    with started(folder, "loki", *arguments, **environment):
+    with started(folder, "loki", *arguments, **loki_process.environment(address)):
         wait_until(lambda: answers(f"{url}/ready"), 60, "Loki")
         now = time.time_ns()
         assert push(url, now) == 204

@@ -46,6 +46,11 @@ GUIDE = {
 }
 
 
+def rules_of(path: Path) -> Iterator[dict[str, Any]]:
+    for group in yaml.safe_load(path.read_text())["groups"]:
+        yield from group["rules"]
+
+
 def named(value: object) -> str | None:
     return value.name if isinstance(value, Alert) else None
 
@@ -59,6 +64,13 @@ def test_promtool_accepts_every_rule_file_without_a_warning() -> None:
 def test_the_rules_do_what_their_tests_say(file: Path) -> None:
     answer = promtool("test", "rules", file)
     assert answer.returncode == 0, said(answer)
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.glob("*_test.yaml")), ids=lambda path: path.stem)
+def test_the_values_of_a_test_are_text(file: Path) -> None:
+    """Without quotes YAML takes `0x30` for a number: broken rules would be judged by other values than the real ones."""
+    values = [series["values"] for test in yaml.safe_load(file.read_text())["tests"] for series in test["input_series"]]
+    assert [each for each in values if not isinstance(each, str)] == []
 
 
 def test_every_rule_file_has_tests() -> None:
@@ -144,20 +156,53 @@ def test_a_guard_or_a_word_less_in_the_guides_alerts_fails_their_tests(
     assert broken("trading_platform.yaml", name, {"expr": expr.replace(found, put)}, tmp_path)
 
 
-def rules_of(path: Path) -> Iterator[dict[str, Any]]:
-    for group in yaml.safe_load(path.read_text())["groups"]:
-        yield from group["rules"]
+# Words of ours that carry the meaning of an alert: what fires too much or too little without each of them.
+WORDS = yaml.safe_load((TESTS / "words.yaml").read_text())
+
+
+@pytest.mark.parametrize(("name", "found", "put"), WORDS, ids=[f"{name}: {found}" for name, found, _ in WORDS])
+def test_a_word_that_is_changed_fails_the_tests_of_its_alert(name: str, found: str, put: str, tmp_path: Path) -> None:
+    file = next(file for file, alert in ALERTS if alert.name == name)
+    expr = next(rule["expr"] for rule in rules_of(RULES / file) if rule.get("alert") == name)
+    assert found in expr
+    assert broken(file, name, {"expr": expr.replace(found, put)}, tmp_path)
+
+
+RECORDED = [
+    pytest.param(file.name, number, id=f"{rule['record']}-{number}")
+    for file in FILES
+    for number, rule in enumerate(rules_of(RULES / file.name))
+    if "record" in rule
+]
+
+
+@pytest.mark.parametrize(("file", "number"), RECORDED)
+def test_a_recording_rule_that_gives_nothing_fails_its_tests(file: str, number: int, tmp_path: Path) -> None:
+    rules = list(rules_of(RULES / file))
+    rules[number] = rules[number] | {"expr": "vector(1) > 2"}
+    stem = file.removesuffix(".yaml")
+    tests = [yaml.safe_load(path.read_text()) for path in sorted(TESTS.glob(f"{stem}_test.yaml"))]
+    assert any(fails(file, rules, each, tmp_path) for each in tests), f"no test asks for {rules[number]['record']}"
 
 
 def broken(file: str, alert: str, change: dict[str, str], folder: Path) -> bool:
-    """Whether the tests of an alert fail when fields of it are changed. The alert stands alone: its neighbours only cost time."""
-    rule = next(rule for rule in rules_of(RULES / file) if rule["alert"] == alert)
-    (folder / file).write_text(json.dumps({"groups": [{"name": "broken", "rules": [rule | change]}]}))
+    """Whether the tests of an alert fail when fields of it are changed.
+
+    It stands alone with what its file records: its neighbours only cost time.
+    """
+    rules = list(rules_of(RULES / file))
+    recorded = [rule for rule in rules if "record" in rule]
+    rule = next(rule for rule in rules if rule.get("alert") == alert)
     tests = yaml.safe_load((TESTS / f"{file.removesuffix('.yaml')}_test.yaml").read_text())
-    tests["rule_files"] = [file]
     tests["tests"] = [test for test in tests["tests"] if alert in asked_for(test)]
     assert tests["tests"], f"{alert} has no tests"
-    (folder / "test.yaml").write_text(json.dumps(tests))
+    return fails(file, [*recorded, rule | change], tests, folder)
+
+
+def fails(file: str, rules: list[dict[str, Any]], tests: dict[str, Any], folder: Path) -> bool:
+    """Whether tests fail with these rules in place of the file's. A test that cannot run is no failure but a fault of ours."""
+    (folder / file).write_text(json.dumps({"groups": [{"name": "broken", "rules": rules}]}))
+    (folder / "test.yaml").write_text(json.dumps(tests | {"rule_files": [file]}))
     answer = promtool("test", "rules", folder / "test.yaml")
     assert answer.returncode == 0 or "FAILED" in answer.stdout + answer.stderr, said(answer)
     return answer.returncode != 0
@@ -167,5 +212,8 @@ def asked_for(test: dict[str, Any]) -> set[str]:
     """The alerts that one test of a test file asks about."""
     asked = {each["alertname"] for each in test.get("alert_rule_test", ())}
     for each in test.get("promql_expr_test", ()):
-        asked |= set(re.findall(r'alertname="(\w+)"', each["expr"]))
+        for operator, names in re.findall(r'alertname(=~?)"([^"]+)"', each["expr"]):
+            asked |= (
+                {names} if operator == "=" else {alert.name for _, alert in ALERTS if re.fullmatch(names, alert.name)}
+            )
     return asked

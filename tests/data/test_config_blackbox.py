@@ -1,0 +1,138 @@
+"""The blackbox exporter's configuration.
+
+The exporter itself cannot be built from the registries that the set-up uses, so its schema is judged by a table from its
+documentation. Where a machine has it (Debian: prometheus-blackbox-exporter) it is asked as well, and probes for real.
+"""
+
+import re
+import shutil
+import subprocess
+import threading
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from collector_process import loopback, wait_until
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "config/blackbox/blackbox.yaml"
+CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text())
+EXPORTER = shutil.which("blackbox_exporter") or shutil.which("prometheus-blackbox-exporter")
+MODULE = {"prober": str, "timeout": str, "http": dict}
+HTTP = {
+    "body_size_limit": str,
+    "compression": str,
+    "fail_if_not_ssl": bool,
+    "fail_if_ssl": bool,
+    "follow_redirects": bool,
+    "headers": dict,
+    "ip_protocol_fallback": bool,
+    "method": str,
+    "no_follow_redirects": bool,
+    "preferred_ip_protocol": str,
+    "tls_config": dict,
+    "valid_http_versions": list,
+    "valid_status_codes": list,
+}
+
+
+def problems(config: dict[str, Any]) -> list[str]:
+    """Unknown settings and values of another type; the exporter refuses either."""
+    found = [f"{key}: unknown" for key in config if key != "modules"]
+    for name, module in config["modules"].items():
+        for place, told, known in ((name, module, MODULE), (f"{name}.http", module.get("http") or {}, HTTP)):
+            for key, value in told.items():
+                if key not in known:
+                    found.append(f"{place}.{key}: unknown")
+                elif not isinstance(value, known[key]):
+                    found.append(f"{place}.{key}: not {known[key].__name__}")
+        if module.get("prober") != "http":
+            found.append(f"{name}.prober: not one that is used here")
+    return found
+
+
+def test_the_configuration_has_no_problem() -> None:
+    assert problems(CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("follow_redirects: false", "follow_redirect: false", "healthy.http.follow_redirect: unknown"),
+        ("method: GET", "method: [GET]", "healthy.http.method: not str"),
+        ("prober: http", "prober: https", "healthy.prober"),
+        ("timeout: 5s", "timeout: 5", "healthy.timeout: not str"),
+    ],
+)
+def test_a_broken_configuration_is_seen(right: str, wrong: str, expected: str) -> None:
+    assert right in FILE.read_text()
+    assert any(
+        problem.startswith(expected) for problem in problems(yaml.safe_load(FILE.read_text().replace(right, wrong)))
+    )
+
+
+def test_there_are_just_the_modules_that_are_asked_for() -> None:
+    prometheus = yaml.safe_load((ROOT / "config/prometheus/prometheus.yaml").read_text())
+    asked = {module for job in prometheus["scrape_configs"] for module in job.get("params", {}).get("module", [])}
+    asked |= set(re.findall(r'"module": "(\w+)"', (ROOT / "components/monitors.py").read_text()))
+    assert set(CONFIG["modules"]) == asked
+
+
+def test_a_probe_ends_before_prometheus_gives_up() -> None:
+    timeout = yaml.safe_load((ROOT / "config/prometheus/prometheus.yaml").read_text())["global"]["scrape_timeout"]
+    for module in CONFIG["modules"].values():
+        assert int(module["timeout"].removesuffix("s")) <= int(timeout.removesuffix("s")) / 2
+
+
+ANSWERS = {"/well": (200, 1.0), "/login": (307, 1.0), "/ill": (503, 0.0), "/absent": (404, 0.0)}
+
+
+def test_the_exporter_takes_the_configuration_and_probes_by_it_where_it_is_to_be_had() -> None:
+    if EXPORTER is None:
+        return
+    check = subprocess.run([EXPORTER, f"--config.file={FILE}", "--config.check"], capture_output=True, check=False)
+    assert check.returncode == 0, check.stderr
+    asked: list[tuple[str, str | None]] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["User-Agent"]))
+            self.send_response(ANSWERS[self.path][0])
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    service = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    address = f"{loopback()}:9115"
+    exporter = subprocess.Popen(
+        [EXPORTER, f"--config.file={FILE}", f"--web.listen-address={address}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def probed(path: str) -> float | None:
+        target = urllib.parse.quote(f"http://127.0.0.1:{service.server_port}{path}")
+        try:
+            with urllib.request.urlopen(f"http://{address}/probe?module=healthy&target={target}", timeout=10) as answer:
+                found = re.search(r"^probe_success (\S+)$", answer.read().decode(), re.MULTILINE)
+        except OSError:
+            return None
+        return float(found[1]) if found else None
+
+    try:
+        wait_until(lambda: probed("/well") is not None, 10, "the exporter")
+        asked.clear()
+        assert {path: probed(path) for path in ANSWERS} == {path: success for path, (_, success) in ANSWERS.items()}
+        assert asked == [(path, "atlas-probe") for path in ANSWERS]
+    finally:
+        exporter.terminate()
+        exporter.wait(timeout=10)
+        service.shutdown()
