@@ -1,6 +1,7 @@
 """What is built from source, each from its own pinned go.mod, and how. A binary's key is the hash of all that it is made from."""
 
 import hashlib
+import json
 import platform
 import re
 import shutil
@@ -20,7 +21,10 @@ _RECIPE = "1"
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One binary: `package` of the module in `tools/<module>`; the variables `stamps` get the version of the module `versioned`."""
+    """One binary: `package` of the module in `tools/<module>`; the variables `stamps` get the version of the module `versioned`.
+
+    Of OPERATOR_CRDS, `package` is the module that carries the files.
+    """
 
     name: str
     group: str
@@ -28,6 +32,8 @@ class Build:
     package: str
     versioned: str = ""
     stamps: tuple[str, ...] = ()
+    small: bool = False
+    """Its modules and compiled packages take megabytes, not gigabytes."""
 
     @property
     def go_mod(self) -> Path:
@@ -48,6 +54,10 @@ def _kubernetes(name: str) -> Build:
     )
 
 
+def _checker(name: str, package: str) -> Build:
+    return Build(name=name, group="checks", module=name, package=package, small=True)
+
+
 PULUMI = Build(
     name="pulumi",
     group="engine",
@@ -59,6 +69,13 @@ PULUMI = Build(
 KUBECTL = _kubernetes("kubectl")
 COLLECTOR = Build(
     name="otelcol-atlas", group="checks", module="collector", package="go.opentelemetry.io/collector/cmd/builder"
+)
+OPERATOR_CRDS = Build(
+    name="operator-crds",
+    group="checks",
+    module="operator-crds",
+    package="github.com/prometheus-operator/prometheus-operator",
+    small=True,
 )
 BUILDS = (
     PULUMI,
@@ -79,10 +96,27 @@ BUILDS = (
         module="prometheus",
         package="github.com/prometheus/prometheus/cmd/prometheus",
     ),
+    Build(
+        name="alertmanager",
+        group="checks",
+        module="alertmanager",
+        package="github.com/prometheus/alertmanager/cmd/alertmanager",
+    ),
+    Build(
+        name="amtool",
+        group="checks",
+        module="alertmanager",
+        package="github.com/prometheus/alertmanager/cmd/amtool",
+    ),
     Build(name="loki", group="checks", module="loki", package="github.com/grafana/loki/v3/cmd/loki"),
     Build(name="jaeger", group="checks", module="jaeger", package="github.com/jaegertracing/jaeger/cmd/jaeger"),
     COLLECTOR,
     Build(name="podsecurity", group="checks", module="podsecurity", package="."),
+    _checker("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    _checker("kube-score", "github.com/zegl/kube-score/cmd/kube-score"),
+    _checker("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    _checker("gitleaks", "github.com/zricethezav/gitleaks/v8"),
+    OPERATOR_CRDS,
 )
 
 
@@ -100,11 +134,14 @@ def key(build: Build, go: Go) -> str:
 
 
 def make(build: Build, go: Go, target: Path) -> None:
-    """Build into `target`/bin."""
+    """Build into `target`/bin, and what is no program into `target`/share."""
     binaries = target / "bin"
     binaries.mkdir()
     if build is COLLECTOR:
         _make_collector(go, target)
+        return
+    if build is OPERATOR_CRDS:
+        _copy_operator_crds(go, target / "share" / build.name)
         return
     _compile(build, go, binaries / build.name)
     if build is PULUMI:
@@ -149,6 +186,16 @@ def _make_collector(go: Go, target: Path) -> None:
         ),
     )
     shutil.rmtree(sources)
+
+
+def _copy_operator_crds(go: Go, target: Path) -> None:
+    answer = json.loads(_go(OPERATOR_CRDS, go, ["mod", "download", "-json", OPERATOR_CRDS.package]))
+    definitions = list((Path(answer["Dir"]) / "example" / "prometheus-operator-crd").glob("*.yaml"))
+    if not definitions:
+        raise SetupError(f"{OPERATOR_CRDS.package} {answer['Version']} keeps its definitions elsewhere")
+    target.mkdir(parents=True)
+    for definition in definitions:
+        shutil.copyfile(definition, target / definition.name)
 
 
 def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:

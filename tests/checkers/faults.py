@@ -1,0 +1,117 @@
+"""Faults that the checkers of manifests must see: each is one change to the objects of the real local stack."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from subjects import Manifest, write
+from synthesis import synthesise
+
+Spoil = Callable[[list[Manifest]], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """``spoil`` changes the stack's objects; ``check`` is what the tool must say then."""
+
+    tool: str
+    name: str
+    check: str
+    spoil: Spoil
+
+    def __str__(self) -> str:
+        return f"{self.tool}, {self.name}"
+
+
+def plant(folder: Path, faults: list[Fault]) -> None:
+    """Write the whole local stack once for each fault, in a folder of the fault's name."""
+    sound = list(synthesise("local").manifests())
+    for fault in faults:
+        manifests = copy.deepcopy(sound)
+        fault.spoil(manifests)
+        write(manifests, folder / str(fault))
+
+
+def _first(manifests: list[Manifest], kind: str) -> Manifest:
+    return next(each for each in manifests if each["kind"] == kind)
+
+
+def _pod(manifests: list[Manifest]) -> dict[str, Any]:
+    return _first(manifests, "Deployment")["spec"]["template"]["spec"]
+
+
+def _in_container(**changes: Any) -> Spoil:
+    """Replace keys of the first Deployment's first container."""
+    return lambda manifests: _pod(manifests)["containers"][0].update(changes)
+
+
+def _in_security(**changes: Any) -> Spoil:
+    return lambda manifests: _pod(manifests)["containers"][0].setdefault("securityContext", {}).update(changes)
+
+
+def _in_pod(**changes: Any) -> Spoil:
+    return lambda manifests: _pod(manifests).update(changes)
+
+
+def _in_spec(**changes: Any) -> Spoil:
+    return lambda manifests: _first(manifests, "Deployment")["spec"].update(changes)
+
+
+def _without(key: str) -> Spoil:
+    return lambda manifests: _pod(manifests)["containers"][0].pop(key)
+
+
+def _without_all(kind: str) -> Spoil:
+    def remove(manifests: list[Manifest]) -> None:
+        manifests[:] = [each for each in manifests if each["kind"] != kind]
+
+    return remove
+
+
+def _with(**manifest: Any) -> Spoil:
+    return lambda manifests: manifests.append(manifest)
+
+
+_UNPINNED = {"image": "grafana/grafana:latest"}
+_HOST_PATH: Spoil = lambda manifests: _pod(manifests)["volumes"].append(  # noqa: E731 - a row of a table
+    {"name": "host", "hostPath": {"path": "/var/run/docker.sock"}}
+)
+_WILDCARD = _with(
+    apiVersion="rbac.authorization.k8s.io/v1",
+    kind="ClusterRole",
+    metadata={"name": "planted"},
+    rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}],
+)
+_DEAD_VERSION = _with(
+    apiVersion="extensions/v1beta1", kind="Ingress", metadata={"name": "planted", "namespace": "trading"}, spec={}
+)
+_FROM_SECRET = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "planted", "key": "token"}}}
+
+
+def _fault(tool: str, name: str, check: str, spoil: Spoil) -> Fault:
+    return Fault(tool=tool, name=name, check=check, spoil=spoil)
+
+
+FAULTS = [
+    _fault("kubeconform", "unknown key", "invalid", _in_pod(terminationGracePeriod=60)),
+    _fault("kubeconform", "wrong type", "invalid", _in_spec(replicas="two")),
+    _fault("kubeconform", "dead version", "error", _DEAD_VERSION),
+    _fault("checkov", "privileged", "CKV_K8S_16", _in_security(privileged=True)),
+    _fault("checkov", "docker socket", "CKV_K8S_27", _HOST_PATH),
+    _fault("checkov", "root", "CKV_K8S_40", _in_pod(securityContext={"runAsUser": 0})),
+    _fault("checkov", "host network", "CKV_K8S_19", _in_pod(hostNetwork=True)),
+    _fault("checkov", "writable root", "CKV_K8S_22", _in_security(readOnlyRootFilesystem=False)),
+    _fault("checkov", "no digest", "CKV_K8S_43", _in_container(**_UNPINNED)),
+    _fault("checkov", "no limits", "CKV_K8S_13", _in_container(resources={})),
+    _fault("checkov", "secret in the environment", "CKV_K8S_35", _in_container(env=[_FROM_SECRET])),
+    _fault("checkov", "token", "CKV_K8S_38", _in_pod(automountServiceAccountToken=True)),
+    _fault("checkov", "role of everything", "CKV_K8S_49", _WILDCARD),
+    _fault("kube-score", "privileged", "container-security-context-privileged", _in_security(privileged=True)),
+    _fault("kube-score", "no readiness", "pod-probes", _without("readinessProbe")),
+    _fault("kube-score", "no limits", "container-resources", _in_container(resources={})),
+    _fault("kube-score", "latest", "container-image-tag", _in_container(**_UNPINNED)),
+    _fault("kube-score", "no network policy", "pod-networkpolicy", _without_all("NetworkPolicy")),
+    _fault("kube-score", "no disruption budget", "deployment-has-poddisruptionbudget", _in_spec(replicas=3)),
+]
