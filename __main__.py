@@ -169,7 +169,12 @@ if settings.trading.enabled:
     Trading(
         "trading",
         TradingArgs(
-            place=platform, settings=settings.trading, limits=settings.limits, hosts=hosts, secrets=secrets.services
+            place=platform,
+            settings=settings.trading,
+            limits=settings.limits,
+            hosts=hosts,
+            secrets=secrets.services,
+            given=secrets.of_platform,
         ),
         on,
     )

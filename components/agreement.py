@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from components.image import IMAGES, is_digest_reference, parts_of
@@ -68,6 +69,19 @@ def disagreements(parts: Mapping[str, Any], environment: str | None, given: Coll
         yield from _production(parts, given)
     elif environment:
         yield from _elsewhere(parts, environment, given)
+
+
+def _backtests(trading: Trading) -> Iterator[Disagreement]:
+    names: set[str] = set()
+    for at, each in enumerate(trading.backtests):
+        path = ("trading", "backtests", at)
+        if each.name in names:
+            other = f"{each.name[:60]}-{at + 1}"
+            yield Disagreement((*path, "name"), "is there twice", "a name of its own", each.name, other)
+        names.add(each.name)
+        if each.end <= each.start:
+            after = str(date.fromisoformat(each.start) + timedelta(days=1))
+            yield Disagreement((*path, "end"), "is not after its start", f"a day after {each.start}", each.end, after)
 
 
 def doubts(parts: Mapping[str, Any], environment: str | None, given: Collection[str]) -> Iterator[Disagreement]:
@@ -198,6 +212,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
     if "trading" not in parts:
         return
     trading: Trading = parts["trading"]
+    yield from _backtests(trading)
     for name, size in trading.services.items():
         path = ("trading", "services", name)
         if name not in SERVICES:

@@ -41,4 +41,4 @@ def _merged(below: Any, above: Any, path: str) -> Any:
     if _JOINED.fullmatch(path):
         joined, added = cast(list[str], below), cast(list[str], above)
         return joined + [item for item in added if item not in joined]
-    return cast(Any, above)
+    return above

@@ -145,6 +145,8 @@ FLOWS: tuple[Flow, ...] = (
     Flow(source=GRAFANA, destination=OPERATOR, ports=(9090,), why="queries"),
     Flow(source=GRAFANA, destination=LOKI, ports=(3100,), why="queries"),
     Flow(source=GRAFANA, destination=JAEGER, ports=(16686,), why="queries"),
+    Flow(source=GRAFANA, destination=STORES, why="queries of a store of traces"),
+    Flow(source=GRAFANA, destination=INTERNET, ports=(443,), why="queries of a store of traces"),
     Flow(source=OPERATOR, destination=LOKI, ports=(3100,), why="queries of a Grafana beside the operator"),
     Flow(source=OPERATOR, destination=JAEGER, ports=(16686,), why="queries of a Grafana beside the operator"),
     Flow(source=REDIS_EXPORTER, destination=Pods(namespace="trading", name="cache"), ports=(6379,), why="metrics"),
@@ -209,6 +211,7 @@ class NetworkArgs:
         }
         internet = {name for name, service in SERVICES.items() if service.why_internet}
         internet |= {"otel-collector"} if settings.traces.endpoint or copies(settings) else set()
+        internet |= {"grafana"} if settings.traces.query_url else set()
         internet |= {"prometheus"} if settings.prometheus.remote_write else set()
         internet |= {"loki"} if settings.loki.object_storage else set()
         internet |= {"alertmanager"} if has_alert_receivers else set()

@@ -54,7 +54,9 @@ class Secrets(pulumi.ComponentResource):
     loki: Output[str] | None = None
     """With ``access-key`` and ``secret-key``."""
     services: dict[str, Output[str]]
-    """By service, with its variables' secret keys as far as given or generated."""
+    """By service, with its secret keys as far as given or generated."""
+    of_platform: frozenset[str] = frozenset()
+    """The secret keys that there are for the platform's services."""
     data: dict[str, Output[str]]
     """By data service and exporter, with ``password``."""
 
@@ -103,8 +105,9 @@ class Secrets(pulumi.ComponentResource):
             for key, called in GENERATED.items():
                 if key not in values:
                     values[key] = generated(called)
+            self.of_platform = frozenset(values)
             for service, entry in SERVICES.items():
-                keys = sorted({key for key in entry.secrets.values() if key in values})
+                keys = sorted({key for key in (*entry.secrets.values(), *entry.files.values()) if key in values})
                 if keys:
                     self.services[service] = secret(service, args.trading, {key: values[key] for key in keys})
             self.data = {

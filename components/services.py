@@ -13,8 +13,9 @@ INSTRUMENTATION = 9464
 class Service:
     """``port`` is where it serves people or other services; ``health`` is a path there, or where it has none, of its metrics.
 
-    ``calls`` names services, and ``data`` the data services, that it opens connections to. ``secrets`` maps variables to
-    secret keys: its code reads the environment and no files. ``why_internet`` says what it needs outside the cluster.
+    ``calls`` names services, and ``data`` the data services, that it opens connections to. ``secrets`` maps variables to secret
+    keys whose values its code reads from the environment, ``files`` those that it reads from a file which the variable names.
+    ``why_internet`` says what it needs outside the cluster.
     """
 
     port: int | None = None
@@ -26,6 +27,7 @@ class Service:
     calls: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
     why_internet: str | None = None
 
     @property
@@ -34,6 +36,7 @@ class Service:
         return ({"http": self.port} if self.port else {}) | {"metrics": self.metrics}
 
 
+_KEY_FILE = {"COINBASE_API_SECRET_FILE": "coinbaseApiSecret"}
 _EXCHANGE = {
     "COINBASE_API_KEY": "coinbaseApiKey",
     "COINBASE_PASSPHRASE": "coinbasePassphrase",
@@ -47,6 +50,7 @@ SERVICES: Mapping[str, Service] = {
         calls=("workers",),
         data=("db", "cache", "rabbitmq"),
         secrets={"POSTGRES_PASSWORD": "postgresPassword", "RABBITMQ_PASSWORD": "rabbitmqPassword", **_EXCHANGE},
+        files=_KEY_FILE,
         why_internet="the exchange's API",
     ),
     "ops-ui": Service(
@@ -62,6 +66,7 @@ SERVICES: Mapping[str, Service] = {
         memory="512Mi",
         data=("db", "cache", "rabbitmq"),
         secrets={"POSTGRES_PASSWORD": "postgresPassword", "RABBITMQ_PASSWORD": "rabbitmqPassword", **_EXCHANGE},
+        files=_KEY_FILE,
         why_internet="the exchange's market data and orders",
     ),
     "ops-bot": Service(

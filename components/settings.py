@@ -10,6 +10,7 @@ from components.values import (
     Bucket,
     Context,
     Cpu,
+    Day,
     Host,
     Label,
     LabelKey,
@@ -223,6 +224,16 @@ class External(Model):
     rabbitmq: Host = Field(description="host of RabbitMQ", examples=["bus.example.com"])
 
 
+class Backtest(Model):
+    """One run of a strategy over past prices, as a Job that is made once; a changed one runs anew."""
+
+    name: Label = Field(description="of the Job, after backtest-", examples=["january"])
+    strategy: LabelValue = Field(description="as the backtester calls it", examples=["simple_strategy"])
+    data: LabelValue = Field(description="a file of prices in the backtester's image", examples=["data.csv"])
+    start: Day
+    end: Day
+
+
 class Trading(Model):
     """The platform's own services. Without ``external`` their data services run in the cluster, one replica each."""
 
@@ -238,6 +249,7 @@ class Trading(Model):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
     backtest_schedule: Schedule = "0 3 * * *"
+    backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
     services: dict[str, Size] = Field(default={}, description="sizes by service")
     external: External | None = None
 

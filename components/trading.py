@@ -1,12 +1,12 @@
 """The platform's own services, wired into telemetry, with the risk limits that the alerts compare with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi import Input, ResourceOptions
-from pulumi_kubernetes.batch.v1 import CronJob, JobSpecArgsDict
-from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount
+from pulumi_kubernetes.batch.v1 import CronJob, Job, JobSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from components.place import Place
@@ -17,17 +17,21 @@ from components.settings import Trading as TradingSettings
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
 
 OTLP = "http://otel-collector:4317"
+SECRETS = "/etc/trading/secrets"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TradingArgs:
-    """``hosts`` maps ``db``, ``cache`` and ``rabbitmq`` to host names; ``secrets`` maps services to their Secrets' names."""
+    """``hosts`` maps ``db``, ``cache`` and ``rabbitmq`` to host names; ``secrets`` maps services to their Secrets' names, which
+    hold those of the keys in ``given`` that the service reads.
+    """
 
     place: Place
     settings: TradingSettings
     limits: Limits
     hosts: Mapping[str, str]
     secrets: Mapping[str, Input[str]]
+    given: Collection[str]
 
 
 class Trading(pulumi.ComponentResource):
@@ -39,13 +43,23 @@ class Trading(pulumi.ComponentResource):
         for service in LONG_RUNNING:
             Workload(service, self._pod(service, args), child)
         for service in JOBS:
-            self._scheduled(service, args, child)
+            self._to_its_end(service, args, child)
         self.register_outputs({})
 
-    def _pod(self, name: str, args: TradingArgs) -> WorkloadArgs:
+    def _pod(self, name: str, args: TradingArgs, arguments: Sequence[str] = ()) -> WorkloadArgs:
         service, size = SERVICES[name], args.settings.services.get(name, Size())
         replicas = size.replicas or service.replicas
         secret = args.secrets.get(name)
+        files = sorted({key for key in service.files.values() if key in args.given}) if secret is not None else []
+        volume: VolumeArgsDict = {
+            "name": "secrets",
+            "secret": {
+                "secret_name": secret,
+                "default_mode": 0o440,
+                "items": [{"key": key, "path": key} for key in files],
+            },
+        }
+        mounts = {SECRETS: volume} if files else {}
         port = "http" if service.port else "metrics"
         job = name in JOBS
         return WorkloadArgs(
@@ -54,32 +68,29 @@ class Trading(pulumi.ComponentResource):
             replicas=replicas,
             cpu=size.cpu or service.cpu,
             memory=size.memory or service.memory,
+            args=arguments,
             env=environment(name, args),
             secret_env={
                 variable: SecretKey(secret=secret, key=key)
                 for variable, key in service.secrets.items()
-                if secret is not None
+                if secret is not None and key in args.given
             },
             field_env={"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"},
             ports={} if job else service.ports,
             probes=None if job else Probes(port=port, alive=service.health, ready=service.health),
+            mounts=mounts,
             scratch={"/tmp": "64Mi"},
             probe_path=service.health if service.port else None,
         )
 
-    def _scheduled(self, name: str, args: TradingArgs, child: ResourceOptions) -> None:
+    def _to_its_end(self, name: str, args: TradingArgs, child: ResourceOptions) -> None:
         place, labels = args.place, args.place.labels(name)
         metadata: ObjectMetaArgsDict = {"name": name, "namespace": place.namespace, "labels": labels}
         account = ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=child)
         pod = pod_spec(name, self._pod(name, args), account.metadata["name"].apply(str))
         pod["restart_policy"] = "Never"
         template: PodTemplateSpecArgsDict = {"metadata": {"labels": labels}, "spec": pod}
-        job: JobSpecArgsDict = {
-            "backoff_limit": 2,
-            "active_deadline_seconds": 3600,
-            "ttl_seconds_after_finished": 86400,
-            "template": template,
-        }
+        job: JobSpecArgsDict = {"backoff_limit": 2, "active_deadline_seconds": 3600, "template": template}
         CronJob(
             name,
             metadata=metadata,
@@ -90,10 +101,24 @@ class Trading(pulumi.ComponentResource):
                 "starting_deadline_seconds": 600,
                 "successful_jobs_history_limit": 3,
                 "failed_jobs_history_limit": 3,
-                "job_template": {"spec": job},
+                "job_template": {"spec": {**job, "ttl_seconds_after_finished": 86400}},
             },
             opts=child,
         )
+        for each in args.settings.backtests:
+            # It stays when it is done: an update that found it gone would run it again.
+            once = pod_spec(
+                name,
+                self._pod(name, args, (each.strategy, each.data, each.start, each.end)),
+                account.metadata["name"].apply(str),
+            )
+            once["restart_policy"] = "Never"
+            Job(
+                f"backtest-{each.name}",
+                metadata={**metadata, "name": f"backtest-{each.name}", "annotations": place.annotations()},
+                spec={**job, "template": {"metadata": {"labels": labels}, "spec": once}},
+                opts=child,
+            )
 
 
 def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
@@ -110,6 +135,7 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
             "k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE)"
         ),
     }
+    env |= {variable: f"{SECRETS}/{key}" for variable, key in SERVICES[name].files.items() if key in args.given}
     data = SERVICES[name].data
     if "db" in data:
         env |= {

@@ -7,6 +7,7 @@ A shape is a regular expression that Python and an editor's JSON Schema read ali
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -115,6 +116,13 @@ def _is_at_most(value: str, measure: Callable[[str], int], most: str) -> None:
         raise ValueError(f"expected at most {most}")
 
 
+def _is_day(value: str) -> None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("expected a day that the calendar has") from None
+
+
 def _is_registry(value: str) -> None:
     first = value.partition("/")[0]
     if "." not in first and ":" not in first and first != "localhost":
@@ -221,6 +229,9 @@ LABEL_VALUE = Written(
     expected="a label's value: at most 63 letters, digits, dots, hyphens and underscores",
     example="kube-prometheus-stack",
 )
+DAY = Written(
+    shape="20[0-9]{2}-[01][0-9]-[0-3][0-9]", expected="a day such as 2025-01-31", example="2025-01-31", also=_is_day
+)
 TAG = Written(
     shape="[A-Za-z0-9][A-Za-z0-9 .:+_-]{0,63}",
     expected="any short text, such as a number or a date",
@@ -243,6 +254,7 @@ Reference = Annotated[str, REFERENCE_TEXT]
 Schedule = Annotated[str, SCHEDULE]
 Bucket = Annotated[str, BUCKET]
 Market = Annotated[str, MARKET]
+Day = Annotated[str, DAY]
 LabelKey = Annotated[str, LABEL_KEY]
 LabelValue = Annotated[str, LABEL_VALUE]
 Tag = Annotated[str, TAG]

@@ -8,24 +8,13 @@ from components.collector_config import merged
 
 FOLDER = Path(__file__).parents[2] / "config/collector"
 STANDALONE = {"agent.yaml", "gateway.yaml"}
-EITHER = (
-    (
-        ("traces-external",),
-        ("traces-external", "traces-token"),
-        (),
-    ),
-    (("metrics-replica",), ()),
-    (
-        ("logs-otlp",),
-        ("logs-otlp", "logs-otlp-token"),
-        (),
-    ),
-    (
-        ("logs-elasticsearch",),
-        ("logs-elasticsearch", "logs-elasticsearch-token"),
-        (),
-    ),
+EITHER: tuple[tuple[tuple[str, ...], ...], ...] = (
+    ((), ("metrics-replica",)),
+    ((), ("traces-external",), ("traces-external", "traces-token")),
+    ((), ("logs-otlp",), ("logs-otlp", "logs-otlp-token")),
+    ((), ("logs-elasticsearch",), ("logs-elasticsearch", "logs-elasticsearch-token")),
 )
+"""Of each line one is chosen, in the order in which the program merges them."""
 
 
 def choices() -> dict[str, tuple[str, ...]]:

@@ -405,13 +405,13 @@ def _drill(folder: Path, variant: Callable[[dict[str, Any]], None] | None = None
     return gateway.bodies(), number
 
 
-def _settle(gateway: GatewayStub, expected: int, quiet: float = 3, seconds: float = 30) -> None:
-    """Wait until all is there and nothing more comes, or nothing has come for a while."""
+def _settle(gateway: GatewayStub, expected: int, seconds: float = 60) -> None:
+    """Wait until all is there, or is not going to be, and nothing more comes: what was refused may come again seconds later."""
     count, since, end = -1, time.monotonic(), time.monotonic() + seconds
     while time.monotonic() < end:
         if len(gateway.records) != count:
             count, since = len(gateway.records), time.monotonic()
-        if time.monotonic() - since > (1 if len(gateway.bodies()) >= expected else quiet + 3 * (count <= 0)):
+        if time.monotonic() - since > (4 if len(gateway.bodies()) >= expected else 10):
             return
         time.sleep(0.1)
 

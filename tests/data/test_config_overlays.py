@@ -10,6 +10,7 @@ import secrets
 import signal
 import ssl
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_each_store_gets_each_record_and_only_the_second_sees_its_token(tmp_path
     assert set(first.authorizations) == {None}
 
 
+def _waiting(gateway: Gateway) -> float:
+    """Bytes in the queue of the first store."""
+    size = re.search(
+        r'^otelcol_exporter_queue_size\{.*exporter="otlp_http/logs".*\} (\S+)$', gateway.own_metrics(), re.M
+    )
+    assert size
+    return float(size[1])
+
+
 def _one_out(folder: Path, variant: Any = None) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """The second store is out while the gateway is killed; what each of them has in the end, and what was acknowledged."""
     second = Sink()
@@ -123,6 +133,8 @@ def _one_out(folder: Path, variant: Any = None) -> tuple[Counter[str], Counter[s
             assert gateway.send("logs", logs(list(lines))) == 200
             sent.update(lines)
             wait_until(lambda: _bodies(first) == sent, 10, "the store that is well")
+            wait_until(lambda: _waiting(gateway) == 0, 10, "the gateway to know that it is well")
+            time.sleep(0.3)
             wait_until(lambda: bool(second.authorizations), 10, "an attempt at the other")
             gateway.stop(signal.SIGKILL)
             gateway.start()
@@ -146,6 +158,21 @@ def test_the_drill_sees_a_copy_that_waits_in_memory(tmp_path: Path) -> None:
     first, second, sent = _one_out(tmp_path, in_memory)
     assert first == sent
     assert second != sent
+
+
+def test_both_replicas_get_every_metric_and_count_every_span(tmp_path: Path) -> None:
+    first, second = Sink(), Sink()
+    known = {"METRICS_REPLICA_ENDPOINT": second.url}
+    gateway = Gateway(tmp_path, first, text=merged_choice(("metrics-replica",)), environment=known)
+    point = {"dataPoints": [{"asDouble": 1.5, "timeUnixNano": "1"}]}
+    metric = {"scopeMetrics": [{"metrics": [{"name": "sent", "gauge": point}]}]}
+    with running(gateway):
+        assert gateway.send("metrics", {"resourceMetrics": [metric]}) == 200
+        assert gateway.send("traces", traces([span()])) == 200
+        for sink in (first, second):
+            wait_until(lambda: bool(sink.metrics("sent")), 10, "the metric")  # noqa: B023
+            wait_until(lambda: bool(sink.metrics("traces.span.metrics.calls")), 10, "the span's metric")  # noqa: B023
+    assert len(first.metrics("sent")) == len(second.metrics("sent")) == 1
 
 
 def _external(folder: Path, *, trusted: bool) -> tuple[Gateway, Sink, str]:

@@ -142,7 +142,7 @@ def reaching(stack: str, address: Address, port: int) -> set[Pod]:
 
 def test_only_what_has_a_store_or_people_outside_reaches_the_internet_and_by_https_alone() -> None:
     assert reaching("local", INTERNET, 443) == {API, WORKERS, BOT}
-    assert reaching("prod", INTERNET, 443) == {API, WORKERS, BOT, COLLECTOR, PROMETHEUS, LOKI, ALERTMANAGER}
+    assert reaching("prod", INTERNET, 443) == {API, WORKERS, BOT, COLLECTOR, PROMETHEUS, LOKI, ALERTMANAGER, GRAFANA}
     for stack in ("local", "prod"):
         assert not [port for port in PORTS if port != 443 and reaching(stack, INTERNET, port)]
 
@@ -190,7 +190,7 @@ def test_a_store_on_a_private_network_is_reached_where_it_is_named() -> None:
     changed = synthesise("dev", {"atlas:cluster": cluster})
     rules = Reachability(tuple(policy.inputs for policy in changed.of_kind("NetworkPolicy")))
     allowed = {pod for pod in everyone("dev") if rules.allows(pod, Address("10.9.0.5"), 9000)}
-    assert allowed == {COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI}
+    assert allowed == {COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, GRAFANA}
     assert reaching("dev", Address("10.9.0.5"), 9000) == set()
 
 

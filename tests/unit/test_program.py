@@ -9,7 +9,7 @@ import pytest
 import yaml
 from collector_graph import queue_problems
 from kubernetes_schema import unknown_keys
-from synthesis import ROOT, SECRET, STACKS, Program, synthesise
+from synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 
 from components.deployed import SUBJECTS
 from components.quantity import to_bytes
@@ -414,6 +414,38 @@ def test_a_broker_outside_is_scraped_within_the_same_limits() -> None:
     ]
     assert {key: broker[key] for key in services if key.endswith("_limit")}.items() <= services.items()
     assert "rabbitmq" not in jobs("dev"), "it is discovered there"
+
+
+def test_the_exchanges_key_is_a_file_of_the_services_that_trade_and_of_no_other() -> None:
+    key = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END " + "PRIVATE KEY-----"
+    program = synthesise("local", secrets={"atlas:coinbaseApiSecret": key, "atlas:coinbaseApiKey": "k" * 20})
+    with_file = {each.name for each, pod in program.pods() if "COINBASE_API_SECRET_FILE" in environment(pod)}
+    assert with_file == {"api", "workers"}
+    for each, pod in program.pods():
+        if each.name in with_file:
+            assert environment(pod)["COINBASE_API_SECRET_FILE"] == "/etc/trading/secrets/coinbaseApiSecret"  # noqa: S105
+            (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "secrets"]
+            assert volume["secret"]["items"] == [{"key": "coinbaseApiSecret", "path": "coinbaseApiSecret"}]
+    without = {variable for _, pod in synthesise("local").pods() for variable in environment(pod)}
+    assert not {"COINBASE_API_SECRET_FILE", "COINBASE_API_KEY"} & without, "what is not given is not asked for"
+
+
+def test_a_backtest_is_a_job_and_the_scheduled_one_a_cron_job() -> None:
+    run = {
+        "name": "january",
+        "strategy": "simple_strategy",
+        "data": "data.csv",
+        "start": "2025-01-01",
+        "end": "2025-02-01",
+    }
+    trading = json.loads(stack_configuration("local")["atlas:trading"]) | {"backtests": [run]}
+    program = synthesise("local", {"atlas:trading": json.dumps(trading)})
+    spec = program.one("Job", "backtest-january").inputs["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"] == ["simple_strategy", "data.csv", "2025-01-01", "2025-02-01"]
+    assert "ttlSecondsAfterFinished" not in spec, "an update that found it gone would run it again"
+    assert program.one("CronJob", "backtester").inputs["spec"]["schedule"] == "0 3 * * *"
+    assert spec["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
 
 
 def test_remote_write_is_configured_where_it_is_set() -> None:

@@ -80,6 +80,7 @@ UNSEEN = {
     "a URL with a port out of range",
     "a URL of a broken address",
     "a URL of five numbers",
+    "a backtest on a day that there is not",
     "a limit that is no number",
     "Kubernetes' own namespace",
     "a namespace that only looks like Kubernetes'",
