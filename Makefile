@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status wipe env test test-slow check setup clean-cache
+.PHONY: help up preview down status wipe env test test-slow bench schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test: setup ## run the tests: unit, data, engine, tools (ARGS goes to pytest)
 
 test-slow: setup ## run the tests that take minutes each
 	@$(PROGRAM) -m pytest -m slow $(ARGS)
+
+bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
+	@$(PROGRAM) bench/run.py $(ARGS)
+
+schema: ## write Pulumi.schema.json anew, after a change of the settings
+	@$(PROGRAM) -m components.schema
 
 check: ## run the linter, the formatter's check and the type checker
 	@$(PYTHON) tools/setup.py engine

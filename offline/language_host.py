@@ -1,8 +1,8 @@
 """The Python language host: runs the program of a Pulumi project for the engine.
 
-It starts the SDK's own `pulumi-language-python-exec`, found on `PATH`, with the interpreter of the environment that
-`Pulumi.yaml` names (`runtime.options.virtualenv`; `.venv` when the toolchain is uv). What the program prints goes to
-this process's own stdout and stderr, which the engine shows.
+It starts the SDK's own `pulumi-language-python-exec`, found on `PATH`, through `program.py`, with the interpreter of
+the environment that `Pulumi.yaml` names (`runtime.options.virtualenv`; `.venv` when the toolchain is uv). What the
+program prints goes to this process's own stdout and stderr, which the engine shows.
 """
 
 import json
@@ -26,6 +26,8 @@ from offline.serving import serve
 EXECUTOR = "pulumi-language-python-exec"
 ALREADY_EXPLAINED = 32
 """The executor's exit code when it has told the user what went wrong."""
+
+_PROGRAM = str(Path(__file__).resolve().with_name("program.py"))
 
 _DEAF = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
 """Starts a command that does not hear SIGINT. The engine sends it to this process and all it started; the program
@@ -74,7 +76,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         """Run the program to its end; a failure is a result, not a failed call."""
         try:
             environment = _environment(request.info)
-            command = [*_DEAF, str(environment / "bin" / "python"), _executor(), *self._arguments(request)]
+            command = [*_DEAF, str(environment / "bin" / "python"), _PROGRAM, _executor(), *self._arguments(request)]
         except Failure as failure:
             return language_pb2.RunResponse(error=str(failure))
         variables = {

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
 from offline.kubernetes.difference import parse
-from offline.kubernetes.ownership import hand_over, is_adopted, is_forgotten, keep
+from offline.kubernetes.ownership import hand_over, is_adopted, keep
 
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _CANNOT_CHANGE = ("field is immutable", "cannot change roleRef", "may not change once set")
@@ -37,7 +37,7 @@ def create(cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep
             sleep(seconds)
             continue
         if "deletionTimestamp" not in made["metadata"]:
-            return hand_over(cluster, made, manager, is_forgotten)
+            return made
         outlast(made)
     return _apply(cluster, inputs, manager, preview=False, force=force)
 
@@ -120,4 +120,4 @@ def _query(manager: str, preview: bool) -> dict[str, str]:
 
 def _apply(cluster: Cluster, obj: Object, manager: str, *, preview: bool, force: bool) -> Object:
     query = {**_query(manager, preview), "force": "true" if force else "false", "fieldValidation": "Warn"}
-    return cluster.request("PATCH", cluster.path_of(obj), query, json.dumps(obj), "application/apply-patch+yaml")
+    return cluster.request("PATCH", cluster.path_of(obj), query, obj, "application/apply-patch+yaml")

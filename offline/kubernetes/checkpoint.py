@@ -32,9 +32,12 @@ class Checkpoint:
         inputs = known.get(_INPUTS) or {}
         return cls(inputs, live, known.get(_API_VERSION) or inputs.get("apiVersion", ""), known.get(_MANAGER) or "")
 
-    def manager_for(self, inputs: Object) -> str:
-        """The field manager of these inputs: the one they name, the one so far, or a new one."""
-        return annotation(inputs, FIELD_MANAGER) or self.manager or made_up_name("pulumi-kubernetes")
+    def manager_for(self, inputs: Object, urn: str) -> str:
+        """The field manager of these inputs: the one they name, the one so far, or that of the resource.
+
+        The same resource always gets the same one: what a killed update has made is the next one's own.
+        """
+        return annotation(inputs, FIELD_MANAGER) or self.manager or made_up_name("pulumi-kubernetes", urn.encode())
 
 
 def state(inputs: Object, live: Object, given: dict[str, Json], api_version: str, manager: str) -> dict[str, Json]:

@@ -7,16 +7,17 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import urllib3
 
-from offline.kubernetes.kubeconfig import connect
+from offline.kubernetes.access import connect
 from offline.kubernetes.settings import Settings
 from offline.provider import Refused
 
-TIMEOUT = (5, 60)
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
 """Seconds to connect, and to wait for the next byte of an answer."""
 BUSY_RETRIES = 10
 
@@ -49,12 +50,13 @@ class Cluster:
     """A connection to one API server. What it serves is asked once, when first needed."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = tempfile.mkdtemp(prefix="pulumi-kubernetes-")
+        self._folder = Path(tempfile.mkdtemp(prefix="pulumi-kubernetes-"))
         try:
-            self._client, self.default_namespace = connect(settings, self._folder)
+            self._access = connect(settings, self._folder)
         except BaseException:
             self.close()
             raise
+        self.default_namespace = self._access.namespace
         self._kinds: dict[str, dict[str, Kind]] = {}
         self._lock = threading.Lock()
 
@@ -66,22 +68,16 @@ class Cluster:
         self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, content: str = ""
     ) -> Object:
         """One call; an answer that is not a success is an `ApiError`, no answer is a `Refused`."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **self._access.headers()}
         if body is not None:
             headers["Content-Type"] = content or "application/json"
-        serialised = self._client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+        url = f"{self._access.server}{path}{'?' + urlencode(query) if query else ''}"
+        text = None if body is None else json.dumps(body)
         waits = 0
         while True:
             try:
-                response = self._client.call_api(*serialised, _request_timeout=TIMEOUT)
-                answer = _parse(response.read())
+                response = self._access.pool.request(method, url, body=text, headers=headers, timeout=TIMEOUT)
+                answer = _parse(response.data)
             except urllib3.exceptions.HTTPError as error:
                 raise Refused(self._unreachable(error)) from error
             if response.status < 400:
@@ -89,7 +85,7 @@ class Cluster:
             if response.status != 429 or waits == BUSY_RETRIES:
                 raise ApiError(response.status, answer)
             waits += 1
-            time.sleep(float(response.getheader("Retry-After") or 1))
+            time.sleep(float(response.headers.get("Retry-After") or 1))
 
     def _unreachable(self, error: Exception) -> str:
         cause: BaseException = error
@@ -97,7 +93,7 @@ class Cluster:
             cause = inner
         why = re.sub(r"^\[Errno -?\d+\] ", "", str(cause).rsplit(": ", 1)[-1]).rstrip(".")
         return (
-            f"the Kubernetes API server at {self._client.configuration.host} cannot be reached ({why}); "
+            f"the Kubernetes API server at {self._access.server} cannot be reached ({why}); "
             "start the cluster, or set KUBECONFIG to one that runs"
         )
 

@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict
 
 from offline.kubernetes.settings import Settings
 from offline.provider import Refused
 from offline.values import Json
 
 DEFAULT = "~/.kube/config"
-CONNECTIONS = 64
 _FILES = {"certificate-authority", "client-certificate", "client-key", "tokenFile"}
 
 
@@ -73,34 +70,18 @@ def active_cluster(config: dict[str, Any], settings: Settings) -> dict[str, Any]
     return None if entry is None else entry["cluster"]
 
 
+def active_user(config: dict[str, Any], context: dict[str, Any]) -> dict[str, Any] | None:
+    """The credentials that a context names, or nothing where it names none."""
+    entry = _named(config.get("users"), context.get("user", ""))
+    return None if entry is None else entry["user"]
+
+
+def in_cluster() -> bool:
+    """Whether this runs in a pod, which needs no kubeconfig."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
 def cluster_of(inputs: dict[str, Json]) -> dict[str, Any] | None:
     """The cluster that a provider's inputs point to."""
     settings = Settings(context=inputs.get("context") or "", cluster=inputs.get("cluster") or "")
     return active_cluster(load(inputs.get("kubeconfig") or ""), settings)
-
-
-def connect(settings: Settings, temporary: str) -> tuple[ApiClient, str]:
-    """A client for the cluster in use and the namespace for objects that name none.
-
-    `temporary` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
-    """
-    client = Configuration()
-    client.connection_pool_maxsize = CONNECTIONS
-    config = load(settings.kubeconfig)
-    try:
-        if not config and not settings.kubeconfig and "KUBERNETES_SERVICE_HOST" in os.environ:
-            load_incluster_config(client_configuration=client)
-            return ApiClient(client), settings.namespace or "default"
-        if not config:
-            raise Refused("there is no kubeconfig; set KUBECONFIG to the file of the cluster to use")
-        context = active_context(config, settings)
-        contexts = [{"name": context["name"], "context": {k: v for k, v in context.items() if k != "name"}}]
-        load_kube_config_from_dict(
-            {**config, "contexts": contexts, "current-context": context["name"]},
-            client_configuration=client,
-            persist_config=False,
-            temp_file_path=temporary,
-        )
-    except (ConfigException, yaml.YAMLError, KeyError, TypeError) as error:
-        raise Refused(f"the kubeconfig cannot be used: {' '.join(str(error).split())}") from error
-    return ApiClient(client), context.get("namespace") or "default"

@@ -1,6 +1,5 @@
 """Who owns which fields of an object, by the API server's own records of its managers."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,14 +12,6 @@ def is_adopted(entry: Object) -> bool:
     """Whether a manager of fields is one that wrote for the user before: kubectl, or this provider otherwise."""
     mine = entry.get("manager", "").startswith(_ADOPTED)
     return mine and (entry.get("operation") == "Update" or entry["manager"].startswith("kubectl"))
-
-
-def is_forgotten(entry: Object) -> bool:
-    """Whether a manager is one of this provider's: of an update that was killed before the engine learned of it."""
-    return (
-        entry.get("operation") == "Apply"
-        and re.fullmatch(r"pulumi-kubernetes-[0-9a-f]{8}", entry["manager"]) is not None
-    )
 
 
 def hand_over(cluster: Cluster, live: Object, manager: str, which: Callable[[Object], bool], tries: int = 5) -> Object:

@@ -182,7 +182,7 @@ class Kubernetes(Provider):
         inputs = to_kubernetes(reveal(given))
         if request.preview and contains_unknown(inputs):
             return provider_pb2.CreateResponse(properties=request.properties)
-        manager = Checkpoint.parse({}).manager_for(inputs)
+        manager = Checkpoint.parse({}).manager_for(inputs, request.urn)
         try:
             with explained("created", inputs):
                 if request.preview:
@@ -247,7 +247,7 @@ class Kubernetes(Provider):
         if request.preview and (contains_unknown(inputs) or not self._is_served(inputs)):
             return provider_pb2.UpdateResponse(properties=request.news)
         known = Checkpoint.parse(decode(request.olds))
-        manager = known.manager_for(inputs)
+        manager = known.manager_for(inputs, request.urn)
         with explained("updated", inputs):
             live = self._cluster.read(known.live)
             if live is None:
@@ -302,7 +302,7 @@ class Kubernetes(Provider):
             live = None
         if live is None:
             return provider_pb2.ReadResponse()
-        manager = known.manager_for(inputs)
+        manager = known.manager_for(inputs, request.urn)
         found = imported_inputs(live) if new else found_inputs(live, inputs, manager)
         properties = state(found, live, given, known.api_version or wanted["apiVersion"], manager)
         declared = mark_secrets(to_pulumi(found), given)

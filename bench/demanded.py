@@ -1,0 +1,21 @@
+"""What the measured stacks are given beyond their files, as their users would give it."""
+
+import sys
+from typing import Any
+
+from ground import ROOT, Given
+
+sys.path.insert(0, str(ROOT))
+
+from tests.unit import given as made_up
+
+
+def given(stack: str) -> Given:
+    """What the stack is refused without; values are made up, and nothing is pulled or connected to."""
+    secrets = {key.partition(":")[2]: value for key, value in made_up.secret_settings(stack).items()}
+    return Given(settings={"images": made_up.images()} if stack == "prod" else {}, secrets=secrets)
+
+
+def services(count: int) -> dict[str, Any]:
+    """The settings that add ``count`` services of one shape to the platform's own."""
+    return {"trading": {"enabled": True, "services": {f"extra-{number}": {"replicas": 1} for number in range(count)}}}

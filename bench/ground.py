@@ -1,0 +1,165 @@
+"""Where the contenders stand: a cluster in a temporary folder, and stacks that can be put back to before their first update."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/engine"))
+
+from harness import EmbeddedCluster, Workspace, copy_program, tool_path  # noqa: E402
+from process import Run, measure  # noqa: E402
+
+PROGRAMS = Path(__file__).parent / "programs"
+_SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the mark of the engine's secrets, as in offline/values.py
+_ITS_OWN = "__inputs"
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a stack's user has to give before it can be deployed: plain settings, which may be objects, and secrets."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A running cluster and a private folder beside it."""
+
+    cluster: EmbeddedCluster
+    folder: Path
+
+    def program(self, stack: str, given: Given, *, replaced_by: str | None = None, label: str = "atlas") -> "Stack":
+        """The repository's program as it stands, or one of bench/programs that uses its components in its place."""
+        folder = copy_program(self.folder / f"{label}-{stack}")
+        settings = folder / f"Pulumi.{stack}.yaml"
+        values = yaml.safe_load(settings.read_text())["config"]
+        if replaced_by:
+            shutil.copyfile(PROGRAMS / f"{replaced_by}.py", folder / "__main__.py")
+            values = {f"atlas:{key}": value for key, value in given.settings.items()}
+        else:
+            values["atlas:cluster"]["waitForReady"] = False  # the cluster has no node to run pods
+            values |= {f"atlas:{key}": value for key, value in given.settings.items()}
+        settings.write_text(yaml.safe_dump({"config": values}))
+        return self._stack(folder, stack, given.secrets)
+
+    def small(self, name: str, label: str, settings: Mapping[str, str]) -> "Stack":
+        """A program of bench/programs alone."""
+        folder = self.folder / label
+        folder.mkdir()
+        shutil.copyfile(PROGRAMS / f"{name}.py", folder / "__main__.py")
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        runtime = {"name": "python", "options": {"toolchain": "uv", "virtualenv": ".venv"}}
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
+        config = {f"{name}:{key}": value for key, value in settings.items()}
+        (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": config}))
+        return self._stack(folder, "local", {})
+
+    def _stack(self, folder: Path, name: str, secrets: Mapping[str, str]) -> "Stack":
+        kubeconfig = self.cluster.kubeconfig_as(f"atlas-{name}")
+        private = self.folder / "private" / folder.name
+        workspace = Workspace(folder, private, stack=name, environment={"KUBECONFIG": str(kubeconfig)}).init()
+        for key, value in secrets.items():
+            workspace.run("config", "set", "--secret", f"atlas:{key}", value)
+        return Stack(self, workspace)
+
+    def kubectl(self, *arguments: str, accept: Sequence[int] = (0,)) -> Run:
+        """One measured kubectl as the cluster's administrator."""
+        command = [
+            "kubectl",
+            "--kubeconfig",
+            str(self.cluster.kubeconfig),
+            "--context",
+            self.cluster.context,
+            *arguments,
+        ]
+        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false"}
+        return measure(command, folder=self.folder, environment=environment, accept=accept)
+
+    def delete(self, manifests: Sequence[Manifest]) -> None:
+        """Delete these objects and wait until they are gone; what lies in a namespace of theirs goes with it."""
+        gone = {each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"}
+        rest = [each for each in manifests if each["metadata"].get("namespace") not in gone]
+        if rest:
+            self.cluster.kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=listed(rest))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """``manifests`` as `kubectl apply` takes them, secrets in clear; ``served`` counts the resources that a provider serves."""
+
+    manifests: Sequence[Manifest]
+    served: int
+
+
+def deployed(resources: Sequence[dict[str, Any]]) -> Deployed:
+    """From an exported state. The stack, components and providers themselves are served by nobody."""
+    served = [each for each in resources if each.get("custom") and not each["type"].startswith("pulumi:")]
+    objects = [opened(each["outputs"][_ITS_OWN]) for each in served if each["type"].startswith("kubernetes:")]
+    return Deployed(objects, len(served))
+
+
+class Stack:
+    """One stack, and the way back to before its first update."""
+
+    def __init__(self, ground: Ground, workspace: Workspace) -> None:
+        self._ground = ground
+        self._workspace = workspace
+        self._before = workspace.private / "before"
+        shutil.copytree(workspace.state, self._before)
+        self._made: Sequence[Manifest] = ()
+
+    def preview(self) -> Run:
+        """A measured `pulumi preview`."""
+        return self._measured("preview")
+
+    def up(self) -> Run:
+        """A measured `pulumi up`."""
+        return self._measured("up", "--yes", "--skip-preview")
+
+    def first_up(self) -> Run:
+        """A measured first `pulumi up`, forgotten afterwards."""
+        run = self.up()
+        self.forget()
+        return run
+
+    def _measured(self, *arguments: str) -> Run:
+        workspace = self._workspace
+        return measure(workspace.command(arguments), folder=workspace.folder, environment=workspace.environment)
+
+    def deploy(self) -> Deployed:
+        """Deploy, unmeasured, and tell what was made; generated names and secrets are those of this time."""
+        self._workspace.run("up", "--yes", "--skip-preview")
+        state = json.loads(self._workspace.run("stack", "export", "--show-secrets").stdout)
+        made = deployed(state["deployment"].get("resources", []))
+        self._made = made.manifests
+        return made
+
+    def forget(self) -> None:
+        """Back to before the first update, in the cluster and in the state."""
+        self._ground.delete(self._made)
+        shutil.rmtree(self._workspace.state)
+        shutil.copytree(self._before, self._workspace.state)
+
+
+def opened(value: Any) -> Any:
+    """A value of an exported state without the engine's wrapping of secrets."""
+    if isinstance(value, dict):
+        if _SECRET in value:
+            return json.loads(value["plaintext"])
+        return {key: opened(item) for key, item in value.items()}
+    return [opened(item) for item in value] if isinstance(value, list) else value
+
+
+def listed(manifests: Sequence[Manifest]) -> str:
+    """Objects as one file for kubectl."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})

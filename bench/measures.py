@@ -1,0 +1,167 @@
+"""What is measured, against what, and by which goal."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from demanded import given
+from ground import Ground, Manifest, Stack, listed
+from process import Run
+from rounds import Comparison, Contender, Tell, measured
+
+STACKS = ("local", "dev", "prod")
+OURS, EMPTY, EQUAL, APPLY, DIFF = "ours", "empty program", "as many ConfigMaps", "kubectl apply", "kubectl diff"
+PREVIEW_GOAL, UP_GOAL = 1.3, 1.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One thing of ours against one other, in the same rounds. ``goal`` is for the ratio of their times."""
+
+    what: str
+    against: str
+    ours: Sequence[Run]
+    theirs: Sequence[Run]
+    goal: float | None = None
+
+    @property
+    def time(self) -> Comparison:
+        """Wall time."""
+        return Comparison([run.seconds for run in self.ours], [run.seconds for run in self.theirs])
+
+    @property
+    def cpu(self) -> Comparison:
+        """Processor time."""
+        return Comparison([run.cpu for run in self.ours], [run.cpu for run in self.theirs])
+
+    @property
+    def memory(self) -> tuple[int, int]:
+        """The most that any run held."""
+        return max(run.peak for run in self.ours), max(run.peak for run in self.theirs)
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """How much is measured. ``only`` keeps the measures whose name holds one of the words; ``seconds`` bounds all of them.
+
+    ``sizes`` are the numbers of services between which growth is measured.
+    """
+
+    rounds: int
+    seconds: float
+    only: Sequence[str]
+    stacks: Sequence[str]
+    sizes: tuple[int, int]
+    growth_by_settings: bool
+    tell: Tell
+
+    def __post_init__(self) -> None:
+        self._end = time.monotonic() + self.seconds
+        names = [name for stack in self.stacks for name in stack_measures(stack)] + list(GROWTH)
+        self._left = [name for name in names if not self.only or any(word in name for word in self.only)]
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these measures is still to be made."""
+        return any(name in self._left for name in names)
+
+    def compare(self, name: str, contenders: Mapping[str, Contender]) -> dict[str, list[Run]]:
+        """Measure in rounds, with an equal share of the time that is left."""
+        share = (self._end - time.monotonic()) / len(self._left)
+        self._left.remove(name)
+        return measured(
+            contenders,
+            rounds=self.rounds,
+            until=time.monotonic() + share,
+            tell=lambda text: self.tell(f"{name}: {text}"),
+        )
+
+
+def stack_measures(stack: str) -> list[str]:
+    """The names of a stack's measures."""
+    return [f"{stack}: {what}" for what in ("first preview", "first up", "no-op up", "no-op preview")]
+
+
+GROWTH = ("growth: first preview", "growth: first up")
+
+
+def rows_of(
+    what: str, runs: Mapping[str, list[Run]], goals: Mapping[str, float], against: Sequence[str]
+) -> Iterator[Row]:
+    """Ours against each of the others."""
+    for other in against:
+        yield Row(what=what, against=other, ours=runs[OURS], theirs=runs[other], goal=goals.get(other))
+
+
+def of_stack(ground: Ground, name: str, plan: Plan) -> Iterator[Row]:
+    """The real program on one stack. Each contender is run once before it counts, which also warms every cache."""
+    first_preview, first_up, no_op_up, no_op_preview = stack_measures(name)
+    if not plan.wants(first_preview, first_up, no_op_up, no_op_preview):
+        return
+    plan.tell(f"{name}: deploying once to learn what it makes")
+    ours = ground.program(name, given(name))
+    made = ours.deploy()
+    ours.forget()
+    equal = ground.small("trivial", f"equal-to-{name}", {"objects": str(made.served), "context": "atlas-local"})
+    empty = ground.small("empty", f"empty-for-{name}", {})
+    for floor in (equal, empty):
+        floor.deploy()
+        floor.forget()
+    stacks = {OURS: ours, EQUAL: equal, EMPTY: empty}
+
+    if plan.wants(first_preview):
+        runs = plan.compare(first_preview, {key: stack.preview for key, stack in stacks.items()})
+        yield from rows_of(first_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, EMPTY))
+    if plan.wants(first_up):
+        apply = Applied(ground, made.manifests)
+        contenders = {**{key: stack.first_up for key, stack in stacks.items()}, APPLY: apply.first}
+        runs = plan.compare(first_up, contenders)
+        yield from rows_of(first_up, runs, {APPLY: UP_GOAL}, (APPLY, EQUAL, EMPTY))
+    if plan.wants(no_op_up, no_op_preview):
+        yield from _deployed(ground, stacks, no_op_up, no_op_preview, plan)
+
+
+def _deployed(
+    ground: Ground, stacks: Mapping[str, Stack], no_op_up: str, no_op_preview: str, plan: Plan
+) -> Iterator[Row]:
+    """What costs when nothing has changed."""
+    made = {key: stack.deploy() for key, stack in stacks.items()}
+    apply = Applied(ground, made[OURS].manifests)
+    apply.again()
+    if plan.wants(no_op_up):
+        runs = plan.compare(no_op_up, {**{key: stack.up for key, stack in stacks.items()}, APPLY: apply.again})
+        yield from rows_of(no_op_up, runs, {}, (APPLY, EQUAL, EMPTY))
+    if plan.wants(no_op_preview):
+        runs = plan.compare(no_op_preview, {**{key: stack.preview for key, stack in stacks.items()}, DIFF: apply.diff})
+        yield from rows_of(no_op_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, DIFF, EMPTY))
+    for stack in stacks.values():
+        stack.forget()
+
+
+class Applied:
+    """The same objects by kubectl."""
+
+    def __init__(self, ground: Ground, manifests: Sequence[Manifest]) -> None:
+        self._ground = ground
+        self._manifests = manifests
+        self._file = ground.folder / "manifests.json"
+        self._file.touch(mode=0o600)
+        self._file.write_text(listed(manifests))
+
+    def first(self) -> Run:
+        """A measured first apply, undone afterwards."""
+        run = self.again()
+        self._ground.delete(self._manifests)
+        return run
+
+    def again(self) -> Run:
+        """A measured apply."""
+        return self._kubectl("apply")
+
+    def diff(self) -> Run:
+        """A measured diff; 1 means that there is one."""
+        return self._kubectl("diff", accept=(0, 1))
+
+    def _kubectl(self, verb: str, accept: Sequence[int] = (0,)) -> Run:
+        # Where our own deployment owns the objects, lists that the API server has completed count as a conflict.
+        flags = ("--server-side", "--force-conflicts", "--filename", str(self._file))
+        return self._ground.kubectl(verb, *flags, accept=accept)

@@ -1,0 +1,35 @@
+"""So many hardened services of the platform's kind, and nothing else: how cost grows with their number."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import ResourceOptions
+from pulumi_kubernetes.core.v1 import Namespace
+
+from components.place import Place
+from components.workload import Probes, Workload, WorkloadArgs
+
+config = pulumi.Config()
+cluster = kubernetes.Provider("cluster", context=config.require("context"), enable_config_map_mutable=True)
+on = ResourceOptions(provider=cluster)
+namespace = Namespace("services", metadata={"name": "bench-services"}, opts=on)
+place = Place(
+    namespace=namespace.metadata["name"].apply(str),
+    environment="local",
+    cluster="bench",
+    storage_class=None,
+    wait_for_ready=False,
+)
+for number in range(config.require_int("services")):
+    Workload(
+        f"service-{number}",
+        WorkloadArgs(
+            place=place,
+            image="registry.example/service@sha256:" + "0" * 64,
+            cpu="100m",
+            memory="128Mi",
+            ports={"http": 8000, "metrics": 9108},
+            probes=Probes(port="http", alive="/healthz", ready="/healthz"),
+            scratch={"/tmp": "64Mi"},
+        ),
+        on,
+    )

@@ -1,0 +1,58 @@
+"""Measuring in rounds: every contender once a round, each round in the opposite order, so that a slow minute hits all of them."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from process import Run
+
+Contender = Callable[[], Run]
+"""Does the thing once, leaves the world as it found it, and answers with what the thing itself took."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity of ours against the same of another's, measured in the same rounds."""
+
+    ours: Sequence[float]
+    theirs: Sequence[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours in theirs, round by round: what disturbs a whole round cancels out."""
+        return [mine / other for mine, other in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the rounds' ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The lowest and the highest ratio of any round."""
+        return min(self.ratios), max(self.ratios)
+
+
+def measured(contenders: Mapping[str, Contender], *, rounds: int, until: float, tell: Tell) -> dict[str, list[Run]]:
+    """What each contender took in each round; at least one round, and no new one after ``until`` (``time.monotonic``)."""
+    found: dict[str, list[Run]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        if number and time.monotonic() > until:
+            tell(f"the time is over after {number} of {rounds} rounds")
+            break
+        forwards = list(contenders)
+        for name in forwards if number % 2 == 0 else reversed(forwards):
+            run = contenders[name]()
+            found[name].append(run)
+            tell(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
+    return found
+
+
+def growth(small: Sequence[Run], large: Sequence[Run], more: int) -> list[Run]:
+    """What each of ``more`` further things costs, round by round."""
+    return [
+        Run((much.seconds - little.seconds) / more, (much.cpu - little.cpu) / more, (much.peak - little.peak) // more)
+        for little, much in zip(small, large, strict=True)
+    ]

@@ -1,0 +1,110 @@
+"""Measures the program against its floors, in one run, and prints a Markdown table of ratios.
+
+    python bench/run.py [--quick] [--only WORD ...] [--minutes N]
+
+Everything happens in a cluster of its own in a temporary folder. Every round and its figures are written to .local/bench/.
+An interrupt ends it early: what was measured until then is printed, and nothing is left running.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ground import ROOT, EmbeddedCluster, Ground
+from growth import of_growth
+from measures import STACKS, Plan, Row, of_stack
+from process import CommandFailed
+from table import Machine, as_json, markdown
+
+RESULTS = ROOT / ".local" / "bench"
+
+
+def rows(ground: Ground, plan: Plan) -> Iterator[Row]:
+    """All that is asked for."""
+    for stack in plan.stacks:
+        yield from of_stack(ground, stack, plan)
+    yield from of_growth(ground, plan)
+
+
+def say(text: str) -> None:
+    """Progress, apart from the table."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def bench(plan: Plan) -> int:
+    """Measure, print and write. The exit code says whether it ran to its end, not whether a goal was met."""
+    before, found, code = Machine.now(), list[Row](), 0
+    if before.busy > 0.5:
+        say(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
+    with tempfile.TemporaryDirectory(prefix="atlas-bench-") as name:
+        cluster = EmbeddedCluster(Path(name, "cluster"))
+        try:
+            say("starting a cluster")
+            cluster.up()
+            for row in rows(Ground(cluster, Path(name)), plan):
+                found.append(row)  # one by one, so that an interrupt keeps what there is
+        except KeyboardInterrupt:
+            say("interrupted; the measures that were complete by then follow")
+            code = 130
+        except (CommandFailed, AssertionError) as failure:
+            say(f"a command failed, so the rest is not measured:\n{failure}")
+            code = 1
+        finally:
+            cluster.command("wipe")
+            report(found, before)
+    return code
+
+
+def report(found: list[Row], before: Machine) -> None:
+    """The table to stdout, everything to a file."""
+    if not found:
+        return
+    after = Machine.now()
+    print(markdown(found))
+    rounds = [len(row.ours) for row in found]
+    print(f"\nMedians of {min(rounds)} to {max(rounds)} rounds; 'processors' is the ratio of processor time.")
+    print(f"{before}; load {before.load} before, {after.load} after.")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / time.strftime("%Y-%m-%d-%H%M%S.json")
+    file.write_text(as_json(found, before, after))
+    print(f"Every round: {file.relative_to(ROOT)}")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="Ratios of the program's times and memory to its floors.")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round, the stack local, few services: does it run at all?"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="WORD", help="only measures with a word, as 'prod', 'first up'"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=45, help="start no further round when these are over (default 45)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default 5)")
+    parser.add_argument(
+        "--growth-by-settings", action="store_true", help="grow by trading.services, not by copies of a Workload"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return bench(
+        Plan(
+            rounds=1 if options.quick else options.rounds,
+            seconds=options.minutes * 60,
+            only=options.only,
+            stacks=STACKS[:1] if options.quick else STACKS,
+            sizes=(2, 5) if options.quick else (5, 50),
+            growth_by_settings=options.growth_by_settings,
+            tell=say,
+        )
+    )
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv[1:]))
