@@ -224,6 +224,11 @@ class Workspace:
     def resources(self) -> list[dict[str, Any]]:
         return self.export()["deployment"].get("resources", [])
 
+    def noted(self) -> int:
+        """How many resources the state has, read from its file: while an update writes it, the CLI may find it half-written."""
+        files = (self.state / ".pulumi/stacks").rglob(f"{self.stack}.json")
+        return sum(path.read_text().count('"urn":') for path in files)
+
     def outputs(self) -> dict[str, Any]:
         return json.loads(self.run("stack", "output", "--json").stdout)
 

@@ -24,13 +24,20 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
 
 
 @pytest.fixture(scope="module")
-def admitting(cluster: EmbeddedCluster, manifests: list[Manifest]) -> Iterator[EmbeddedCluster]:
-    """The cluster with the stack's namespaces, which judge what is to come into them, and the kinds of the operator."""
+def operated(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
+    """The cluster with the kinds of the operator."""
     install_operator_crds(cluster)
-    namespaces = [each for each in manifests if each["kind"] == "Namespace"]
-    cluster.kubectl("apply", "--server-side", "--filename", "-", stdin=listed(namespaces))
     yield cluster
     cluster.clean()
+
+
+@pytest.fixture(scope="module")
+def admitting(operated: EmbeddedCluster, manifests: list[Manifest]) -> Iterator[EmbeddedCluster]:
+    """That cluster with the stack's namespaces, which judge what is to come into them."""
+    namespaces = [each for each in manifests if each["kind"] == "Namespace"]
+    operated.kubectl("apply", "--server-side", "--filename", "-", stdin=listed(namespaces))
+    yield operated
+    operated.kubectl("delete", "--timeout=120s", "--filename", "-", stdin=listed(namespaces))
 
 
 def listed(manifests: list[Manifest]) -> str:

@@ -79,7 +79,7 @@ def test_a_definition_that_the_cluster_lacks(stack: Workspace) -> None:
 
 def test_an_interrupted_update_says_so_and_the_next_one_finishes_it(stack: Workspace) -> None:
     process = stack.start("up", "--yes", "--skip-preview")
-    wait_until(lambda: deployed_objects(stack), seconds=60)
+    wait_until(lambda: stack.noted() > 20, seconds=60)
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode != 0

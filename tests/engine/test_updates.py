@@ -44,12 +44,6 @@ def prepare(stack: Workspace) -> Workspace:
     return stack
 
 
-def noted(stack: Workspace) -> int:
-    """How many resources the state has, read from its file while an update is at work."""
-    texts = [path.read_text() for path in (stack.state / ".pulumi/stacks").rglob(f"{stack.stack}.json")]
-    return sum(text.count('"urn":') for text in texts)
-
-
 def settled(outcome: Any) -> None:
     assert dict(outcome.changes) == {}, f"{outcome.steps}\n{outcome.output}"
 
@@ -194,7 +188,7 @@ def test_killed_at_ten_points_an_update_can_be_finished(
     total = len(stack.preview_json()["steps"])
     for point in range(10):
         process = stack.start("up", "--yes", "--skip-preview")
-        wait_until(lambda: noted(stack) >= total * (point + 1) // 12, seconds=120)  # noqa: B023
+        wait_until(lambda: stack.noted() >= total * (point + 1) // 12, seconds=120)  # noqa: B023
         assert process.poll() is None, "the kill has to hit an update at work"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
