@@ -53,7 +53,7 @@ def test_a_process_that_ignores_the_polite_signal_is_ended_by_force(tmp_path: Pa
 def test_a_pid_that_passed_to_another_process_is_not_signalled(
     tmp_path: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    mine = begin(tmp_path, "true")
+    mine = begin(tmp_path, "sleep", "1")  # long enough to be seen
     recycled = replace(mine, pid=stranger.pid)
     (tmp_path / "x.pid").write_text(json.dumps(asdict(recycled)))
 
