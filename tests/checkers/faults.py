@@ -77,8 +77,12 @@ def _with(**manifest: Any) -> Spoil:
 
 
 _UNPINNED = {"image": "grafana/grafana:latest"}
-_HOST_PATH: Spoil = lambda manifests: _pod(manifests).setdefault("volumes", []).append(  # noqa: E731 - a row of a table
-    {"name": "host", "hostPath": {"path": "/var/run/docker.sock"}}
+_HOST_PATH: Spoil = lambda manifests: (
+    _pod(manifests)
+    .setdefault("volumes", [])
+    .append(  # noqa: E731 - a row of a table
+        {"name": "host", "hostPath": {"path": "/var/run/docker.sock"}}
+    )
 )
 _WILDCARD = _with(
     apiVersion="rbac.authorization.k8s.io/v1",
