@@ -77,13 +77,13 @@ def _with(**manifest: Any) -> Spoil:
 
 
 _UNPINNED = {"image": "grafana/grafana:latest"}
-_HOST_PATH: Spoil = lambda manifests: (
-    _pod(manifests)
-    .setdefault("volumes", [])
-    .append(  # noqa: E731 - a row of a table
-        {"name": "host", "hostPath": {"path": "/var/run/docker.sock"}}
-    )
-)
+
+
+def _with_host_path(manifests: list[Manifest]) -> None:
+    volume = {"name": "host", "hostPath": {"path": "/var/run/docker.sock"}}
+    _pod(manifests).setdefault("volumes", []).append(volume)
+
+
 _WILDCARD = _with(
     apiVersion="rbac.authorization.k8s.io/v1",
     kind="ClusterRole",
@@ -105,7 +105,7 @@ FAULTS = [
     _fault("kubeconform", "wrong type", "invalid", _in_spec(replicas="two")),
     _fault("kubeconform", "dead version", "error", _DEAD_VERSION),
     _fault("checkov", "privileged", "CKV_K8S_16", _in_security(privileged=True)),
-    _fault("checkov", "docker socket", "CKV_K8S_27", _HOST_PATH),
+    _fault("checkov", "docker socket", "CKV_K8S_27", _with_host_path),
     _fault("checkov", "root", "CKV_K8S_40", _in_pod(securityContext={"runAsUser": 0})),
     _fault("checkov", "host network", "CKV_K8S_19", _in_pod(hostNetwork=True)),
     _fault("checkov", "writable root", "CKV_K8S_22", _in_security(readOnlyRootFilesystem=False)),

@@ -54,7 +54,7 @@ def test_a_pid_that_passed_to_another_process_is_not_signalled(
     tmp_path: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
     mine = begin(tmp_path, "sleep", "1")  # long enough to be seen
-    recycled = replace(mine, pid=stranger.pid, started=mine.started - 1)  # both may be of one tick
+    recycled = replace(mine, pid=stranger.pid, started=mine.started + 1000)  # both may be of one tick
     (tmp_path / "x.pid").write_text(json.dumps(asdict(recycled)))
 
     assert processes.read(tmp_path / "x.pid") is None
