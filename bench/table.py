@@ -71,7 +71,8 @@ class Machine:
 
     @staticmethod
     def now() -> "Machine":
-        compiled = Path(cache_from_source(str(cast(ModuleSpec, find_spec("pulumi")).origin))).exists()
+        largest = Path(str(cast(ModuleSpec, find_spec("pulumi_kubernetes")).origin)).parent / "core/v1/_inputs.py"
+        compiled = Path(cache_from_source(str(largest))).exists()
         return Machine(os.cpu_count() or 1, platform.python_version(), round(os.getloadavg()[0], 1), compiled)
 
     @property
