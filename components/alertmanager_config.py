@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from components.yaml_text import load
+
 SECRETS = PurePosixPath("/etc/alertmanager/secrets")
 
 
@@ -14,7 +16,7 @@ def pruned(text: str, given: Collection[str]) -> str:
 
     A receiver that has none left stays, and does nothing: routes lead to it. Where nothing is left out, the text stays as it is.
     """
-    config: dict[str, Any] = yaml.safe_load(text)
+    config: dict[str, Any] = load(text)
     receivers: list[dict[str, Any]] = config["receivers"]
     kept = [_with_what_is_given(receiver, given) for receiver in receivers]
     if kept == receivers:

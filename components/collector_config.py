@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import yaml
 
+from components.yaml_text import load
+
 _JOINED = re.compile(r"service\.extensions|service\.pipelines\.[^.]+\.(receivers|exporters)")
 """Lists in which the order means nothing. Processors are not among them."""
 
@@ -19,15 +21,15 @@ def merged(texts: Sequence[str]) -> str:
     first, *overlays = texts
     if not overlays:
         return first
-    result: Any = yaml.safe_load(first)
+    result: Any = load(first)
     for overlay in overlays:
-        result = _merged(result, yaml.safe_load(overlay), "")
+        result = _merged(result, load(overlay), "")
     return yaml.safe_dump(result, sort_keys=False, width=1000)
 
 
 def queues(text: str) -> int:
     """How many persistent queues a configuration has: they share one volume."""
-    exporters: Mapping[str, Mapping[str, Any] | None] = yaml.safe_load(text)["exporters"]
+    exporters: Mapping[str, Mapping[str, Any] | None] = load(text)["exporters"]
     return sum(1 for exporter in exporters.values() if exporter and exporter.get("sending_queue"))
 
 

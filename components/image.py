@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+from components.yaml_text import load
 
 SEGMENT = r"[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 REFERENCE = rf"({SEGMENT}(:[0-9]{{1,5}})?/)?{SEGMENT}(/{SEGMENT})*(:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?"
 """The shape of an image's name, with the tag, the digest or both."""
 _VERSIONS = re.compile(r"(?P<name>.*?)(:(?P<tag>[^:/@]+))?(@(?P<digest>[^@]+))?")
 
-IMAGES: Mapping[str, str] = yaml.safe_load((Path(__file__).parents[1] / "images/upstream.yaml").read_text())
+IMAGES: Mapping[str, str] = load((Path(__file__).parents[1] / "images/upstream.yaml").read_text())
 """Pinned reference of each image, by the name of the workload that runs it."""
 
 

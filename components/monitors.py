@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi import Output, ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.place import Place
 from components.services import LONG_RUNNING, SERVICES
 from components.settings import Prometheus as PrometheusSettings
+from components.yaml_text import load
 
 GROUP_VERSION = "monitoring.coreos.com/v1"
 
@@ -53,7 +53,7 @@ class Monitors(pulumi.ComponentResource):
             )
 
         for file, text in {**args.rules, "deployed.yaml": args.deployed}.items():
-            custom("PrometheusRule", file.removesuffix(".yaml").replace("_", "-"), yaml.safe_load(text))
+            custom("PrometheusRule", file.removesuffix(".yaml").replace("_", "-"), load(text))
         for role, scraped in args.scraped.items():
             custom("ServiceMonitor", role, service_monitor(scraped))
         for service in LONG_RUNNING if args.with_platform else ():

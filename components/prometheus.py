@@ -16,6 +16,7 @@ from components.settings import Namespaces
 from components.settings import Prometheus as PrometheusSettings
 from components.stores import Store
 from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.yaml_text import load
 
 SIZE_SHARE = 0.8
 """Of the volume, before the oldest blocks go: compaction needs room beside what is kept."""
@@ -57,14 +58,14 @@ class Prometheus(pulumi.ComponentResource):
             reloaded("prometheus-deployed", "prometheus", {"deployed.yaml": args.deployed}, place, child),
         ]
         names = {str(Namespaces.model_fields[role].default): getattr(args.names, role) for role in args.scraped}
-        document = yaml.safe_load(args.config)
+        document = load(args.config)
         find(document, names)
         if args.broker:
             scrape_broker(document, args.broker, place.environment)
         if settings.remote_write:
             write_remotely(document, settings.remote_write, with_token=args.secret is not None)
         # Untouched where nothing differs: Prometheus itself expands no variable there.
-        same = document == yaml.safe_load(args.config)
+        same = document == load(args.config)
         config = args.config if same else yaml.safe_dump(document, sort_keys=False)
         mounts = {
             "/etc/prometheus/config": read_once("prometheus", {"prometheus.yaml": config}, place, child),

@@ -167,13 +167,16 @@ def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Step
 
 
 def _sync() -> str:
-    """Bring .venv to the lock file. What was installed there by hand stays."""
+    """Bring .venv to the lock file. What was installed there by hand stays.
+
+    Compiled: else each preview would compile the Kubernetes SDK anew where Python may not write beside its modules.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     environment |= {"PATH": f"{LINKS}:{environment['PATH']}", "UV_PYTHON_DOWNLOADS": "never"}
     uv = shutil.which("uv", path=environment["PATH"]) or "uv"
     run(
         "uv sync",
-        [uv, "sync", "--locked", "--inexact", "--quiet"],
+        [uv, "sync", "--locked", "--inexact", "--compile-bytecode", "--quiet"],
         cwd=ROOT,
         environment=environment,
         hint=lambda _: "Mend: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",

@@ -114,8 +114,9 @@ def _built(path: Path, problems: list[Problem]) -> str | None:
         document = made.build()
         for number, panel in enumerate(document.panels or [], start=1):
             panel.id_val = number
-        text = (
-            json.dumps(document, cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        # Compact, for it is kept three times in the stack's state; a preview shows what changed in it all the same.
+        text = json.dumps(
+            document, cls=JSONEncoder, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
     except Exception as error:  # a module may raise anything: its file and line are the message
         problems.append(Problem(_raised_at(path, error), f"{type(error).__name__}: {error}", "mend the module there"))

@@ -9,6 +9,7 @@ import yaml
 
 from components.catalog.files import found, shown, text_of
 from components.catalog.problems import CatalogError, Problem
+from components.yaml_text import compose
 
 SEVERITIES = ("critical", "warning", "info", "none")
 FILE_FIELDS = ("groups",)
@@ -83,7 +84,7 @@ class _Reader:
 
     def alerts(self, text: str) -> Iterator[Alert]:
         try:
-            root = yaml.SafeLoader(text).get_single_node()
+            root = compose(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f"{self._file}:{mark.line + 1}:{mark.column + 1}" if mark else self._file

@@ -41,7 +41,7 @@ def test_dashboards_are_the_same_each_time_they_are_built() -> None:
 
 
 def render(dashboard: dict[str, Any]) -> str:
-    return json.dumps(dashboard, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(dashboard, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(("file", "title"), GUIDE.values(), ids=GUIDE)
