@@ -1,7 +1,7 @@
 """The blackbox exporter's configuration.
 
-Debian's exporter takes it and probes for real. It is older than the pinned image, so a table from the documentation judges the schema
-as well.
+Debian's exporter takes it and probes for real. It is older than the pinned image, so a table from the documentation judges the
+schema as well.
 """
 
 import re
