@@ -60,7 +60,7 @@ else:
         "jaeger", JaegerArgs(place=here, settings=settings.jaeger, config=config["jaeger/jaeger.yaml"]), on
     ).store
 
-rules = rules_for(deployed(settings), files.rules)
+rules = rules_for(deployed(settings), files.rules, settings.prometheus.runbooks)
 generated = deployed_rules(settings.limits, expected(deployed(settings)))
 if settings.prometheus.operator:
     Monitors(

@@ -1,5 +1,6 @@
 """Which workloads an environment has: asked by the network, by the alerts on what is absent, and by nobody's guess."""
 
+import re
 from collections.abc import Mapping
 
 from components.services import DATA_PORTS, LONG_RUNNING
@@ -38,10 +39,16 @@ SUBJECTS = {
 """Rule files about one workload that not every environment has: without it they would wait for series that never come."""
 
 
-def rules_for(here: Deployed, rules: Mapping[str, str]) -> dict[str, str]:
-    """The rule files, by name, whose subject is deployed."""
+_RUNBOOK = re.compile(r"^( *runbook_url: )(?=runbooks/)", re.MULTILINE)
+
+
+def rules_for(here: Deployed, rules: Mapping[str, str], runbooks: str | None = None) -> dict[str, str]:
+    """The rule files, by name, whose subject is deployed. ``runbooks`` is where people find the folder of that name."""
     names = {name for _, name in here}
-    return {file: text for file, text in rules.items() if SUBJECTS.get(file) is None or SUBJECTS[file] in names}
+    found = {file: text for file, text in rules.items() if SUBJECTS.get(file) is None or SUBJECTS[file] in names}
+    if runbooks is None:
+        return found
+    return {file: _RUNBOOK.sub(rf"\g<1>{runbooks}/", text) for file, text in found.items()}
 
 
 SCRAPED = {"db": False, "cache": False}

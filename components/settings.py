@@ -113,6 +113,11 @@ class Prometheus(Model):
     volume: Quantity = "10Gi"
     retention: Retention = "15d"
     remote_write: Url | None = Field(default=None, description="Mimir, Thanos or a vendor, for long retention")
+    runbooks: Url | None = Field(
+        default=None,
+        description="where people read the folder runbooks/, for the links in alerts",
+        examples=["https://github.com/example/atlas/blob/main"],
+    )
 
 
 class Alertmanager(Model):

@@ -19,6 +19,13 @@ _NOT_THE_PROGRAM = {".git", ".github", ".local", "services", "tests", "tools", "
 _MADE = {"__pycache__", ".venv", "node_modules"}
 
 
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace what is in the file just once."""
+    text = file.read_text()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file.name}"
+    file.write_text(text.replace(old, new))
+
+
 def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
     """Return when `what` is so; fail when it is not in time."""
     end = time.monotonic() + seconds

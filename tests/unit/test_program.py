@@ -457,3 +457,15 @@ def test_remote_write_is_configured_where_it_is_set() -> None:
     assert store["authorization"] == {"credentials_file": "/etc/prometheus/secrets/remote-write-token"}
     plain = synthesise("dev").one("ConfigMap", "prometheus-config").inputs["data"]["prometheus.yaml"]
     assert plain == (ROOT / "config/prometheus/prometheus.yaml").read_text(), "shipped as it was checked"
+
+
+def test_alerts_link_to_their_runbooks_where_people_read_them() -> None:
+    base = "https://git.example.com/atlas/blob/main"
+    program = synthesise("local", {"atlas:prometheus": json.dumps({"runbooks": base})})
+    rules = program.one("ConfigMap", "prometheus-rules").inputs["data"].values()
+    alerts = [
+        rule for text in rules for group in yaml.safe_load(text)["groups"] for rule in group["rules"] if "alert" in rule
+    ]
+    assert len(alerts) > 50
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"] == f"{base}/runbooks/{alert['alert']}.md"
