@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { Logger } from 'pino';
+import { ZodError } from 'zod';
+
+import logger from './logger';
+
+declare module 'express-serve-static-core' {
+  interface Request {
+    id: string;
+    userId: string | undefined;
+    /** The service's logger with the request's and the user's ids. */
+    log: Logger;
+  }
+}
+
+const SAFE = /^[\w.@+-]{1,128}$/;
+
+/** Gives each request its id (the caller's `x-request-id` or a new one, which goes back) and its user, and logs it. */
+export const identify: RequestHandler = (req, res, next) => {
+  const id = req.get('x-request-id');
+  const user = req.get('x-user-id');
+  req.id = id && SAFE.test(id) ? id : randomUUID();
+  req.userId = user && SAFE.test(user) ? user : undefined;
+  req.log = logger.child({ reqId: req.id, userId: req.userId });
+  res.setHeader('x-request-id', req.id);
+  const began = performance.now();
+  req.log.info({ method: req.method, route: req.path }, 'received request');
+  res.on('finish', () => {
+    const milliseconds = Math.round(performance.now() - began);
+    req.log.info({ method: req.method, route: req.path, status: res.statusCode, milliseconds }, 'answered request');
+  });
+  next();
+};
+
+/** What a handler threw, as JSON: 400 for a wrong body, the error's own status, else 500 without its words. */
+export const failed: ErrorRequestHandler = (error, req, res, _next) => {
+  if (error instanceof ZodError) {
+    const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
+    res.status(400).json({ error: problems.join('; '), reqId: req.id });
+    return;
+  }
+  const status = typeof error.status === 'number' ? error.status : 500;
+  if (status >= 500) req.log.error({ err: error, route: req.path }, 'request failed');
+  res.status(status).json({ error: status === 500 ? 'internal error' : error.message, reqId: req.id });
+};

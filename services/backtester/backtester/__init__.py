@@ -1,0 +1,1 @@
+"""Strategies tried on recorded prices."""

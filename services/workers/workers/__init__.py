@@ -1,0 +1,1 @@
+"""The platform's workers: orders, risk limits, the kill switch and a paper exchange, on an event bus."""

@@ -1,0 +1,41 @@
+"""Faults on purpose, for drills: nothing of it is there without FAULTS=true. Each ends by itself.
+
+``bus_lag`` (``delay`` seconds before each event is handled), ``feed_frozen`` (prices stand still), ``kill_switch_fails`` (the
+switch is shown and not obeyed).
+"""
+
+import asyncio
+import time
+
+import structlog
+
+from workers.bus import Event
+
+KINDS = ("bus_lag", "feed_frozen", "kill_switch_fails")
+LONGEST, LONGEST_DELAY = 3600.0, 30.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Faults:
+    def __init__(self, allowed: bool) -> None:
+        self.allowed = allowed
+        self._until: dict[str, float] = {}
+        self._delay = 0.0
+
+    def start(self, event: Event) -> None:
+        """``seconds`` of 0 ends it."""
+        if not self.allowed or event.get("kind") not in KINDS:
+            return
+        seconds = min(float(event["seconds"]), LONGEST)
+        self._until[event["kind"]] = time.monotonic() + seconds
+        if event["kind"] == "bus_lag":
+            self._delay = min(float(event.get("delay", 2)), LONGEST_DELAY)
+        logger.warning("fault", kind=event["kind"], seconds=seconds)
+
+    def active(self, kind: str) -> bool:
+        return time.monotonic() < self._until.get(kind, 0.0)
+
+    async def lag(self) -> None:
+        if self.active("bus_lag"):
+            await asyncio.sleep(self._delay)

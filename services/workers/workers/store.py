@@ -1,0 +1,109 @@
+"""Orders in PostgreSQL, which is the paper exchange's book as well: several workers may share it.
+
+Each change is one statement, so that of several workers exactly one sees that it made it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from workers.risk import Order
+
+SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+_SCHEMA_LOCK, _PLACING_LOCK, _EXCHANGE_LOCK = 90_001, 90_002, 90_003
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """``size`` in base currency, all days; ``day_size`` and ``day_cash`` (quote currency) of the fills since midnight UTC."""
+
+    size: float
+    day_size: float
+    day_cash: float
+
+
+class Store:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, **where: Any) -> "Store":
+        pool = await asyncpg.create_pool(**where, min_size=1, max_size=4, timeout=5, command_timeout=10)
+        async with pool.acquire() as connection, connection.transaction():
+            # Two workers that start at once would trip over each other's CREATE.
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+            await connection.execute(SCHEMA)
+        return cls(pool)
+
+    async def place(self, order: Order, judge: Callable[[int, int], str | None]) -> str | None:
+        """Record the order as open, or refused with a reason; the status, or None where another worker has it already.
+
+        ``judge`` gets the open orders and those of the last minute, and returns the reason of a refusal. No other order is
+        placed meanwhile.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_PLACING_LOCK})")
+            counts = await connection.fetchrow(
+                "SELECT count(*) FILTER (WHERE status = 'open') AS open, "
+                "count(*) FILTER (WHERE status <> 'refused' AND created_at > now() - interval '1 minute') AS recent "
+                "FROM orders WHERE status = 'open' OR created_at > now() - interval '1 minute'"
+            )
+            reason = judge(counts["open"], counts["recent"])
+            status = "refused" if reason else "open"
+            return await connection.fetchval(
+                "INSERT INTO orders (id, user_id, request_id, product, side, size, price, status, reason) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING RETURNING status",
+                *(order.order_id, order.user_id, order.request_id, order.product),
+                *(order.side, order.size, order.price, status, reason),
+            )
+
+    async def fill(self, product: str, price: float) -> list[Row]:
+        """Fill the open orders that ``price`` reaches; those that were filled."""
+        return await self._pool.fetch(
+            "UPDATE orders SET status = 'filled', fill_price = $2, filled_at = now() "
+            "WHERE status = 'open' AND product = $1 AND "
+            "(price IS NULL OR (side = 'buy' AND price >= $2) OR (side = 'sell' AND price <= $2)) RETURNING *",
+            product,
+            price,
+        )
+
+    async def cancel_all(self, reason: str) -> list[Row]:
+        """Cancel every open order; those that were cancelled."""
+        return await self._pool.fetch(
+            "UPDATE orders SET status = 'cancelled', reason = $1 WHERE status = 'open' RETURNING *", reason
+        )
+
+    async def open_orders(self) -> int:
+        return await self._pool.fetchval("SELECT count(*) FROM orders WHERE status = 'open'")
+
+    async def positions(self) -> dict[str, Position]:
+        """By product; those that were ever traded."""
+        rows = await self._pool.fetch(
+            "WITH fills AS (SELECT product, CASE side WHEN 'buy' THEN size ELSE -size END AS signed, fill_price, "
+            "filled_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS today "
+            "FROM orders WHERE status = 'filled') "
+            "SELECT product, sum(signed) AS size, coalesce(sum(signed) FILTER (WHERE today), 0) AS day_size, "
+            "coalesce(sum(-signed * fill_price) FILTER (WHERE today), 0) AS day_cash FROM fills GROUP BY product"
+        )
+        return {
+            row["product"]: Position(size=row["size"], day_size=row["day_size"], day_cash=row["day_cash"])
+            for row in rows
+        }
+
+    @asynccontextmanager
+    async def exchange_lock(self) -> AsyncIterator[Callable[[], bool]]:
+        """Waits to be the one worker that runs the exchange; yields whether it still is."""
+        async with self._pool.acquire() as connection:
+            while not await connection.fetchval(f"SELECT pg_try_advisory_lock({_EXCHANGE_LOCK})"):
+                await asyncio.sleep(1)
+            yield lambda: not connection.is_closed()
+
+    async def close(self) -> None:
+        self._pool.terminate()
