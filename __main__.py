@@ -1,5 +1,6 @@
 """The observability and hardening layer of the trading platform, one environment a stack. Read it top down."""
 
+import os
 from pathlib import Path
 
 import pulumi
@@ -7,6 +8,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
 from components.alertmanager import Alertmanager, AlertmanagerArgs
+from components.build import Build, BuildArgs
+from components.build_plan import planned
 from components.catalog import load_catalog
 from components.collector import Collector, CollectorArgs, copies, gateway_configs
 from components.configuration import given_secrets, read_settings
@@ -30,13 +33,15 @@ from components.network import Network, NetworkArgs
 from components.node_agent import NodeAgent, NodeAgentArgs
 from components.place import places
 from components.prometheus import Prometheus, PrometheusArgs, store_at
+from components.registries import registry_files
 from components.rules import deployed_rules
 from components.secrets import Secrets, SecretsArgs, alert_files, pull_secrets
 from components.stores import Store
 from components.trading import Trading, TradingArgs, data_hosts
 
+root = Path(__file__).parent
 settings, given = read_settings(), given_secrets()
-files = load_catalog(Path(__file__).parent)
+files, contexts = load_catalog(root), planned(settings, root)
 config = files.config
 
 cluster = kubernetes.Provider("cluster", context=settings.cluster.context, enable_config_map_mutable=True)
@@ -44,7 +49,13 @@ on = ResourceOptions(provider=cluster)
 
 namespaces = Namespaces("namespaces", NamespacesArgs(settings=settings), on)
 pulls = pull_secrets(given.get("registryDockerConfig"), namespaces.by_role, on)
-at = places(settings, namespaces.by_role, pulls)
+built = {}
+if contexts:
+    access, tell = registry_files(os.environ, Path.home()), settings.platform.source is not None
+    built = Build(
+        "images", BuildArgs(settings=settings.build, contexts=contexts, root=root, access=access, tell=tell)
+    ).references
+at = places(settings, namespaces.by_role, pulls, built)
 here, platform = at["observability"], at["trading"]
 Network("network", NetworkArgs.of(settings, namespaces.by_role, has_alert_receivers=bool(alert_files(given))), on)
 secrets = Secrets("secrets", SecretsArgs(observability=here, trading=platform, settings=settings, given=given), on)

@@ -10,7 +10,7 @@ from components.problem import ASK, Disagreement
 from components.quantity import to_bytes, to_hours, to_millicores
 from components.reach import addresses, doors
 from components.services import JOBS, SERVICES
-from components.settings import PRODUCTION, External, Namespaces, Trading
+from components.settings import PRODUCTION, Build, External, Namespaces, Trading
 from components.vocabulary import Path
 
 SMALLEST = {
@@ -63,6 +63,7 @@ def disagreements(parts: Mapping[str, Any], environment: str | None, given: Coll
     yield from addresses(parts, environment)
     yield from doors(parts)
     yield from _images(parts)
+    yield from _built(parts, environment)
     yield from _platform(parts)
     yield from _credentials(parts, given)
     if environment == "prod":
@@ -208,6 +209,22 @@ def _images(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
             yield Disagreement(path, wrong, pinned, reference, mend=pinned)
 
 
+def _built(parts: Mapping[str, Any], environment: str | None) -> Iterator[Disagreement]:
+    if "build" not in parts:
+        return
+    build: Build = parts["build"]
+    if not build.enabled:
+        if "platform" in parts and parts["platform"].source:
+            wrong, source = "has no effect without build.enabled", parts["platform"].source
+            yield Disagreement("platform.source", wrong, "build.enabled: true beside it", source, remove=True)
+        if build != Build():
+            wrong = "is false beside settings of a build"
+            yield Disagreement("build.enabled", wrong, "true, or no other setting of build", False, mend=True)
+    elif environment and environment != "local" and not build.repository:
+        expected = "the repository from which the cluster pulls what is built"
+        yield Disagreement("build.repository", "is missing beside build.enabled", expected)
+
+
 def _platform(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
     if "trading" not in parts:
         return
@@ -230,7 +247,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
         yield Disagreement(path, "is there already", "each product once", trading.markets[twice], remove=True)
     if not trading.enabled:
         return
-    if "images" in parts:
+    if "images" in parts and not ("build" in parts and parts["build"].enabled):
         for name in sorted(SERVICES.keys() - parts["images"].keys()):
             expected = "name:tag@sha256:<64 hex digits> of the image that you built"
             yield Disagreement(("images", name), "is missing beside trading.enabled", expected)

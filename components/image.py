@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pulumi import Input
+
 from components.yaml_text import load
 
 SEGMENT = r"[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
@@ -43,14 +45,20 @@ def is_digest_reference(reference: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """``images["loki"]`` is the reference to deploy. ``registry`` takes the place of the registry of each pinned image."""
+    """``images["loki"]`` is the reference to deploy: what the settings name, else what was built here, else the pinned one.
+
+    ``registry`` takes the place of the registry of each pinned image.
+    """
 
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    built: Mapping[str, Input[str]] = field(default_factory=dict[str, Input[str]])
     registry: str | None = None
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> Input[str]:
         if name in self.overrides:
             return self.overrides[name]
+        if name in self.built:
+            return self.built[name]
         return f"{self.registry}/{_without_registry(IMAGES[name])}" if self.registry else IMAGES[name]
 
 

@@ -44,8 +44,9 @@ def places(
     settings: Settings,
     namespaces: Mapping[str, pulumi.Input[str]],
     pull_secrets: Mapping[str, pulumi.Input[str]],
+    built: Mapping[str, pulumi.Input[str]],
 ) -> dict[str, Place]:
-    """A place for each namespace, by its role, in the environment that ``settings`` describe."""
+    """A place for each namespace, by its role, in the environment that ``settings`` describe. ``built`` refers to built images."""
     return {
         role: Place(
             namespace=namespace,
@@ -53,7 +54,7 @@ def places(
             cluster=settings.cluster.called,
             storage_class=settings.cluster.storage_class,
             wait_for_ready=settings.cluster.wait_for_ready,
-            images=Images(overrides=settings.images, registry=settings.registry),
+            images=Images(overrides=settings.images, built=built, registry=settings.registry),
             pull_secret=pull_secrets.get(role),
         )
         for role, namespace in namespaces.items()

@@ -11,6 +11,7 @@ from components.values import (
     Context,
     Cpu,
     Day,
+    Folder,
     Host,
     Label,
     LabelKey,
@@ -259,12 +260,44 @@ class Trading(Model):
     external: External | None = None
 
 
+class Bases(Model):
+    """Base images in place of those that the Dockerfiles pin, where these cannot be pulled."""
+
+    node_builder: Reference | None = Field(default=None, description="Node.js with npm and a shell")
+    node_runtime: Reference | None = Field(default=None, description="Node.js at /nodejs/bin/node, and no more")
+    python_builder: Reference | None = Field(default=None, description="Python 3.11 with pip and a shell")
+    python_runtime: Reference | None = Field(default=None, description="Debian's Python 3.11, and no more")
+    go_builder: Reference | None = Field(default=None, description="Go and a shell")
+    static_runtime: Reference | None = Field(
+        default=None, description="authorities and time zones, for a static binary"
+    )
+
+
+class Build(Model):
+    """Building the platform's images, all that ``images`` does not name, by the program itself."""
+
+    enabled: bool = False
+    repository: Registry | None = Field(
+        default=None, description="where images are pushed to; unset, they stay in the engine that builds them"
+    )
+    collector: bool = Field(default=False, description="also our own Collector (images/collector)")
+    bases: Bases = Bases()
+
+
+class Platform(Model):
+    """The platform's own code."""
+
+    source: Folder | None = Field(default=None, description="its checkout; unset, the reference services are built")
+
+
 class Settings(Model):
     environment: Environment = Field(default="local", description="the first part of the stack's name")
     cluster: Cluster
     namespaces: Namespaces = Namespaces()
     registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
     images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
+    build: Build = Build()
+    platform: Platform = Platform()
     collector: Collector = Collector()
     agent: Agent = Agent()
     prometheus: Prometheus = Prometheus()

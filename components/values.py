@@ -204,6 +204,11 @@ REFERENCE_TEXT = Written(
     example="registry.example.com/team/tool:1.0.0",
     also=check_reference,
 )
+FOLDER = Written(
+    shape="[!-~]([ -~]{0,510}[!-~])?",
+    expected="a folder's path, absolute or from the program's own folder",
+    example="../Top_Tier_Trading",
+)
 SCHEDULE = Written(
     shape="@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,-]+){2} [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+",
     expected='five fields of cron, such as "0 3 * * *"',
@@ -251,6 +256,7 @@ Network = Annotated[str, NETWORK]
 Context = Annotated[str, CONTEXT]
 Registry = Annotated[str, REGISTRY]
 Reference = Annotated[str, REFERENCE_TEXT]
+Folder = Annotated[str, FOLDER]
 Schedule = Annotated[str, SCHEDULE]
 Bucket = Annotated[str, BUCKET]
 Market = Annotated[str, MARKET]

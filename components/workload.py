@@ -105,7 +105,7 @@ class WorkloadArgs:
     """
 
     place: Place
-    image: str
+    image: Input[str]
     cpu: str
     memory: str
     ports: Mapping[str, int]

@@ -71,6 +71,7 @@ UNSEEN = {
     "an empty secret",
     "a secret of blanks",
     "an image by latest",
+    "a base by latest",
     "an image without a version",
     "a registry that is an organisation",
     "a registry with a port out of range",

@@ -346,6 +346,12 @@ ACCEPTED: dict[str, Configuration] = {
     "the pinned image from a mirror": configuration(
         images={"loki": "m.example.com/grafana/loki:3@sha256:" + "0a" * 32}
     ),
+    "images that are built and pushed": configuration(
+        build={"enabled": True, "repository": "registry.example.com/trading"}, images=None
+    ),
+    "images that are built and stay": configuration(
+        "local", build={"enabled": True, "collector": True}, platform={"source": "../platform"}, images=None
+    ),
     "a schedule by name": configuration(trading={"backtestSchedule": "@daily"}),
     "a schedule on weekdays": configuration(trading={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
     "an operator in production without receivers": configuration(

@@ -1,0 +1,107 @@
+"""Debian's `docker` command on one engine: what the stand-in for docker-build does with it."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from offline.provider import Refused
+
+OWN_ENGINE = Path(__file__).resolve().parents[1] / ".local/docker/docker.sock"
+LAST_LINES = 30
+SHORTEST_HIDDEN = 6
+"""Characters of a secret's line that is looked for in what a build said."""
+
+
+class Docker:
+    """One engine: that of `host`, else of DOCKER_HOST, else this clone's own. Never the machine's unless one of them names it."""
+
+    def __init__(self, host: str | None = None) -> None:
+        self.host = host or os.environ.get("DOCKER_HOST") or f"unix://{OWN_ENGINE}"
+
+    def build(
+        self, folder: str, dockerfile: str, options: Sequence[str], secrets: Mapping[str, str], platform: str | None
+    ) -> str:
+        """Build an image with BuildKit and return its id, `sha256:…`.
+
+        Raises:
+            Refused: there is no engine, or the build failed; holds its last lines without any secret.
+        """
+        with tempfile.TemporaryDirectory() as private:
+            chosen = [*options, *([f"--platform={platform}"] if platform else [])]
+            for name, content in secrets.items():
+                path = Path(private, name)
+                path.touch(mode=0o600)
+                path.write_text(content)
+                chosen.append(f"--secret=id={name},src={path}")
+            if not self._has_bridge():
+                chosen.append("--network=host")
+            written = Path(private, ".image-id")
+            command = ["build", "--progress=plain", f"--iidfile={written}", f"--file={dockerfile}", *chosen, folder]
+            answer = self._run(*command)
+            if answer.returncode != 0:
+                raise Refused(f"the image was not built:\n{_last(answer.stdout + answer.stderr, secrets)}")
+            return written.read_text().strip()
+
+    def identity(self, reference: str) -> str | None:
+        """The id of an image that the engine has."""
+        answer = self._run("image", "inspect", reference)
+        if answer.returncode == 0:
+            return json.loads(answer.stdout)[0]["Id"]
+        if "No such image" in answer.stderr:
+            return None
+        raise Refused(f"the engine at {self.host} cannot be asked for {reference}: {_last(answer.stderr, {})}")
+
+    def remove(self, reference: str) -> None:
+        """Remove an image; one that is gone already, or with its engine, is as good."""
+        answer = self._run("image", "rm", reference)
+        if answer.returncode != 0 and "No such image" not in answer.stderr:
+            raise Refused(f"{reference} was not removed: {_last(answer.stderr, {})}")
+
+    def _has_bridge(self) -> bool:
+        """An engine that has none reaches registries by the machine's own network alone."""
+        return self._run("network", "inspect", "bridge").returncode == 0
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # Debian's own first: it builds without the buildx plugin, which newer clients ask for.
+        program = next(
+            (path for path in ("/usr/bin/docker", shutil.which("docker")) if path and Path(path).exists()), None
+        )
+        if program is None:
+            raise Refused("there is no `docker` command: install Debian's package (`apt-get install docker.io`)")
+        with tempfile.TemporaryDirectory() as home:
+            environment = {
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": home,
+                "DOCKER_HOST": self.host,
+                "DOCKER_BUILDKIT": "1",
+            }
+            answer = subprocess.run(
+                [program, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        if "Cannot connect to the Docker daemon" in answer.stderr:
+            raise Refused(
+                f"no Docker engine answers at {self.host}: start this clone's own (`python3 tools/docker.py up`), "
+                "or name one that runs by DOCKER_HOST"
+            )
+        return answer
+
+
+def _last(said: str, secrets: Mapping[str, str]) -> str:
+    """The end of what a command said, without a line of any secret."""
+    text = "\n".join(said.strip().splitlines()[-LAST_LINES:])
+    for content in secrets.values():
+        for line in content.splitlines():
+            for word in {line, line.partition("=")[2].strip()}:
+                if len(word) >= SHORTEST_HIDDEN:
+                    text = text.replace(word, "[secret]")
+    return text

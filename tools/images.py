@@ -1,0 +1,123 @@
+"""Base images for a machine that reaches no container registry, made in this clone's own engine.
+
+`bases` makes them from Debian's packages (debootstrap) and images/base, and prints the setting that names them. They are kept under
+a hash of what they are made from, so the second time takes no time; `--fresh` fetches Debian's newer packages.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from docker import DIRECTORY, ROOT, Engine, EngineError
+from steps import SetupError, Steps, run
+
+sys.path.insert(0, str(ROOT))
+from components.registries import registry_files
+
+SUITE = "bookworm"
+MIRROR = "http://deb.debian.org/debian"
+BASE = ROOT / "images" / "base"
+GO = ROOT / "tools" / "go.txt"
+TARGETS = {
+    "nodeBuilder": "builder",
+    "nodeRuntime": "node",
+    "pythonBuilder": "builder",
+    "pythonRuntime": "python",
+    "goBuilder": "go",
+    "staticRuntime": "static",
+}
+"""The settings of `build.bases` by the stages of images/base/Dockerfile."""
+
+
+def references() -> dict[str, str]:
+    """The reference of each base, by its setting; changes whenever a base could come out differently but for Debian's packages."""
+    digest = hashlib.sha256(f"{SUITE}\0{MIRROR}\0".encode())
+    for path in (*sorted(BASE.iterdir()), GO):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    key = digest.hexdigest()[:12]
+    return {setting: f"atlas/base-{stage}:{key}" for setting, stage in TARGETS.items()}
+
+
+def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
+    """Make what is not there, and return the references.
+
+    Raises:
+        EngineError, SetupError: say what is missing, and the mend.
+    """
+    wanted = references()
+    stages = sorted(set(TARGETS.values()))
+    by_stage = {TARGETS[setting]: reference for setting, reference in wanted.items()}
+    steps = Steps(1 + len(stages))
+    debian = f"atlas/debian:{SUITE}"
+    if fresh or not engine.has(debian):
+        steps.do("Debian", lambda: _bootstrap(engine, debian))
+    else:
+        steps.skip("Debian", "is there")
+    with tempfile.TemporaryDirectory() as private:
+        context = Path(private, "context")
+        shutil.copytree(BASE, context)
+        shutil.copyfile(GO, context / GO.name)
+        options = []
+        for name, content in registry_files(os.environ, Path.home()).items():
+            file = Path(private, name)
+            file.write_text(content)
+            options.append(f"--secret=id={name},src={file}")
+        for stage in stages:
+            reference = by_stage[stage]
+            if not fresh and engine.has(reference):
+                steps.skip(reference, "is there")
+                continue
+            arguments = [f"--build-arg=DEBIAN={debian}", f"--target={stage}", f"--tag={reference}"]
+            arguments += ["--no-cache"] if fresh else []
+
+            def build(arguments: list[str] = arguments) -> str:
+                engine.run("build", "--network=host", "--progress=plain", *arguments, *options, str(context))
+                return "made"
+
+            steps.do(reference, build)
+    return wanted
+
+
+def _bootstrap(engine: Engine, reference: str) -> str:
+    if shutil.which("debootstrap") is None:
+        raise SetupError("debootstrap is missing. Mend: apt-get install debootstrap")
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch, "debian")
+        run(
+            "debootstrap",
+            ["debootstrap", "--variant=minbase", SUITE, str(tree), MIRROR],
+            cwd=ROOT,
+            environment=os.environ,
+            hint=lambda _: f"Mend: let this machine reach {MIRROR}, as root",
+        )
+        archive = subprocess.run(
+            ["tar", "--numeric-owner", "-C", str(tree), "-c", "."], capture_output=True, check=True
+        )
+    engine.run("import", "-", reference, stdin=archive.stdout)
+    return "made"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="images.py", description="Base images without a registry.")
+    parser.add_argument("command", choices=("bases",))
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="the engine's directory")
+    parser.add_argument("--fresh", action="store_true", help="make them anew, with Debian's packages of today")
+    options = parser.parse_args(arguments)
+    engine = Engine(options.directory.absolute())
+    try:
+        engine.up()
+        made = make_bases(engine, fresh=options.fresh)
+    except (EngineError, SetupError) as error:
+        print(f"images: {error}", file=sys.stderr)
+        return 1
+    print("atlas:build:\n  enabled: true\n  bases:\n" + "\n".join(f"    {key}: {value}" for key, value in made.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
