@@ -1,10 +1,12 @@
 """What `make up`, `preview`, `down`, `status`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
 
-The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`. Any other stack is
-deployed into the cluster that its user names by KUBECONFIG, with that user's passphrase or secrets provider.
+The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`; conf/secrets.env, or the
+file that SECRETS_ENV names, gives it secrets. Any other stack is deployed into the cluster that its user names by KUBECONFIG, with
+that user's passphrase or secrets provider.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import secrets
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from cluster import Cluster, ClusterError
 from pki import write_private
+from secrets_env import SecretsEnv, SecretsEnvError, read
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".local"
@@ -142,13 +145,59 @@ class Stack:
         self._pulumi("stack", "init", "--no-select", "--secrets-provider", "passphrase", folder=scratch)
 
     def _write_salted(self) -> None:
-        """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it."""
+        """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it, and with the
+        secrets of the platform's file."""
         kept = (self._scratch() / self.config.name).read_text()
         salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
         if salt is None:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
-        write_private(self._salted(), f"{tracked.rstrip()}\n{salt[0]}\n".encode())
+        plain = f"{tracked.rstrip()}\n{salt[0]}\n"
+        given = self._given()
+        if given is None:
+            write_private(self._salted(), plain.encode())
+            return
+        # With the passphrase in it, the digest tells nobody what the secrets are.
+        made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(given.secrets.items())}"
+        stamp = f"# made from {hashlib.sha256(made_from.encode()).hexdigest()}\n"
+        if self._salted().exists() and self._salted().read_text().startswith(stamp):
+            return
+        write_private(self._salted(), plain.encode())
+        for key, value in given.secrets.items():
+            self._set_secret(f"atlas:{key}", value)
+        write_private(self._salted(), (stamp + self._salted().read_text()).encode())
+
+    def _given(self) -> SecretsEnv | None:
+        """What the platform's own file of variables gives, if there is one."""
+        chosen = os.environ.get("SECRETS_ENV")
+        file = Path(chosen) if chosen else ROOT / "conf/secrets.env"
+        if not file.exists():
+            if chosen:
+                raise StackError(f"SECRETS_ENV names {file}, which does not exist")
+            return None
+        try:
+            given = read(file)
+        except SecretsEnvError as error:
+            raise StackError(str(error)) from error
+        print(f"{file}: {len(given.secrets)} secrets are taken ({', '.join(given.secrets) or 'none'})")
+        if given.unused:
+            print(f"{file}: settings belong into {self.config.name}, so these are not used: {', '.join(given.unused)}")
+        return given
+
+    def _set_secret(self, key: str, value: str) -> None:
+        command = ["pulumi", "config", "set", "--secret", key, "--stack", self.name, *self._config_file()]
+        # By stdin: a process's arguments can be read by others.
+        done = subprocess.run(
+            [*command, "--non-interactive"],
+            cwd=ROOT,
+            env=self.environment,
+            input=value,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise StackError(f"`{shlex.join(command)}` failed:\n{done.stderr.strip()}")
 
     def _scratch(self) -> Path:
         return PRIVATE / "project"

@@ -1,18 +1,22 @@
 """The commands that a person types, in a fresh copy of the repository."""
 
+import base64
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import ROOT
 
-NOT_CLONED = {".git", ".local", ".venv"}
+NOT_CLONED = {".git", ".local"}
+MADE = {"__pycache__", ".venv", "node_modules"}
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
 
 
@@ -52,7 +56,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     clone = tmp_path / "clone"
 
     def skipped(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name == "__pycache__" or (Path(folder) == ROOT and name in NOT_CLONED)}
+        return {name for name in names if name in MADE or (Path(folder) == ROOT and name in NOT_CLONED)}
 
     shutil.copytree(ROOT, clone, ignore=skipped, symlinks=True)
     yield clone
@@ -72,14 +76,26 @@ def test_help_names_every_target() -> None:
 @pytest.mark.slow
 def test_up_up_down_and_wipe(clone: Path) -> None:
     before = {path.name: path.read_text() for path in clone.glob("Pulumi*.yaml")}
-    make(clone, "up")
+    password = secrets.token_urlsafe(24)
+    (clone / "conf").mkdir()
+    (clone / "conf/secrets.env").touch(mode=0o600)
+    (clone / "conf/secrets.env").write_text(f"POSTGRES_PASSWORD={password}\n")
+    assert password not in make(clone, "up").stdout
     for name in PRIVATE:
         assert (clone / ".local" / name).stat().st_mode & 0o777 == 0o600, name
     kubeconfig = str(clone / ".local/cluster/kubeconfig")
-    get = ["kubectl", "--kubeconfig", kubeconfig, "get", "statefulsets", "--all-namespaces", "--output", "json"]
     environment = {**os.environ, "PATH": f"{clone}/.local/bin:{os.environ['PATH']}"}
-    items = json.loads(subprocess.run(get, env=environment, capture_output=True, text=True, check=True).stdout)["items"]
-    assert {item["metadata"]["name"] for item in items} >= {"otel-collector", "prometheus", "loki", "jaeger"}
+
+    def deployed(kind: str) -> list[dict[str, Any]]:
+        get = ["kubectl", "--kubeconfig", kubeconfig, "get", kind, "--all-namespaces", "--output", "json"]
+        return json.loads(subprocess.run(get, env=environment, capture_output=True, text=True, check=True).stdout)[
+            "items"
+        ]
+
+    names = {item["metadata"]["name"] for item in deployed("statefulsets")}
+    assert names >= {"otel-collector", "prometheus", "loki", "jaeger"}
+    kept = {base64.b64decode(value).decode() for each in deployed("secrets") for value in each.get("data", {}).values()}
+    assert password in kept, "conf/secrets.env feeds the stack"
 
     begun = time.monotonic()
     again = make(clone, "up").stdout

@@ -1,6 +1,8 @@
 """What `make` does with a stack: the local one needs nothing, any other one everything from its user. No tracked file changes."""
 
+import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -150,3 +152,44 @@ def test_the_printed_environment_is_the_one_that_make_uses(clone: Path) -> None:
     local = ROOT / ".local"
     assert answer.stdout.splitlines()[:2] == [str(local / "cluster/kubeconfig"), f"file://{local}/state"]
     assert answer.stdout.splitlines()[2].endswith("/pulumi")
+
+
+def test_the_platforms_own_file_gives_the_local_stack_its_secrets_encrypted(
+    clone: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = configurations(clone)
+    first, second = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    (clone / "conf").mkdir()
+    file = clone / "conf/secrets.env"
+    file.touch(mode=0o600)
+    salted = clone / ".local/Pulumi.local.yaml"
+
+    def taken() -> dict[str, str]:
+        stack = prepare("local")
+        shown = stack._quiet("config", "--show-secrets", "--json", "--stack", "local", *stack._config_file())
+        return {key: entry["value"] for key, entry in json.loads(shown.stdout).items() if entry["secret"]}
+
+    file.write_text(f"POSTGRES_PASSWORD={first}\nRABBITMQ_HOST=rabbitmq\n")
+    assert taken() == {"atlas:postgresPassword": first}
+    once = salted.read_text()
+    assert taken() == {"atlas:postgresPassword": first}
+    assert salted.read_text() == once, "nothing is encrypted anew while nothing has changed"
+
+    file.write_text(f"COINBASE_PASSPHRASE={second}\n")
+    assert taken() == {"atlas:coinbasePassphrase": second}
+    file.unlink()
+    assert taken() == {}
+
+    said = "".join(capfd.readouterr())
+    assert "1 secrets are taken (postgresPassword)" in said
+    assert "not used: RABBITMQ_HOST" in said
+    for value in (first, second):
+        assert value not in said + once + salted.read_text()
+    assert configurations(clone) == before
+
+
+def test_a_file_that_others_can_read_stops_the_local_stack(clone: Path) -> None:
+    (clone / "conf").mkdir()
+    (clone / "conf/secrets.env").touch(mode=0o644)
+    with pytest.raises(StackError, match="chmod 600"):
+        prepare("local")
