@@ -30,9 +30,21 @@ def node(service: str, extra: Path | None = None) -> Path:
         if not built.exists() or built.read_text() != now:
             _copy(source, folder)
             _run(["npm", "run", "build"], folder)
+            _complete(folder)
             built.write_text(now)
         if extra:
             _beside(folder, extra)
+    return folder
+
+
+def modules(package: Path) -> Path:
+    """Folder of a copy of a package with its modules, where there is nothing to build."""
+    folder = KEPT / f"{package.name}-{digest(_sources(package))}"
+    with _alone(folder):
+        if not (folder / ".installed").exists():
+            _copy(package, folder)
+            _run(["npm", "ci", "--ignore-scripts"], folder)
+            (folder / ".installed").touch()
     return folder
 
 
@@ -75,6 +87,14 @@ def _copy(source: Path, folder: Path) -> None:
         if old.name not in ("node_modules", ".installed", ".built"):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*NOT_SOURCES), dirs_exist_ok=True)
+
+
+def _complete(folder: Path) -> None:
+    """What Next.js leaves out of its standalone server, which the image puts there as well."""
+    standalone = folder / ".next/standalone"
+    if standalone.exists():
+        shutil.copytree(folder / ".next/static", standalone / ".next/static", dirs_exist_ok=True)
+        shutil.copytree(folder / "public", standalone / "public", dirs_exist_ok=True)
 
 
 def _beside(folder: Path, package: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import builds
 from data_servers import Postgres, RabbitMQ, Redis
-from processes_of_tests import Process, free_port, wait_until
+from processes_of_tests import Process, answers, free_port, wait_until
 
 
 @dataclass
@@ -100,6 +100,24 @@ class Platform:
         process = self._started("api", Process(["node", "dist/index.js"], given, self.folder / "api.log", folder))
         told = {"bus connected", "listening"}
         process.ready(lambda: told <= {line.get("message") for line in process.lines()}, "the api to be on the bus")
+        return process
+
+    def ops_ui(self, url: str, extra: Path | None = None, **environment: str) -> Process:
+        """``url`` is where users reach it."""
+        folder = builds.node("ops-ui", extra) / ".next/standalone"
+        port = self.ports.setdefault("ops-ui", free_port())
+        given = {
+            "LOG_LEVEL": "info",
+            "HOSTNAME": "127.0.0.1",
+            "PORT": str(port),
+            "NEXTAUTH_URL": url,
+            "NODE_ENV": "production",
+        }
+        given |= (
+            {"API_URL": self.url("api"), "METRICS_URL": self.url("workers", "/metrics")} | self.shared | environment
+        )
+        process = self._started("ops-ui", Process(["node", "server.js"], given, self.folder / "ops-ui.log", folder))
+        process.ready(lambda: answers(port), "ops-ui")
         return process
 
     def _started(self, name: str, process: Process) -> Process:

@@ -8,7 +8,8 @@ import logger from './logger';
 declare module 'express-serve-static-core' {
   interface Request {
     id: string;
-    userId: string | undefined;
+    /** As Passport leaves it. */
+    user?: { id: string };
     /** The service's logger with the request's and the user's ids. */
     log: Logger;
   }
@@ -16,13 +17,13 @@ declare module 'express-serve-static-core' {
 
 const SAFE = /^[\w.@+-]{1,128}$/;
 
-/** Gives each request its id (the caller's `x-request-id` or a new one, which goes back) and its user, and logs it. */
+/** Gives each request its id (one that it has, the caller's `x-request-id`, or a new one; it goes back) and its user, and logs it. */
 export const identify: RequestHandler = (req, res, next) => {
   const id = req.get('x-request-id');
   const user = req.get('x-user-id');
-  req.id = id && SAFE.test(id) ? id : randomUUID();
-  req.userId = user && SAFE.test(user) ? user : undefined;
-  req.log = logger.child({ reqId: req.id, userId: req.userId });
+  req.id ??= id && SAFE.test(id) ? id : randomUUID();
+  if (user && SAFE.test(user)) req.user = { id: user };
+  req.log = logger.child({ reqId: req.id, userId: req.user?.id });
   res.setHeader('x-request-id', req.id);
   const began = performance.now();
   req.log.info({ method: req.method, route: req.path }, 'received request');

@@ -11,7 +11,7 @@ export function killSwitch(bus: Bus): Router {
   const router = Router();
   router.post('/', async(async (req, res) => {
     const wanted = change.parse(req.body);
-    await bus.publish('kill_switch', { ...wanted, user_id: req.userId ?? 'anonymous', request_id: req.id });
+    await bus.publish('kill_switch', { ...wanted, user_id: req.user?.id ?? 'anonymous', request_id: req.id });
     req.log.warn(wanted, 'kill switch');
     res.status(202).json(wanted);
   }));

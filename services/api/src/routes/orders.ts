@@ -18,7 +18,7 @@ export function orders(bus: Bus, store: Store, markets: string[]): Router {
 
   router.post('/', async(async (req, res) => {
     const wanted = order.parse(req.body);
-    const event = { order_id: randomUUID(), user_id: req.userId ?? 'anonymous', request_id: req.id, ...wanted };
+    const event = { order_id: randomUUID(), user_id: req.user?.id ?? 'anonymous', request_id: req.id, ...wanted };
     await bus.publish('order_request', event);
     req.log.info({ tradeId: event.order_id, ...wanted }, 'order requested');
     res.status(202).location(`/api/orders/${event.order_id}`).json({ orderId: event.order_id });

@@ -1,0 +1,11 @@
+import pino from 'pino';
+
+/** One logger for the service. Its level is LOG_LEVEL's word, its form the one that all services share. */
+const logger = pino({
+  level: process.env.LOG_LEVEL || 'info',
+  messageKey: 'message',
+  base: { service: 'ops-ui' },
+  timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+  formatters: { level: (label) => ({ level: label }) },
+});
+export default logger;
