@@ -26,10 +26,11 @@ export const identify: RequestHandler = (req, res, next) => {
   req.log = logger.child({ reqId: req.id, userId: req.user?.id });
   res.setHeader('x-request-id', req.id);
   const began = performance.now();
-  req.log.info({ method: req.method, route: req.path }, 'received request');
+  const asked = { method: req.method, route: req.path }; // routers change the path on the way
+  req.log.info(asked, 'received request');
   res.on('finish', () => {
     const milliseconds = Math.round(performance.now() - began);
-    req.log.info({ method: req.method, route: req.path, status: res.statusCode, milliseconds }, 'answered request');
+    req.log.info({ ...asked, status: res.statusCode, milliseconds }, 'answered request');
   });
   next();
 };

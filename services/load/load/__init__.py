@@ -1,0 +1,1 @@
+"""Traffic and faults for the platform: bounded in count and time, and what it began it ends."""
