@@ -1,0 +1,77 @@
+'use strict';
+
+const SIGNALS = { SIGTERM: 143, SIGINT: 130 };
+
+/** Settles when `work` does, after `milliseconds` at the latest, and never fails. */
+function within(milliseconds, work) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    Promise.resolve(work).catch(() => {}).finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/**
+ * Lets nothing be lost at the end. The host's own handlers decide what happens on a signal; when one of them ends the process, that
+ * waits for the flush. Without any, the process ends by the signal, as it would have.
+ *
+ * @param {(milliseconds: number) => Promise<void>} flush
+ * @param {number} milliseconds the longest that an end may wait
+ */
+function installShutdown(flush, milliseconds) {
+  const ours = new Set();
+  const isOurs = (listener) => ours.has(listener);
+
+  // Libraries such as signal-exit end the process themselves when they are the only ones who listen: they are not to see us.
+  const { listeners, listenerCount } = process;
+  process.listeners = (event) => listeners.call(process, event).filter((each) => !isOurs(each));
+  process.listenerCount = (event, ...rest) =>
+    listenerCount.call(process, event, ...rest) - (rest.length === 0 && event in SIGNALS ? listeners.call(process, event).filter(isOurs).length : 0);
+
+  let flushing;
+  function holdExit() {
+    if (flushing !== undefined) return;
+    flushing = flush(milliseconds);
+    const { exit } = process;
+    process.exit = (code) => {
+      if (code !== undefined) process.exitCode = code;
+      flushing.finally(() => exit.call(process));
+    };
+    flushing.finally(() => {
+      process.exit = exit;
+    });
+  }
+
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    const onSignal = () => {
+      const alone = process.listenerCount(signal) === 0;
+      holdExit();
+      if (!alone) return;
+      flushing.finally(() => {
+        process.removeListener(signal, onSignal);
+        process.kill(process.pid, signal);
+        // The kernel spares process 1 of a container: it ends by itself, with the code that a shell would tell.
+        setTimeout(() => process.exit(code), 100);
+      });
+    };
+    ours.add(onSignal);
+    process.on(signal, onSignal);
+    // Node, which does not see us either, stops listening with the last listener of the host.
+    process.on('removeListener', (event) => {
+      if (event !== signal || process.listenerCount(signal) > 0 || !listeners.call(process, signal).includes(onSignal)) return;
+      process.removeListener(signal, onSignal);
+      process.on(signal, onSignal);
+    });
+  }
+
+  let drained = false;
+  process.on('beforeExit', () => {
+    if (drained) return;
+    drained = true;
+    flush(milliseconds);
+  });
+}
+
+module.exports = { installShutdown, within };
