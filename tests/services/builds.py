@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 KEPT = ROOT / ".local/services"
+KEPT_FILES = {"node_modules", ".installed", ".built", ".modules"}
 NOT_SOURCES = {"node_modules", "dist", ".next", "__pycache__", "next-env.d.ts", "tsconfig.tsbuildinfo"}
 
 
@@ -84,7 +85,7 @@ def _sources(folder: Path) -> list[Path]:
 
 def _copy(source: Path, folder: Path) -> None:
     for old in folder.iterdir():
-        if old.name not in ("node_modules", ".installed", ".built"):
+        if old.name not in KEPT_FILES:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*NOT_SOURCES), dirs_exist_ok=True)
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -24,6 +25,8 @@ def program(name: str, package: str, *places: Path) -> str:
 class Server:
     """``start`` and ``stop`` may be repeated: the port and the data stay."""
 
+    ends_by = signal.SIGTERM
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
@@ -35,7 +38,7 @@ class Server:
 
     def stop(self) -> None:
         if self.process:
-            self.process.stop(seconds=60)
+            self.process.stop(self.ends_by, seconds=60)
             self.process = None
 
     def remove(self) -> None:
@@ -58,6 +61,8 @@ class Redis(Server):
 
 class Postgres(Server):
     """Runs as ``postgres`` where the tests are root's: it refuses root."""
+
+    ends_by = signal.SIGINT  # does not wait for its clients
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

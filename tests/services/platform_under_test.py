@@ -57,6 +57,7 @@ class Platform:
     shared: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
+    password: str = ""
 
     def __post_init__(self) -> None:
         self.database = f"atlas_{secrets.token_hex(4)}"
@@ -85,12 +86,15 @@ class Platform:
             }
         return given | self.shared
 
-    def workers(self, name: str = "workers", extra: Path | None = None, **environment: str) -> Process:
+    def workers(
+        self, name: str = "workers", extra: Path | None = None, wait: bool = True, **environment: str
+    ) -> Process:
         port = self.ports.setdefault(name, free_port())
         given = self.environment() | {"METRICS_PORT": str(port)} | environment
         command = [builds.python("workers", extra), "-m", "workers.worker_main"]
         process = self._started(name, Process(command, given, self.folder / f"{name}.log", builds.SERVICES / "workers"))
-        process.ready(lambda: self.series(name, "atlas_last_price"), f"{name} to hear prices")
+        if wait:
+            process.ready(lambda: self.series(name, "atlas_last_price"), f"{name} to hear prices")
         return process
 
     def api(self, extra: Path | None = None, **environment: str) -> Process:

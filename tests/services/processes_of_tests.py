@@ -90,6 +90,14 @@ class Process:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.text()[-3000:]}") from None
 
+    def wait(self, seconds: float) -> int:
+        """The exit code of a command that ends by itself."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.stop(signal.SIGKILL)
+            raise AssertionError(f"{self._command} did not end in {seconds:g} s:\n{self.text()[-3000:]}") from None
+
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
         """Its exit code. What does not end by ``how`` in time is killed, and that is an error."""
         if self._process.poll() is None:

@@ -1,6 +1,7 @@
 """The paper exchange: prices that wander, limit orders that they fill, positions at their prices. One worker runs it for all."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Mapping
 
@@ -29,20 +30,20 @@ class Exchange:
         self._positions: Mapping[str, Position] = {}
         self.stale = True
 
-    async def run(self) -> None:
-        """Ends when cancelled. What fails is told and tried again: orders wait meanwhile, and prices stand still."""
-        while True:
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``, never in the middle of a tick. What fails is told and tried again: orders wait, prices stand still."""
+        while not stop.is_set():
             try:
-                async with self._store.exchange_lock() as still_ours:
+                async with self._store.exchange_lock() as ours:
                     tick = 0
-                    while still_ours():
+                    while ours() and not stop.is_set():
                         await self._tick(reread=tick % _REREAD == 0)
                         self._told(running=True)
                         tick += 1
-                        await asyncio.sleep(self._settings.price_interval)
+                        await _pause(stop, self._settings.price_interval)
             except Exception as error:
                 self._told(running=False, error=error)
-            await asyncio.sleep(1)
+            await _pause(stop, 1)
 
     def _told(self, running: bool, error: Exception | None = None) -> None:
         """Each change once: an outage is one line and not one a second."""
@@ -76,3 +77,9 @@ class Exchange:
             for product, position in self._positions.items()
         )
         await self._bus.publish("pnl_update", {"daily_pnl": pnl, "open_orders": await self._store.open_orders()})
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -7,6 +7,7 @@ import structlog
 
 _COMMON = [
     structlog.contextvars.merge_contextvars,
+    lambda _logger, _method, event: {"service": "workers", **event},
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),

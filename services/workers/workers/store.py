@@ -3,7 +3,6 @@
 Each change is one statement, so that of several workers exactly one sees that it made it.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -99,11 +98,10 @@ class Store:
 
     @asynccontextmanager
     async def exchange_lock(self) -> AsyncIterator[Callable[[], bool]]:
-        """Waits to be the one worker that runs the exchange; yields whether it still is."""
+        """Yields whether this worker is the one that runs the exchange, asked as often as one likes."""
         async with self._pool.acquire() as connection:
-            while not await connection.fetchval(f"SELECT pg_try_advisory_lock({_EXCHANGE_LOCK})"):
-                await asyncio.sleep(1)
-            yield lambda: not connection.is_closed()
+            ours = await connection.fetchval(f"SELECT pg_try_advisory_lock({_EXCHANGE_LOCK})")
+            yield lambda: ours and not connection.is_closed()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self._pool.terminate()

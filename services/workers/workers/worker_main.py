@@ -23,12 +23,7 @@ from workers.topics import TOPICS
 logger = structlog.get_logger(__name__)
 
 
-async def connect_bus(chosen: settings.Settings) -> Bus:
-    """RabbitMQ where RABBITMQ_HOST is set, else Redis."""
-    if (rabbitmq := chosen.rabbitmq) is not None:
-        return Bus(await until_there("RabbitMQ", lambda: RabbitTransport.connect(**rabbitmq)))
-    redis = {"host": chosen.redis_host, "port": chosen.redis_port}
-    return Bus(await until_there("Redis", lambda: RedisTransport.connect(**redis)))
+CLOSING_SECONDS = 5
 
 
 async def work(chosen: settings.Settings) -> None:
@@ -36,19 +31,34 @@ async def work(chosen: settings.Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = asyncio.create_task(run(chosen))
+    connecting = asyncio.create_task(connect(chosen))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    logger.info("stopping")
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    store, bus = connecting.result()
+    try:
+        await serve(chosen, store, bus, stop)
+    finally:
+        logger.info("stopping")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await bus.close()
+        store.close()
 
 
-async def run(chosen: settings.Settings) -> None:
-    """Until cancelled."""
+async def connect(chosen: settings.Settings) -> tuple[Store, Bus]:
+    """To PostgreSQL, and to RabbitMQ where RABBITMQ_HOST is set, else to Redis; as soon as they are there."""
     store = await until_there("PostgreSQL", lambda: Store.connect(**chosen.postgres_dsn))
-    bus = await connect_bus(chosen)
+    if (rabbitmq := chosen.rabbitmq) is not None:
+        return store, Bus(await until_there("RabbitMQ", lambda: RabbitTransport.connect(**rabbitmq)))
+    redis = {"host": chosen.redis_host, "port": chosen.redis_port}
+    return store, Bus(await until_there("Redis", lambda: RedisTransport.connect(**redis)))
+
+
+async def serve(chosen: settings.Settings, store: Store, bus: Bus, stop: asyncio.Event) -> None:
+    """Hear events and take part in the exchange until ``stop``."""
     state, faults = State(), Faults(chosen.faults)
     orders = Orders(chosen, store, bus, state, faults)
     exchange = Exchange(chosen, store, bus, orders, faults)
@@ -66,13 +76,9 @@ async def run(chosen: settings.Settings) -> None:
             case "fault":
                 faults.start(event)
 
-    try:
-        await bus.subscribe(TOPICS, hear)
-        logger.info("listening", bus="rabbitmq" if chosen.rabbitmq else "redis")
-        await exchange.run()
-    finally:
-        await bus.close()
-        await store.close()
+    await bus.subscribe(TOPICS, hear)
+    logger.info("listening", bus="rabbitmq" if chosen.rabbitmq else "redis")
+    await exchange.run(stop)
 
 
 def main() -> int:
