@@ -49,11 +49,12 @@ RECIPES: Mapping[str, Recipe] = {
         language="python",
         places={
             "ops_bot_async.py": ("ops-bot/ops_bot_async.py", "scripts/ops_bot_async.py"),
+            "ops_bot": ("ops-bot/ops_bot",),
             "requirements.txt": ("ops-bot/requirements.txt",),
             # The platform's bot imports this one module by its place in the checkout.
             "workers/src/workers/secrets_manager.py": ("workers/src/workers/secrets_manager.py",),
         },
-        optional=frozenset({"requirements.txt", "workers/src/workers/secrets_manager.py"}),
+        optional=frozenset({"ops_bot", "requirements.txt", "workers/src/workers/secrets_manager.py"}),
         entry="ops_bot_async.py",
     ),
 }

@@ -14,6 +14,7 @@ _AUTHORITIES = ("PIP_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA
 """Variables that name a file of certificate authorities; the first that is set counts."""
 _PUBLIC = Path("/usr/share/ca-certificates/mozilla")
 """The authorities that Debian, and so each base, trusts anyway."""
+_GLOBAL_PIP = Path("/etc/pip.conf")
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _PIP = ("index-url", "extra-index-url", "proxy", "trusted-host", "timeout")
 _NPM = re.compile(r"(@[^:\s]+:)?registry$|//.*:(_authToken|_auth|username|_password)$|(https-|no)?proxy$|strict-ssl$")
@@ -43,7 +44,7 @@ def _certificates(environment: Mapping[str, str]) -> str:
 def _pip(environment: Mapping[str, str], home: Path) -> str:
     """Later files win over earlier ones, and variables over files, as in pip itself."""
     chosen: dict[str, str] = {}
-    for path in (Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf"):
+    for path in (_GLOBAL_PIP, home / ".pip/pip.conf", home / ".config/pip/pip.conf"):
         parser = configparser.RawConfigParser()
         parser.read_string(_read(path))
         for section in ("global", "install"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 
-from offline.docker_cli import Docker
+from offline.docker_cli import Docker, end_all
 from offline.protocol import empty_pb2, provider_pb2
 from offline.provider import Provider, Refused, answers, name_of, run, type_of
 from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
@@ -89,6 +89,10 @@ class DockerBuild(Provider):
     def __init__(self) -> None:
         super().__init__("pulumi-docker-build")
         self._host: str | None = None
+
+    def cancel(self) -> None:
+        """End the builds under way."""
+        end_all()
 
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext

@@ -15,6 +15,14 @@ LAST_LINES = 30
 SHORTEST_HIDDEN = 6
 """Characters of a secret's line that is looked for in what a build said."""
 
+_under_way: set[subprocess.Popen[str]] = set()
+
+
+def end_all() -> None:
+    """End the commands under way: the user has interrupted the engine. A build that is ended leaves no image."""
+    for process in tuple(_under_way):
+        process.terminate()
+
 
 class Docker:
     """One engine: that of `host`, else of DOCKER_HOST, else this clone's own. Never the machine's unless one of them names it."""
@@ -79,15 +87,22 @@ class Docker:
                 "DOCKER_HOST": self.host,
                 "DOCKER_BUILDKIT": "1",
             }
-            answer = subprocess.run(
+            process = subprocess.Popen(
                 [program, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                check=False,
+                start_new_session=True,  # a terminal's Ctrl-C is for the engine, which then ends us
             )
+            _under_way.add(process)
+            try:
+                answer = subprocess.CompletedProcess(process.args, 0, *process.communicate())
+            finally:
+                _under_way.discard(process)
+            answer.returncode = process.returncode
         if "Cannot connect to the Docker daemon" in answer.stderr:
             raise Refused(
                 f"no Docker engine answers at {self.host}: start this clone's own (`python3 tools/docker.py up`), "

@@ -1,7 +1,8 @@
-"""Base images for a machine that reaches no container registry, made in this clone's own engine.
+"""Base images for a machine that reaches no container registry, made in this clone's own engine, and what is in images.
 
 `bases` makes them from Debian's packages (debootstrap) and images/base, and prints the setting that names them. They are kept under
-a hash of what they are made from, so the second time takes no time; `--fresh` fetches Debian's newer packages.
+a hash of what they are made from, so the second time takes no time; `--fresh` fetches newer packages. `table IMAGE…` prints
+what is in images above their bases, in MiB.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import images_contents
 from docker import DIRECTORY, ROOT, Engine, EngineError
 from steps import SetupError, Steps, run
 
@@ -102,15 +104,42 @@ def _bootstrap(engine: Engine, reference: str) -> str:
     return "made"
 
 
+def sizes(engine: Engine, images: list[str]) -> str:
+    """The table of these images; each must have been made from one of the bases here."""
+    bases = [
+        images_contents.read(engine, reference)
+        for reference in sorted(set(references().values()))
+        if engine.has(reference)
+    ]
+    rows = [
+        images_contents.row(image, _base_of(image, bases))
+        for image in (images_contents.read(engine, name) for name in images)
+    ]
+    return images_contents.table(rows)
+
+
+def _base_of(image: images_contents.Contents, bases: list[images_contents.Contents]) -> images_contents.Contents:
+    layers = image.config["RootFS"]["Layers"]
+    for base in bases:
+        own = base.config["RootFS"]["Layers"]
+        if layers[: len(own)] == own:
+            return base
+    raise EngineError(f"{image.reference} was made from none of the bases here")
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="images.py", description="Base images without a registry.")
-    parser.add_argument("command", choices=("bases",))
+    parser.add_argument("command", choices=("bases", "table"))
+    parser.add_argument("images", nargs="*", help="images for the table")
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="the engine's directory")
     parser.add_argument("--fresh", action="store_true", help="make them anew, with Debian's packages of today")
     options = parser.parse_args(arguments)
     engine = Engine(options.directory.absolute())
     try:
         engine.up()
+        if options.command == "table":
+            print(sizes(engine, options.images))
+            return 0
         made = make_bases(engine, fresh=options.fresh)
     except (EngineError, SetupError) as error:
         print(f"images: {error}", file=sys.stderr)

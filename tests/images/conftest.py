@@ -1,0 +1,76 @@
+"""Fixtures of the images' tests: this clone's own engine with its bases, and images that a real `pulumi up` built there."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
+
+import processes  # noqa: E402
+from building import Built, Program  # noqa: E402
+from docker import Engine  # noqa: E402
+from harness import Workspace  # noqa: E402
+
+import images as images_tool  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes minutes; run by `make test-slow`")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """This clone's own engine, so that its bases and caches serve; it is left as it was found."""
+    own = Engine()
+    ran = processes.read(own.pid_file) is not None
+    own.up()
+    yield own
+    if not ran:
+        own.down()
+
+
+@pytest.fixture(scope="session")
+def bases(engine: Engine) -> dict[str, str]:
+    """The base images by their settings; the first time, making them takes minutes."""
+    return images_tool.make_bases(engine)
+
+
+@pytest.fixture(scope="session")
+def workspace(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Workspace]:
+    """`workspace(folder)` makes a stack for the program in `folder`, which builds in the engine."""
+
+    def make(folder: Path) -> Workspace:
+        private = tmp_path_factory.mktemp("stack")
+        return Workspace(folder, private, stack="images", environment={"DOCKER_HOST": engine.host}).init()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference(
+    engine: Engine,
+    bases: dict[str, str],
+    workspace: Callable[[Path], Workspace],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Built]:
+    """The images of the reference services, and of our Collector where ATLAS_TEST_COLLECTOR asks for it."""
+    collector = os.environ.get("ATLAS_TEST_COLLECTOR", "") == "1"
+    program = Program(tmp_path_factory.mktemp("reference"), {"enabled": True, "bases": bases, "collector": collector})
+    yield from program.built(engine, workspace)
+
+
+@pytest.fixture(scope="session")
+def flawed(
+    engine: Engine,
+    bases: dict[str, str],
+    workspace: Callable[[Path], Workspace],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Built]:
+    """The images of a checkout that has the real platform's flaws, and secrets in every place."""
+    program = Program(tmp_path_factory.mktemp("flawed"), {"enabled": True, "bases": bases})
+    program.plant()
+    yield from program.built(engine, workspace)

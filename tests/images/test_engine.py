@@ -1,0 +1,81 @@
+"""tools/docker.py: an engine of its own, reached by its own socket and nothing else, and plain words where it cannot run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import processes
+import pytest
+from building import ROOT
+from docker import Engine, EngineError
+
+import images as images_tool
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Engine:
+    return Engine(tmp_path / "engine")
+
+
+def test_it_starts_is_left_alone_when_it_runs_and_stops(own: Engine) -> None:
+    try:
+        own.up()
+        process = processes.read(own.pid_file)
+        assert process is not None
+        own.up()
+        assert processes.read(own.pid_file) == process
+        (root,) = [line for line in own.run("info").splitlines() if "Docker Root Dir" in line]
+        assert root.endswith(str(own.directory / "data"))
+        assert own.run("network", "ls", "--format", "{{.Driver}}").split() == ["host", "null"]
+        listening = subprocess.run(["ss", "-tlnpH"], capture_output=True, text=True, check=True).stdout
+        assert f"pid={process.pid}," not in listening
+    finally:
+        assert own.down()
+    assert processes.read(own.pid_file) is None
+    with pytest.raises(EngineError, match="docker version failed"):
+        own.run("version")
+    own.wipe()
+    assert not own.directory.exists()
+
+
+def test_what_it_needs_is_said_with_the_package(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "DEBIAN", "/nonexistent")
+    with pytest.raises(EngineError, match=r"dockerd and docker and .* not found: .*`apt-get install docker.io`"):
+        own.up()
+
+
+def test_without_root_it_says_what_to_do(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker.os, "geteuid", lambda: 1000)
+    with pytest.raises(EngineError, match=r"needs root: .*DOCKER_HOST"):
+        own.up()
+
+
+def test_a_directory_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="too long for a socket"):
+        Engine(tmp_path / ("x" * 100)).up()
+
+
+def test_an_engine_that_cannot_start_shows_its_last_words(own: Engine) -> None:
+    own.directory.mkdir(parents=True)
+    (own.directory / "data").write_text("a file where a folder should be")
+    with pytest.raises(EngineError, match=r"dockerd does not start; the end of (?s:.*)data"):
+        own.up()
+    assert processes.read(own.pid_file) is None
+
+
+def test_the_command_says_whether_it_runs(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "tools/docker.py"), "status", "--directory", str(tmp_path / "e")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (1, "does not run\n")
+
+
+def test_a_base_gets_another_name_when_what_makes_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = images_tool.references()
+    assert len(set(before.values())) == 5
+    for source in images_tool.BASE.iterdir():
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    monkeypatch.setattr(images_tool, "BASE", tmp_path)
+    assert images_tool.references() == before
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    assert not set(images_tool.references().values()) & set(before.values())
