@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,17 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ROOT / "services"
 KEPT = ROOT / ".local/services"
 KEPT_FILES = {"node_modules", ".installed", ".built", ".modules"}
-NOT_SOURCES = {"node_modules", "dist", ".next", "__pycache__", "next-env.d.ts", "tsconfig.tsbuildinfo"}
+NOT_SOURCES = {
+    "node_modules",
+    "test",
+    "tests",
+    "build",
+    "dist",
+    ".next",
+    "__pycache__",
+    "next-env.d.ts",
+    "tsconfig.tsbuildinfo",
+}
 
 
 def node(service: str, extra: Path | None = None) -> Path:
@@ -50,21 +61,37 @@ def modules(package: Path) -> Path:
 
 
 def python(service: str, extra: Path | None = None) -> Path:
-    """The interpreter of an environment that holds just what the service pins. ``extra`` is a package with its own pins."""
+    """The interpreter of an environment that holds just what the service pins.
+
+    ``extra`` is a package with pins of its own, that comes behind the service's, as in the images.
+    """
     pins = SERVICES / service / "requirements.txt"
-    sources = [pins, *(_sources(extra) if extra else [])]
-    folder = KEPT / f"{service}-{'with-' + extra.name + '-' if extra else ''}{digest(sources)}"
+    folder = KEPT / f"{service}-{f'{extra.name}-' if extra else ''}{digest([pins])}"
     interpreter = folder / "bin/python"
     with _alone(folder):
         if not (folder / ".installed").exists():
             _run([sys.executable, "-m", "venv", "--clear", folder], ROOT)
-            pip = [interpreter, "-m", "pip", "install", "--quiet"]
-            _run([*pip, "--require-hashes", "-r", pins], ROOT)
-            if extra:
-                # The service's own versions stay where both pin one.
-                _run([*pip, "--constraint", _plain(pins, folder / "pins.txt"), extra], ROOT)
+            _run([interpreter, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", pins], ROOT)
             (folder / ".installed").touch()
+        if extra:
+            line = f"import site; site.addsitedir({str(_installed(extra, interpreter))!r})\n"
+            (next(folder.glob("lib/python3*/site-packages")) / "atlas.pth").write_text(line)
     return interpreter
+
+
+def _installed(package: Path, interpreter: Path) -> Path:
+    """Folder of a Python package and what it pins."""
+    folder = KEPT / f"{package.parent.name}-{package.name}-{digest(_sources(package))}"
+    with _alone(folder):
+        if not (folder / ".installed").exists():
+            pip = [interpreter, "-m", "pip", "install", "--quiet", "--upgrade", "--target", folder]
+            _run([*pip, "--require-hashes", "-r", package / "requirements.txt"], ROOT)
+            # A copy: building leaves folders beside the sources.
+            with tempfile.TemporaryDirectory() as copy:
+                shutil.copytree(package, copy, ignore=shutil.ignore_patterns(*NOT_SOURCES), dirs_exist_ok=True)
+                _run([*pip, "--no-deps", copy], ROOT)
+            (folder / ".installed").touch()
+    return folder
 
 
 def digest(files: Sequence[Path]) -> str:
@@ -104,18 +131,12 @@ def _beside(folder: Path, package: Path) -> None:
     place = there / "node_modules/@atlas/instrumentation"
     if not (there / ".installed").exists():
         shutil.rmtree(there, ignore_errors=True)
-        shutil.copytree(package, place, ignore=shutil.ignore_patterns("test", *NOT_SOURCES))
+        shutil.copytree(package, place, ignore=shutil.ignore_patterns(*NOT_SOURCES))
         _run(["npm", "ci", "--omit=dev", "--ignore-scripts"], place)
         (there / ".installed").touch()
     link = folder / ".modules"
     link.unlink(missing_ok=True)
     link.symlink_to(there / "node_modules")
-
-
-def _plain(pins: Path, to: Path) -> Path:
-    lines = [line.split(" ")[0] for line in pins.read_text().splitlines() if line[:1].isalnum()]
-    to.write_text("\n".join(lines) + "\n")
-    return to
 
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:

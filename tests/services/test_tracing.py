@@ -1,0 +1,171 @@
+"""With the instrumentation beside them, and no word of it in their code: one trace through all services, ids in logs, metrics.
+
+The services run as in their images; the Collector is the real one with the configuration that ships.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import bcrypt
+import builds
+import pytest
+from collector_process import Gateway, Sink
+from collector_process import running as running_gateway
+from platform_under_test import Data, Platform, platform, request
+from processes_of_tests import free_port, wait_until
+from sessions import signed_in
+from telemetry import Span, hops, line_of, spans
+
+NODE = builds.ROOT / "images/instrumentation/node"
+PYTHON = builds.ROOT / "images/instrumentation/python"
+SERVICES = ("ops-ui", "api", "workers")
+
+
+@dataclass
+class Traced:
+    """The platform, and an order that was placed in ops-ui: its ids and the trace of the request."""
+
+    platform: Platform
+    sink: Sink
+    url: str
+    request_id: str
+    order_id: str
+    trace: str
+    consumer: Span
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def traced(request: pytest.FixtureRequest, data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    folder, sink = tmp_path_factory.mktemp(f"traced-{request.param}"), Sink()
+    gateway = Gateway(folder / "gateway", sink)
+    shared = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{gateway.address}:4317",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "TRACE_REDIS_MESSAGES": "true",
+    }
+    with running_gateway(gateway), platform(data, request.param, folder, **shared) as running:
+        _start(running)
+        yield _order_in_ops_ui(running, sink)
+
+
+def _start(running: Platform) -> None:
+    password, url = secrets.token_urlsafe(16), "https://ops.example.com"
+    running.password = password
+    running.workers(extra=PYTHON, OTEL_SERVICE_NAME="workers")
+    for service in ("api", "ops-ui"):
+        running.ports[f"{service}-metrics"] = free_port()
+    running.api(extra=NODE, **_preloaded(running, "api"))
+    running.ops_ui(
+        url,
+        extra=NODE,
+        NEXTAUTH_SECRET=secrets.token_urlsafe(32),
+        OPS_UI_USER="operator",
+        OPS_UI_PASSWORD_HASH=bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode(),
+        **_preloaded(running, "ops-ui"),
+    )
+
+
+def _preloaded(running: Platform, service: str) -> dict[str, str]:
+    return {
+        "NODE_OPTIONS": "--require @atlas/instrumentation/register",
+        "NODE_PATH": str(builds.node(service, NODE) / ".modules"),
+        "OTEL_SERVICE_NAME": service,
+        "METRICS_PORT": str(running.ports[f"{service}-metrics"]),
+        "METRICS_HOST": "127.0.0.1",
+    }
+
+
+def _order_in_ops_ui(running: Platform, sink: Sink) -> Traced:
+    url, request_id = running.url("ops-ui"), f"req-{secrets.token_hex(4)}"
+    headers = {"cookie": signed_in(url, "operator", running.password), "x-request-id": request_id}
+    body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
+    answer = request(f"{url}/api/orders", "POST", body, headers | {"origin": "https://ops.example.com"})
+    assert answer.status == 202, answer
+    order_id = answer.json()["orderId"]
+    running.order_by_id(order_id, open_counts=False)
+
+    def arrived() -> Span | None:
+        """The worker's span of that order: the consumer at the end of a trace that began in ops-ui."""
+        known = spans(sink)
+        roots = {
+            each.trace for each in known if each.service == "ops-ui" and each.kind == "server" and "orders" in each.name
+        }
+        found = [s for s in known if s.trace in roots and s.service == "workers" and s.kind == "consumer"]
+        return next((span for span in found if line_of(span, known)[-1].service == "ops-ui"), None)
+
+    try:
+        consumer = wait_until(arrived, 40, "a trace from ops-ui to the workers")
+    except AssertionError as error:
+        told = sorted({f"{span.trace[:6]} {span.service} {span.kind} {span.name}" for span in spans(sink)})
+        raise AssertionError("\n".join([str(error), *told[:60]])) from None
+    return Traced(running, sink, url, request_id, order_id, consumer.trace, consumer)
+
+
+def test_one_trace_goes_from_ops_ui_over_the_bus_to_the_worker_with_the_right_parents(traced: Traced) -> None:
+    line = line_of(traced.consumer, spans(traced.sink))
+
+    assert line[-1].parent == ""
+    assert hops(line) == ["ops-ui server", "ops-ui client", "api server", "api producer", "workers consumer"]
+
+
+def test_what_the_worker_does_for_the_order_is_in_the_same_trace(traced: Traced) -> None:
+    def database_calls() -> list[Span]:
+        known = spans(traced.sink)
+        mine = [
+            span for span in known if span.trace == traced.trace and span.service == "workers" and span.kind == "client"
+        ]
+        return [span for span in mine if any(each.id == traced.consumer.id for each in line_of(span, known))]
+
+    calls = wait_until(database_calls, 20, "the worker's calls of the database")
+    assert any("INSERT" in str({span.name, *span.attributes.values()}) for span in calls)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_its_id_and_the_requests_are_in_the_logs_of_each(traced: Traced, service: str) -> None:
+    lines = traced.platform.processes[service].lines()
+    mine = [line for line in lines if line.get("trace_id") == traced.trace]
+
+    assert mine, traced.platform.processes[service].text()[-2000:]
+    ids = {line.get("request_id") or line.get("reqId") for line in mine}
+    assert traced.request_id in ids
+    assert {line.get("user_id") or line.get("userId") for line in mine} & {"operator"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_line_on_stdout_is_json(traced: Traced, service: str) -> None:
+    process = traced.platform.processes[service]
+
+    assert [line for line in process.text().splitlines() if not _is_json(line)] == []
+    wanted = {"timestamp", "level", "message"}
+    assert [line for line in process.lines() if not wanted <= set(line)] == []
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize(("service", "route"), [("api", "/api/orders"), ("ops-ui", "/api/orders")])
+def test_requests_are_counted_by_the_template_of_their_route(traced: Traced, service: str, route: str) -> None:
+    counted = traced.platform.series(f"{service}-metrics", "http_requests_total")
+    timed = traced.platform.series(f"{service}-metrics", "http_request_duration_seconds_count")
+
+    for series in (counted, timed):
+        mine = [labels for labels in series if f'route="{route}' in labels]
+        assert any('method="POST"' in labels and 'status="202"' in labels for labels in mine), series
+    assert traced.order_id not in str(counted)
+
+
+def test_the_workers_series_stay_what_they_are(traced: Traced) -> None:
+    assert traced.platform.value("workers", "atlas_order_processing_seconds_count", '{outcome="filled"}') >= 1
+    assert traced.platform.value("workers", "atlas_events_consumed_total", '{topic="order_request"}') >= 1
+
+
+def test_the_services_stop_in_order_with_the_instrumentation_in_them(traced: Traced) -> None:
+    codes = {name: process.stop() for name, process in traced.platform.processes.items()}
+
+    assert codes == dict.fromkeys(SERVICES, 0)
