@@ -1,5 +1,5 @@
 #!/bin/sh
-# `install-python FOLDER ARGUMENT…`: pip install into FOLDER, without programs and bytecode of another time; compiled by content instead.
+# `install-python FOLDER ARGUMENT…`: pip install into FOLDER, without programs.
 set -eu
 target=$1
 shift
@@ -7,7 +7,6 @@ shift
 cat /etc/ssl/certs/ca-certificates.crt > /tmp/authorities
 [ ! -f /run/secrets/certificates ] || cat /run/secrets/certificates >> /tmp/authorities
 pip install --quiet --upgrade --target "$target" "$@"
-rm -rf /tmp/authorities "$target/bin"
+rm -rf /tmp/authorities "${target:?}/bin"
 # A recorded path of this build would differ each time.
 find "$target" -path '*.dist-info/direct_url.json' -delete
-python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash "$target"

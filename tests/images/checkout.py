@@ -28,7 +28,7 @@ except ImportError:
     torch = None
 
 if __name__ == "__main__":
-    prometheus_client.start_http_server(9108)
+    prometheus_client.Gauge("atlas_open_orders", "Open orders").set(0)
     print("Worker started", flush=True)
     while True:
         time.sleep(1)

@@ -28,9 +28,11 @@ PACKAGE_MANAGERS = re.compile(
 BUILD_TOOLS = re.compile(r"(^|/)(gcc|cc|c\+\+|g\+\+|clang|ld|make|go|rustc|tsc|typescript/lib/tsc\.js|as)(-\d+)?$")
 CACHES = re.compile(r"(^|/)(\.cache|\.npm|_cacache|var/cache/apt|var/lib/apt|root)/.")
 HIDDEN_SECRETS = re.compile(r"^(app/)?conf/.|(^|/)(\.env[^/]*|\.npmrc|pip\.conf|.*\.(pem|key))$")
-AUTHORITIES = re.compile(r"certifi/cacert\.pem$|(^|/)etc/ssl/|usr/lib/ssl/|/test/.*\.pem$")
+AUTHORITIES = re.compile(
+    r"certifi/cacert\.pem$|grpc/_cython/_credentials/roots\.pem$|(^|/)etc/ssl/|usr/lib/ssl/|/test/.*\.pem$"
+)
 """Public certificates, and no keys."""
-LARGEST_ABOVE_BASE = {"api": 40, "ops-ui": 100, "workers": 60, "backtester": 40, "ops-bot": 60, "otel-collector": 110}
+LARGEST_ABOVE_BASE = {"api": 30, "ops-ui": 80, "workers": 75, "backtester": 45, "ops-bot": 70, "otel-collector": 110}
 """MiB: the sizes measured when this was written and room for an update; what is over has brought something along."""
 READY = {
     "api": (
@@ -153,7 +155,7 @@ def test_a_planted_secret_that_gets_in_would_be_found(flawed: Built, engine: Eng
     builder = flawed.program.build["bases"]["nodeBuilder"]
     (tmp_path / "secret").write_text(flawed.program.secrets[0])
     (tmp_path / "Dockerfile").write_text(f"FROM {builder}\nCOPY secret /secret\nRUN rm /secret\n")
-    engine.run("build", "--tag=atlas-test/leak:1", str(tmp_path))
+    engine.run("build", "--network=host", "--tag=atlas-test/leak:1", str(tmp_path))
     try:
         found = Built(
             engine, flawed.stack, flawed.program, flawed.preview, flawed.outcome, {"api": "atlas-test/leak:1"}
@@ -240,8 +242,8 @@ def test_megabytes_above_the_base_are_told_and_bounded(reference: Built, capsys:
         assert 0.5 < above < LARGEST_ABOVE_BASE[name], f"{name}: {above} MiB above its base"
 
 
-RANDOM = re.compile(r"app/\.next/(server/)?[a-z-]*manifest\.js(on)?")
-"""Next.js writes the keys of its preview mode there, made anew by each build: known ones would be no keys."""
+RANDOM = re.compile(r"app/\.next/(server/)?(prerender|middleware|server-reference|pages)-manifest\.js(on)?")
+"""Next.js writes the keys of its preview mode there, new in each build (known ones would be no keys), and pages in any order."""
 
 
 @pytest.mark.parametrize("service", EVERY)
