@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status wipe env test test-slow bench schema check setup clean-cache
+.PHONY: help up preview down status wipe env test test-slow test-services test-images bench schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ test: setup ## run the tests: unit, data, engine, tools (ARGS goes to pytest)
 
 test-slow: setup ## run the tests that take minutes each
 	@$(PROGRAM) -m pytest -m slow $(ARGS)
+
+test-services: setup ## run the tests of the reference services and of the instrumentation (real servers, a browser)
+	@$(PROGRAM) -m pytest images/instrumentation/python/tests $(ARGS)
+	@$(PROGRAM) -m pytest tests/services $(ARGS)
+	@cd images/instrumentation/node && npm ci --no-audit --no-fund && npm test
+
+test-images: setup ## build and inspect the images with a Docker engine of this clone's own (minutes; `tools/images.py bases` first)
+	@$(PROGRAM) -m pytest tests/images $(ARGS)
 
 bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
 	@$(PROGRAM) bench/run.py $(ARGS)

@@ -15,6 +15,7 @@ PROGRAMS: Mapping[str, str] = {
     "postgres": "postgresql",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "dockerd": "docker.io",
+    "debootstrap": "debootstrap",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import builds
+import service_builds
 from data_servers import Postgres, RabbitMQ, Redis
 from processes_of_tests import Process, answers, free_port, wait_until
 
@@ -44,7 +44,7 @@ def request(
             answer = stack.enter_context(urllib.request.urlopen(asked, timeout=timeout))
         except urllib.error.HTTPError as error:
             answer = error
-        return Answer(answer.status, dict(answer.headers), answer.read().decode())
+        return Answer(int(str(answer.status)), dict(answer.headers), answer.read().decode())
 
 
 @dataclass
@@ -91,14 +91,16 @@ class Platform:
     ) -> Process:
         port = self.ports.setdefault(name, free_port())
         given = self.environment() | {"METRICS_PORT": str(port)} | environment
-        command = [builds.python("workers", extra), "-m", "workers.worker_main"]
-        process = self._started(name, Process(command, given, self.folder / f"{name}.log", builds.SERVICES / "workers"))
+        command = [service_builds.python("workers", extra), "-m", "workers.worker_main"]
+        process = self._started(
+            name, Process(command, given, self.folder / f"{name}.log", service_builds.SERVICES / "workers")
+        )
         if wait:
             process.ready(lambda: self.series(name, "atlas_last_price"), f"{name} to hear prices")
         return process
 
     def api(self, extra: Path | None = None, **environment: str) -> Process:
-        folder = builds.node("api", extra)
+        folder = service_builds.node("api", extra)
         port = self.ports.setdefault("api", free_port())
         given = self.environment() | {"PORT": str(port)} | environment
         process = self._started("api", Process(["node", "dist/index.js"], given, self.folder / "api.log", folder))
@@ -108,7 +110,7 @@ class Platform:
 
     def ops_ui(self, url: str, extra: Path | None = None, **environment: str) -> Process:
         """``url`` is where users reach it."""
-        folder = builds.node("ops-ui", extra) / ".next/standalone"
+        folder = service_builds.node("ops-ui", extra) / ".next/standalone"
         port = self.ports.setdefault("ops-ui", free_port())
         given = {
             "LOG_LEVEL": "info",

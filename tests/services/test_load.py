@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import builds
 import pytest
+import service_builds
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import Process, free_port, wait_until
 
-FOLDER = builds.SERVICES / "load"
+FOLDER = service_builds.SERVICES / "load"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def running(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pl
 
 
 def load(running: Platform, *arguments: str, code: int = 0) -> dict[str, Any]:
-    command = [builds.python("load"), "-m", "load", "--api", running.url("api"), *arguments]
+    command = [service_builds.python("load"), "-m", "load", "--api", running.url("api"), *arguments]
     ran = subprocess.run(command, cwd=FOLDER, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return json.loads(ran.stdout) if code == 0 else {"said": ran.stderr}
@@ -114,7 +114,16 @@ def test_a_lagging_bus_makes_events_old(running: Platform) -> None:
 
 
 def _begun(running: Platform, scenario: str, *arguments: str) -> Process:
-    command = [builds.python("load"), "-m", "load", "--api", running.url("api"), "--scenario", scenario, *arguments]
+    command = [
+        service_builds.python("load"),
+        "-m",
+        "load",
+        "--api",
+        running.url("api"),
+        "--scenario",
+        scenario,
+        *arguments,
+    ]
     return Process(command, {}, running.folder / f"load-{scenario}.log", FOLDER)
 
 
@@ -133,7 +142,7 @@ def test_bounds_are_kept(running: Platform, wrong: tuple[str, str]) -> None:
 
 
 def test_a_platform_that_is_away_is_exit_code_1(tmp_path: Path) -> None:
-    command = [builds.python("load"), "-m", "load", "--api", f"http://127.0.0.1:{free_port()}"]
+    command = [service_builds.python("load"), "-m", "load", "--api", f"http://127.0.0.1:{free_port()}"]
     ran = subprocess.run([*command, "--scenario", "errors", "--seconds", "1", "--rate", "9"], cwd=FOLDER, env={})
 
     assert ran.returncode == 1

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import builds
 import pytest
+import service_builds
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import Process, free_port, wait_until
 
@@ -44,8 +44,8 @@ def chat() -> Iterator[tuple[str, Posted]]:
 def bot(running: Platform, **environment: str) -> Process:
     port = running.ports["ops-bot"] = free_port()
     given = running.environment() | {"HEALTH_PORT": str(port)} | environment
-    command = [builds.python("ops-bot"), "-m", "ops_bot_async"]
-    process = Process(command, given, running.folder / "ops-bot.log", builds.SERVICES / "ops-bot")
+    command = [service_builds.python("ops-bot"), "-m", "ops_bot_async"]
+    process = Process(command, given, running.folder / "ops-bot.log", service_builds.SERVICES / "ops-bot")
     running.processes["ops-bot"] = process
     process.ready(lambda: any(line["message"] == "listening" for line in process.lines()), "the bot on the bus")
     return process

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
-import builds
 import pytest
+import service_builds
 from data_servers import program
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import free_port
@@ -57,7 +57,8 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         plain = socket.create_connection(("127.0.0.1", self.port), self.timeout)
-        self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+        context: ssl.SSLContext = vars(self)["_context"]
+        self.sock = context.wrap_socket(plain, server_hostname=self.host)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def console(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
 def seen(console: Console, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What headless Chromium saw on its visit."""
     folder, port = tmp_path_factory.mktemp("evil"), free_port()
-    browser = builds.modules(Path(__file__).parent / "browser")
+    browser = service_builds.modules(Path(__file__).parent / "browser")
     given = {
         "chromium": program("chromium", "chromium"),
         "url": console.url,
@@ -240,7 +241,7 @@ def test_nobody_signs_in_with_a_wrong_environment_and_the_page_still_stands(
     url = wrong.get("NEXTAUTH_URL", "https://ops.example.com")
     other = Platform(console.platform.data, "redis", tmp_path, ports={"api": 9, "workers": 9})
     try:
-        process = other.ops_ui(url, **(given | wrong | {"NEXTAUTH_URL": url}))
+        process = other.ops_ui(url, extra=None, **(given | wrong | {"NEXTAUTH_URL": url}))
 
         assert request(other.url("ops-ui", "/")).status == 200
         answer = request(other.url("ops-ui", "/api/auth/csrf"))

@@ -5,8 +5,8 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-import builds
 import pytest
+import service_builds
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import Process, free_port
 
@@ -33,8 +33,8 @@ def test_workers_refuse_a_wrong_environment_by_name(
     data: Data, tmp_path: Path, wrong: dict[str, str], named: str
 ) -> None:
     environment = Platform(data, "redis", tmp_path).environment() | wrong
-    command = [builds.python("workers"), "-m", "workers.worker_main"]
-    code, text = ended(command, environment, builds.SERVICES / "workers", tmp_path / "log")
+    command = [service_builds.python("workers"), "-m", "workers.worker_main"]
+    code, text = ended(command, environment, service_builds.SERVICES / "workers", tmp_path / "log")
 
     assert code == 2
     assert [named in json.loads(line)["problem"] for line in text.splitlines()] == [True]
@@ -42,7 +42,7 @@ def test_workers_refuse_a_wrong_environment_by_name(
 
 def test_the_api_refuses_a_wrong_environment_and_names_every_variable(tmp_path: Path) -> None:
     environment = {"PORT": "http", "POSTGRES_USER": "atlas"}
-    code, text = ended(["node", "dist/index.js"], environment, builds.node("api"), tmp_path / "log")
+    code, text = ended(["node", "dist/index.js"], environment, service_builds.node("api"), tmp_path / "log")
 
     assert code == 2
     assert all(name in text for name in ("PORT", "POSTGRES_HOST", "POSTGRES_PASSWORD", "POSTGRES_DB"))
@@ -50,8 +50,8 @@ def test_the_api_refuses_a_wrong_environment_and_names_every_variable(tmp_path: 
 
 
 def test_the_bot_refuses_a_wrong_environment(tmp_path: Path) -> None:
-    command = [builds.python("ops-bot"), "-m", "ops_bot_async"]
-    code, text = ended(command, {"ALERT_PNL_THRESHOLD": "low"}, builds.SERVICES / "ops-bot", tmp_path / "log")
+    command = [service_builds.python("ops-bot"), "-m", "ops_bot_async"]
+    code, text = ended(command, {"ALERT_PNL_THRESHOLD": "low"}, service_builds.SERVICES / "ops-bot", tmp_path / "log")
 
     assert (code, "ALERT_PNL_THRESHOLD='low'" in text) == (2, True)
 
@@ -85,22 +85,24 @@ def test_health_checks_tell_a_service_that_answers_from_one_that_does_not(data: 
         running.workers()
         running.api()
         running.ops_ui("https://ops.example.com")
-        bot = [builds.python("ops-bot"), "-m", "ops_bot_async"]
+        bot = [service_builds.python("ops-bot"), "-m", "ops_bot_async"]
         running.ports["ops-bot"] = free_port()
         environment = running.environment() | {"HEALTH_PORT": str(running.ports["ops-bot"])}
-        process = Process(bot, environment, tmp_path / "bot.log", builds.SERVICES / "ops-bot")
+        process = Process(bot, environment, tmp_path / "bot.log", service_builds.SERVICES / "ops-bot")
         running.processes["ops-bot"] = process
         process.ready(lambda: "started" in process.text(), "the bot")
         checks = {
-            "workers": ([builds.python("workers"), "healthcheck.py"], "METRICS_PORT"),
-            "ops-bot": ([builds.python("ops-bot"), "healthcheck.py"], "HEALTH_PORT"),
+            "workers": ([service_builds.python("workers"), "healthcheck.py"], "METRICS_PORT"),
+            "ops-bot": ([service_builds.python("ops-bot"), "healthcheck.py"], "HEALTH_PORT"),
             "api": (["node", "healthcheck.js"], "PORT"),
             "ops-ui": (["node", "healthcheck.js"], "PORT"),
         }
         codes = {}
         for name, (command, variable) in checks.items():
             for port in (running.ports[name], free_port()):
-                process = Process(command, {variable: str(port)}, tmp_path / f"{name}-{port}", builds.SERVICES / name)
+                process = Process(
+                    command, {variable: str(port)}, tmp_path / f"{name}-{port}", service_builds.SERVICES / name
+                )
                 codes.setdefault(name, []).append(process.wait(10))
 
     assert codes == {name: [0, 1] for name in checks}
@@ -108,14 +110,14 @@ def test_health_checks_tell_a_service_that_answers_from_one_that_does_not(data: 
 
 @pytest.mark.parametrize("service", ["workers", "ops-bot", "backtester", "load"])
 def test_python_services_install_by_hashes_alone(service: str) -> None:
-    command = [builds.python(service), "-m", "pip", "check"]
+    command = [service_builds.python(service), "-m", "pip", "check"]
     assert subprocess.run(command, capture_output=True).returncode == 0
-    assert "://" not in (builds.SERVICES / service / "requirements.txt").read_text()
+    assert "://" not in (service_builds.SERVICES / service / "requirements.txt").read_text()
 
 
 @pytest.mark.parametrize("package", ["api", "ops-ui"])
 def test_lock_files_of_npm_name_no_registry_and_a_hash_for_each_package(package: str) -> None:
-    lock = json.loads((builds.SERVICES / package / "package-lock.json").read_text())
+    lock = json.loads((service_builds.SERVICES / package / "package-lock.json").read_text())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
 
     assert [name for name, entry in packages.items() if "resolved" in entry] == []

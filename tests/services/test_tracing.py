@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import bcrypt
-import builds
 import pytest
+import service_builds
 from collector_process import Gateway, Sink
 from collector_process import running as running_gateway
 from platform_under_test import Data, Platform, platform, request
@@ -18,8 +18,8 @@ from processes_of_tests import free_port, wait_until
 from sessions import signed_in
 from telemetry import Span, hops, line_of, spans
 
-NODE = builds.ROOT / "images/instrumentation/node"
-PYTHON = builds.ROOT / "images/instrumentation/python"
+NODE = service_builds.ROOT / "images/instrumentation/node"
+PYTHON = service_builds.ROOT / "images/instrumentation/python"
 SERVICES = ("ops-ui", "api", "workers")
 
 
@@ -70,7 +70,7 @@ def _start(running: Platform) -> None:
 def _preloaded(running: Platform, service: str) -> dict[str, str]:
     return {
         "NODE_OPTIONS": "--require @atlas/instrumentation/register",
-        "NODE_PATH": str(builds.node(service, NODE) / ".modules"),
+        "NODE_PATH": str(service_builds.node(service, NODE) / ".modules"),
         "OTEL_SERVICE_NAME": service,
         "METRICS_PORT": str(running.ports[f"{service}-metrics"]),
         "METRICS_HOST": "127.0.0.1",

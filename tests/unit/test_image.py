@@ -116,6 +116,7 @@ def test_a_reference_has_a_name_and_a_tag_or_a_digest(
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_registry_takes_the_place_of_the_pins_own(name: str) -> None:
     moved = Images(registry="m.example.com/mirror")[name]
+    assert isinstance(moved, str)
     assert moved.startswith("m.example.com/mirror/")
     assert IMAGES[name].endswith(moved.removeprefix("m.example.com/mirror/"))
     assert check_reference(moved) == moved

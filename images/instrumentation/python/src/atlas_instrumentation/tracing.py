@@ -1,0 +1,98 @@
+"""Traces by OpenTelemetry: a provider as the environment says, and the libraries' instrumentations when a host imports them."""
+
+import importlib
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import wrapt
+from opentelemetry import context, propagate, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from atlas_instrumentation import bus_rabbitmq, bus_redis
+from atlas_instrumentation.logs import Once
+from atlas_instrumentation.orders import OrderSpans
+from atlas_instrumentation.settings import Settings
+
+LIBRARIES: Mapping[str, tuple[str, str]] = {
+    "aiohttp": ("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),
+    "aiohttp.web": ("opentelemetry.instrumentation.aiohttp_server", "AioHttpServerInstrumentor"),
+    "redis": ("opentelemetry.instrumentation.redis", "RedisInstrumentor"),
+    "aio_pika": ("opentelemetry.instrumentation.aio_pika", "AioPikaInstrumentor"),
+    "asyncpg": ("opentelemetry.instrumentation.asyncpg", "AsyncPGInstrumentor"),
+    "psycopg": ("opentelemetry.instrumentation.psycopg", "PsycopgInstrumentor"),
+}
+"""Module, and what instruments it once it has been imported. A library that the host lacks is never looked for."""
+FLUSH_MILLISECONDS = 3000
+logger = logging.getLogger(__name__)
+
+
+def configure(settings: Settings) -> None:
+    """Without OTEL_EXPORTER_OTLP_ENDPOINT there are ids and context, and nothing is sent."""
+    _quieten()
+    provider = TracerProvider(resource=Resource.create({"service.name": settings.service}))
+    provider.add_span_processor(OrderSpans(settings.order_spans))
+    trace.set_tracer_provider(provider)
+    for module, (package, name) in LIBRARIES.items():
+        wrapt.register_post_import_hook(_instrument(package, name), module)
+    wrapt.register_post_import_hook(bus_rabbitmq.instrument, "aio_pika")
+    if settings.redis_envelope:
+        wrapt.register_post_import_hook(bus_redis.instrument, "redis")
+    _continue_callers_trace(os.environ)
+    if endpoint():
+        provider.add_span_processor(BatchSpanProcessor(_exporter()))
+
+
+def endpoint() -> str | None:
+    return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def flush() -> None:
+    """Send what waits, as far as somebody takes it."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(FLUSH_MILLISECONDS)
+
+
+def _exporter() -> SpanExporter:
+    if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http"):
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+        return Http()
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+    return Grpc()
+
+
+def _instrument(package: str, name: str) -> Any:
+    def on_import(_module: object) -> None:
+        try:
+            getattr(importlib.import_module(package), name)().instrument()
+        except Exception as error:  # a library's version that it does not know, or anything else
+            logger.warning("%s is not traced: %s: %s", package, type(error).__name__, error)
+
+    return on_import
+
+
+def _continue_callers_trace(environment: Mapping[str, str]) -> None:
+    """A job that was started within a trace belongs to it: TRACEPARENT, as in a request's header."""
+    carrier = {name.lower(): environment[name] for name in ("TRACEPARENT", "TRACESTATE") if name in environment}
+    if carrier:
+        context.attach(propagate.extract(carrier))
+
+
+def _quieten() -> None:
+    """An exporter that reaches nobody says so once."""
+    once = Once()
+    for name in (
+        "opentelemetry.exporter.otlp.proto.grpc.exporter",
+        "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+        "opentelemetry.sdk._shared_internal",
+        "opentelemetry.sdk.trace.export",
+        "opentelemetry.sdk.metrics._internal.export",
+    ):
+        logging.getLogger(name).addFilter(once)

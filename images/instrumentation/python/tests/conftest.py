@@ -1,0 +1,231 @@
+"""Runs hosts that know nothing of the package in an environment into which it has been installed, and servers for them."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+PACKAGE = Path(__file__).parents[1]
+HOSTS = Path(__file__).parent / "hosts"
+LIBRARIES = ("aio-pika==9.6.2", "aiohttp>=3.12", "redis>=6", "structlog>=25")
+"""What the hosts use, and the package does not bring."""
+KEPT = PACKAGE.parents[2] / ".local/instrumentation"
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Path:
+    """Python with the package at its locked versions, and the hosts' libraries. Kept by what went in."""
+    sources = [
+        *sorted((PACKAGE / "src").rglob("*.p*")),
+        *(PACKAGE / name for name in ("setup.py", "pyproject.toml", "requirements.txt")),
+    ]
+    state = hashlib.sha256(f"{sys.version_info[:2]}{LIBRARIES}".encode())
+    for file in sources:
+        if file.is_file() and "__pycache__" not in file.parts:
+            state.update(file.read_bytes())
+    folder = KEPT / f"python-{state.hexdigest()[:16]}"
+    if not (folder / "whole").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        built = folder / "source"
+        shutil.copytree(PACKAGE, built, ignore=shutil.ignore_patterns("tests", "__pycache__", "*.egg-info", "build"))
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "-r", built / "requirements.txt"], check=True)
+        subprocess.run([*pip, "--no-deps", built], check=True)
+        subprocess.run([*pip, *LIBRARIES], check=True)
+        (folder / "whole").touch()
+    return folder / "bin/python"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(what: Callable[[], Any], seconds: float = 20) -> Any:
+    """What ``what`` returns, once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Host:
+    """A running host. ``lines`` are those of its stdout, each of which has to be a JSON object; ``errors`` is its stderr."""
+
+    process: "subprocess.Popen[str]"
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    errors: str = ""
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        self.lines.extend(json.loads(line) for line in self.process.stdout)
+
+    def _errors(self) -> str:
+        return self.process.stderr.read() if self.process.stderr else ""
+
+    def wait(self, seconds: float = 30) -> int:
+        code = self.process.wait(seconds)
+        self._reader.join(5)
+        self.errors = self._errors()
+        return code
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def saying(self, word: str) -> list[dict[str, Any]]:
+        return [line for line in list(self.lines) if word in str(line["message"])]
+
+
+Start = Callable[..., Host]
+
+
+@pytest.fixture
+def start(interpreter: Path, tmp_path: Path) -> Iterator[Start]:
+    """`start(program, **environment)`: a file of tests/hosts or a text, as the service `host` with a metrics port of its own."""
+    running: list[Host] = []
+
+    def begin(program: str, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> Host:
+        file = HOSTS / program if program.endswith(".py") else tmp_path / f"host{len(running)}.py"
+        if not program.endswith(".py"):
+            file.write_text(program)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {"OTEL_SERVICE_NAME": "host", "METRICS_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
+        command = [str(interpreter), *wrapper, *([str(interpreter)] if wrapper else []), str(file), *arguments]
+        process = subprocess.Popen(
+            command,
+            env={name: value for name, value in {**kept, **own, **environment}.items() if value},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(Host(process))
+        return running[-1]
+
+    yield begin
+    for host in running:
+        if host.process.poll() is None:
+            host.process.kill()
+            host.process.wait()
+
+
+@dataclass
+class Receiver:
+    """Takes spans by OTLP."""
+
+    endpoint: str
+    spans: list[trace_pb2.Span] = field(default_factory=list)
+
+    def named(self, name: str) -> list[trace_pb2.Span]:
+        return [span for span in list(self.spans) if span.name == name]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver at a free port, for gRPC."""
+    taken = Receiver("")
+
+    class Service(trace_service_pb2_grpc.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            for group in request.resource_spans:
+                for scope in group.scope_spans:
+                    taken.spans.extend(scope.spans)
+            return trace_service_pb2.ExportTraceServiceResponse()
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), server)
+    taken.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield taken
+    server.stop(None)
+
+
+@pytest.fixture(scope="session")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A real Redis."""
+    port = free_port()
+    command = [
+        "redis-server",
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(tmp_path_factory.mktemp("redis")),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    wait_until(lambda: is_open(port))
+    yield port
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A real RabbitMQ, with a node name and folders of its own."""
+    folder, port = tmp_path_factory.mktemp("rabbitmq"), free_port()
+    (folder / "plugins").write_text("[].\n")
+    (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\n")
+    environment = {
+        **os.environ,
+        "HOME": str(folder),  # the cookie
+        "RABBITMQ_NODENAME": f"atlas-{port}@localhost",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "ERL_EPMD_PORT": str(free_port()),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_BASE": str(folder),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+        "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "flags"),
+    }
+    server = subprocess.Popen(
+        ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
+        env=environment,
+        cwd=folder,
+        stdout=(folder / "stdout").open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    wait_until(lambda: is_open(port), 90)
+    yield port
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait()
+    subprocess.run(["epmd", "-port", environment["ERL_EPMD_PORT"], "-kill"], capture_output=True, check=False)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

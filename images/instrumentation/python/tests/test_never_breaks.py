@@ -1,0 +1,98 @@
+"""A host starts and works whatever is wrong around it, and one line says what."""
+
+import socket
+import urllib.request
+
+import pytest
+from conftest import Start, free_port, wait_until
+
+WELL = "print('works')\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud', expected one of debug, info"),
+        ({"METRICS_PORT": "http"}, "METRICS_PORT is 'http', expected a port"),
+        ({"METRICS_PORT": "70000"}, "METRICS_PORT is '70000', expected a port"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "traces are off"),
+    ],
+)
+def test_a_wrong_setting_is_said_once(start: Start, environment: dict[str, str], said: str) -> None:
+    host = start(WELL, **environment)
+    assert host.wait() == 0
+    assert len(host.saying(said)) == 1
+    assert [line["message"] for line in host.lines][-1] == "works"
+
+
+def test_a_collector_that_is_not_there_is_said_once(start: Start) -> None:
+    program = (
+        "import time\nfrom opentelemetry import trace\n"
+        "for n in range(5):\n    trace.get_tracer('t').start_span('s').end()\n    time.sleep(0.3)\nprint('works')\n"
+    )
+    host = start(
+        program,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+        OTEL_BSP_SCHEDULE_DELAY="100",
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+    )
+    assert host.wait() == 0
+    assert len(host.saying("works")) == 1
+    told = [line for line in host.lines if line["logger"].startswith("opentelemetry")]
+    assert 1 <= len(told) <= 2, told
+
+
+def test_a_taken_metrics_port_is_said_once(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))  # noqa: S104 - it is what the package would take
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        host = start(WELL, METRICS_PORT=port)
+        assert host.wait() == 0
+    assert [line["level"] for line in host.saying(f"no metrics are served at port {port}")] == ["warning"]
+    assert host.saying("works")
+
+
+def test_a_host_that_serves_the_port_itself_gets_it(start: Start) -> None:
+    port = free_port()
+    program = (
+        "import time, prometheus_client\nprometheus_client.Gauge('own', 'o').set(3)\n"
+        f"prometheus_client.start_http_server({port}, addr='127.0.0.1')\nprint('works')\ntime.sleep(30)\n"
+    )
+    host = start(program, METRICS_PORT=str(port))
+    wait_until(lambda: host.saying("works"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
+        assert b"own 3.0" in page.read()
+    assert len(host.saying("serves port")) == 1
+
+
+def test_switched_off_nothing_is_changed(start: Start) -> None:
+    program = (
+        "import sys\nassert 'atlas_instrumentation' not in sys.modules\nassert 'opentelemetry' not in sys.modules\n"
+    )
+    assert start(program, ATLAS_INSTRUMENTATION="off").wait() == 0
+    assert start(program, OTEL_SERVICE_NAME="").wait() == 0
+    assert start(program).wait() == 1
+
+
+@pytest.mark.parametrize(("ending", "code"), [("sys.exit(3)", 3), ("os._exit(4)", 4), ("raise SystemExit('why')", 1)])
+def test_exit_codes_stay(start: Start, ending: str, code: int) -> None:
+    assert start(f"import os, sys\n{ending}\n").wait() == code
+
+
+def test_sigterm_ends_a_host_without_a_handler_as_before(start: Start) -> None:
+    host = start("import time\nprint('works')\ntime.sleep(30)\n")
+    wait_until(lambda: host.saying("works"))
+    assert host.stop() == -15
+
+
+def test_a_handler_of_the_host_is_respected(start: Start) -> None:
+    program = (
+        "import signal, sys, time\n"
+        "def on_term(number, frame):\n    print('own end')\n    sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, on_term)\nprint('works')\ntime.sleep(30)\n"
+    )
+    host = start(program)
+    wait_until(lambda: host.saying("works"))
+    assert host.stop() == 7
+    assert host.saying("own end")
