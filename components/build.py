@@ -4,13 +4,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_docker_build as docker_build
 from pulumi import Input, Output, ResourceOptions
 
 from components.build_context import Context
 from components.settings import Build as BuildSettings
+
+if TYPE_CHECKING:
+    import pulumi_docker_build as docker_build
 
 LOCAL = "atlas"
 """Repository of images that stay in the engine which built them."""
@@ -42,7 +45,10 @@ class Build(pulumi.ComponentResource):
         self.register_outputs({})
 
     @staticmethod
-    def _image(context: Context, args: BuildArgs, child: ResourceOptions) -> docker_build.Image:
+    def _image(context: Context, args: BuildArgs, child: ResourceOptions) -> "docker_build.Image":
+        # Here, for it costs each start what most stacks never use.
+        import pulumi_docker_build as docker_build
+
         folder = context.folder.relative_to(args.root).as_posix()
         arguments = build_arguments(context, args)
         version = _version(context, arguments)

@@ -64,6 +64,16 @@ def found(checkout: Path, places: tuple[str, ...]) -> Path | None:
     return next((checkout / place for place in places if (checkout / place).exists()), None)
 
 
+def placed(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
+    """Each file of the service that may get into the image, with its path below ``service/``."""
+    for place, candidates in recipe.places.items():
+        source = found(checkout, candidates)
+        if source is None:
+            continue
+        for file in [source] if source.is_file() else source_files(source):
+            yield (Path(place) / (file.relative_to(source) if source.is_dir() else "")).as_posix(), file
+
+
 def contents(recipe: Recipe, checkout: Path, images: Path, replaced: Mapping[str, bytes]) -> dict[str, bytes]:
     """Every file of the context, by its path there. ``replaced`` are files of the service that differ from the checkout's."""
     files: dict[str, bytes] = {"trim.sh": (images / "trim.sh").read_bytes()}
@@ -73,13 +83,8 @@ def contents(recipe: Recipe, checkout: Path, images: Path, replaced: Mapping[str
     instrumentation = images / "instrumentation" / recipe.language
     for file in source_files(instrumentation):
         files[f"instrumentation/{file.relative_to(instrumentation).as_posix()}"] = file.read_bytes()
-    for place, candidates in recipe.places.items():
-        source = found(checkout, candidates)
-        if source is None:
-            continue
-        for file in [source] if source.is_file() else source_files(source):
-            target = Path("service", place) / (file.relative_to(source) if source.is_dir() else "")
-            files[target.as_posix()] = file.read_bytes()
+    for place, file in placed(recipe, checkout):
+        files[f"service/{place}"] = file.read_bytes()
     if recipe.language == "node":
         for name in KEPT_EMPTY:
             files.setdefault(f"service/{name}/.gitkeep", b"")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from components.build_context import found, source_files
+from components.build_context import found, placed
 from components.build_lack import Lack
 from components.build_recipes import Recipe
 
@@ -57,13 +57,7 @@ def _requirements(recipe: Recipe, checkout: Path) -> str:
 
 def _sources(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
     """Python files by their places in the image."""
-    for place, candidates in recipe.places.items():
-        source = found(checkout, candidates)
-        if source is None:
-            continue
-        for file in [source] if source.is_file() else source_files(source):
-            if file.suffix == ".py":
-                yield (Path(place) / (file.relative_to(source) if source.is_dir() else "")).as_posix(), file
+    return ((place, file) for place, file in placed(recipe, checkout) if file.suffix == ".py")
 
 
 def _parsed(file: Path) -> ast.Module | None:
@@ -78,9 +72,10 @@ def _unnamed(recipe: Recipe, checkout: Path) -> list[str]:
     matches = (_REQUIREMENT.match(line) for line in _requirements(recipe, checkout).splitlines())
     named = {match[1].lower().replace("-", "_").replace(".", "_") for match in matches if match}
     named |= {_CALLED[one] for one in named if one in _CALLED}
-    own = {place.partition("/")[0].removesuffix(".py") for place, _ in _sources(recipe, checkout)}
+    sources = dict(_sources(recipe, checkout))
+    own = {place.partition("/")[0].removesuffix(".py") for place in sources}
     imported: set[str] = set()
-    for _, file in _sources(recipe, checkout):
+    for file in sources.values():
         for node in ast.walk(_parsed(file) or ast.Module([], [])):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}

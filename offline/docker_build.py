@@ -94,23 +94,14 @@ class DockerBuild(Provider):
         """End the builds under way."""
         end_all()
 
-    def CheckConfig(
-        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CheckResponse:
-        """Whatever the SDK sends is right."""
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Another engine replaces nothing: an image that it lacks is built there by a refresh and an update."""
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Take the engine's address, if one is configured."""
+        """Take the engine's address, if one is configured. Another one replaces nothing: what it lacks is built there by a refresh
+        and an update."""
         host = reveal(decode(request.args)).get("host")
         self._host = host if isinstance(host, str) else None
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        return super().Configure(request, context)
 
     @answers
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:

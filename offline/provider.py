@@ -67,7 +67,10 @@ def _abort_unfinished(unfinished: Unfinished, context: grpc.ServicerContext) -> 
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """The calls whose answer is the same for every provider. Calls not written here are refused by gRPC itself."""
+    """The calls whose answer is the same for every provider, or for every one without a configuration to judge.
+
+    Calls not written here are refused by gRPC itself.
+    """
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -82,6 +85,22 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """The version of the SDK package that this provider serves."""
         return plugin_pb2.PluginInfo(version=version(self._package))
+
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
+        """Whatever the SDK sends is right."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        """No configuration is a difference to a resource."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        """Say what every provider here understands."""
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """The user has interrupted the engine."""

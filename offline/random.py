@@ -155,22 +155,6 @@ def _problems(kind: Kind, inputs: Values) -> dict[str, str]:
 class Random(Provider):
     """Serves the four kinds in `KINDS`."""
 
-    def CheckConfig(
-        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CheckResponse:
-        """The provider takes no configuration, so whatever the SDK sends is right."""
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """No configuration, no difference."""
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(
-        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ConfigureResponse:
-        """Say what this provider understands."""
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
-
     @answers
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Refuse inputs from which nothing can be made."""

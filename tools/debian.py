@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
@@ -34,14 +34,14 @@ def missing(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
-def problems(packages: list[str]) -> list[Problem]:
+def problems(packages: Sequence[str]) -> list[Problem]:
     """What keeps these packages from being installed by us."""
     if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
         return []
     return [Problem("the tests need servers of Debian 12", f"as root: apt-get install {' '.join(packages)}")]
 
 
-def install(packages: list[str]) -> str:
+def install(packages: Sequence[str]) -> str:
     """Install them, and start none of them."""
     say(f"      installs for the whole machine: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

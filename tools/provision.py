@@ -108,7 +108,7 @@ def _preflight(
     found = preflight.problems(
         Need(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
     )
-    found += debian.problems(list(packages))
+    found += debian.problems(packages)
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)

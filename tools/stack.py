@@ -185,19 +185,10 @@ class Stack:
         return given
 
     def _set_secret(self, key: str, value: str) -> None:
-        command = ["pulumi", "config", "set", "--secret", key, "--stack", self.name, *self._config_file()]
-        # By stdin: a process's arguments can be read by others.
-        done = subprocess.run(
-            [*command, "--non-interactive"],
-            cwd=ROOT,
-            env=self.environment,
-            input=value,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        arguments = ("config", "set", "--secret", key, "--stack", self.name, *self._config_file())
+        done = self._quiet(*arguments, stdin=value)  # a process's arguments can be read by others
         if done.returncode != 0:
-            raise StackError(f"`{shlex.join(command)}` failed:\n{done.stderr.strip()}")
+            raise StackError(f"`{shlex.join(('pulumi', *arguments))}` failed:\n{done.stderr.strip()}")
 
     def _scratch(self) -> Path:
         return PRIVATE / "project"
@@ -223,13 +214,13 @@ class Stack:
             raise StackError(answer.stderr.strip())
         return any(re.match(rf"(\S+/)?{re.escape(self.name)}\*?\s", line) for line in answer.stdout.splitlines())
 
-    def _quiet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _quiet(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = ["pulumi", *arguments, "--non-interactive", "--color=never"]
         return subprocess.run(
             command,
             cwd=ROOT,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

@@ -279,11 +279,13 @@ def running(gateway: Gateway) -> Iterator[Gateway]:
         gateway.stop()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
     end = time.monotonic() + seconds
-    while not condition():
+    while not (result := condition()):
         assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
+    return result
 
 
 def value(plain: Any) -> dict[str, Any]:

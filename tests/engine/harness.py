@@ -16,7 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 _NOT_THE_PROGRAM = {".git", ".github", ".local", "services", "tests", "tools", "bench"}
-_MADE = {"__pycache__", ".venv", "node_modules"}
+MADE = {"__pycache__", ".venv", "node_modules"}
+"""Folders that tools make anywhere in a clone; no copy takes them along."""
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -253,7 +254,7 @@ def copy_program(target: Path) -> Path:
     """A copy of the repository's program that a test may edit; the Python environment is the repository's own."""
 
     def skipped(folder: str, names: list[str]) -> set[str]:
-        return {n for n in names if n in _MADE or (Path(folder) == ROOT and n in _NOT_THE_PROGRAM)}
+        return {n for n in names if n in MADE or (Path(folder) == ROOT and n in _NOT_THE_PROGRAM)}
 
     shutil.copytree(ROOT, target, ignore=skipped, symlinks=True)
     (target / ".venv").symlink_to(ROOT / ".venv")

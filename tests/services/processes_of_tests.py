@@ -7,10 +7,11 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from collector_process import wait_until
 
 
 def free_port() -> int:
@@ -20,15 +21,6 @@ def free_port() -> int:
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
-    return result
 
 
 def answers(port: int) -> bool:

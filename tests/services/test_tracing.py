@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import bcrypt
 import pytest
 import service_builds
-from collector_process import Gateway, Sink
+from collector_process import Gateway, Sink, wait_until
 from collector_process import running as running_gateway
 from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import free_port, wait_until
+from processes_of_tests import free_port
 from sessions import signed_in
 from telemetry import Span, hops, line_of, spans
 

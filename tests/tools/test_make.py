@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT
+from harness import MADE, ROOT
 
 NOT_CLONED = {".git", ".local"}
-MADE = {"__pycache__", ".venv", "node_modules"}
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
 
 

@@ -12,9 +12,10 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
 
 from atlas_instrumentation.handling import Handling, tracer
+from atlas_instrumentation.lines import loaded
 
 FIELD = "_trace"
-_handling = Handling()
+_handling = Handling("redis")
 
 
 def instrument(_module: object) -> None:
@@ -49,13 +50,7 @@ def opened(message: Any) -> tuple[Any, dict[str, str]]:
 
 def _object(message: Any) -> dict[str, Any] | None:
     text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    if not isinstance(text, str) or not text.lstrip().startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    return loaded(text.lstrip(" \t\r\n")) if isinstance(text, str) else None
 
 
 def _as(like: Any, fields: dict[str, Any]) -> Any:
@@ -104,13 +99,8 @@ def _handle(wrapped: Any, subscription: Any, args: tuple[Any, ...], kwargs: dict
         data, carrier = opened(response[-1])
         changed = [*response[:-1], data]
         channel = _text(response[-2])
-        attributes = {
-            "messaging.system": "redis",
-            "messaging.destination.name": channel,
-            "messaging.operation.type": "process",
-        }
         if carrier:
-            _handling.begin(subscription, f"{channel} process", propagate.extract(carrier), attributes)
+            _handling.begin(subscription, f"{channel} process", channel, carrier)
         if args:
             args = (changed, *args[1:])
         else:

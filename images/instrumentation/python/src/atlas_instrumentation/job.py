@@ -28,7 +28,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from atlas_instrumentation import settings
 from atlas_instrumentation.lines import Lines
-from atlas_instrumentation.tracing import endpoint
+from atlas_instrumentation.tracing import by_http, endpoint
 
 BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 """Seconds."""
@@ -122,7 +122,7 @@ def _reader() -> MetricReader | None:
 
 
 def _exporter() -> MetricExporter:
-    if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http"):
+    if by_http():
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as Http
 
         return Http(timeout=FLUSH_MILLISECONDS // 1000)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -77,6 +76,12 @@ def ids() -> dict[str, str]:
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
+def exemplar() -> dict[str, str] | None:
+    """What leads from an observation to its trace, for prometheus_client; None outside of a span."""
+    found = ids()
+    return {"trace_id": found["trace_id"]} if found else None
+
+
 def dumped(fields: Mapping[str, Any]) -> str:
     """As JSON, whatever the values are."""
     try:
@@ -103,7 +108,3 @@ def loaded(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def has_stdout() -> bool:
-    return sys.__stdout__ is not None

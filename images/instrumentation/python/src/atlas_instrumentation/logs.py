@@ -1,7 +1,6 @@
 """Python's logging, structlog, warnings and uncaught exceptions, all as the same lines."""
 
 import logging
-import os
 import sys
 import threading
 import traceback
@@ -79,10 +78,11 @@ def write_record(lines: Lines, record: logging.LogRecord, formatted: str | None)
         more["exception"] = record.exc_text
     if record.stack_info:
         more["stack"] = record.stack_info
-    message = record.msg if isinstance(record.msg, dict) else record.getMessage()
-    if isinstance(message, dict):  # structlog, through logging
-        more |= {key: value for key, value in message.items() if not key.startswith("_")}
+    if isinstance(record.msg, dict):  # structlog, through logging
+        more |= {key: value for key, value in record.msg.items() if not key.startswith("_")}
         message = more.pop("event", more.pop("message", ""))
+    else:
+        message = record.getMessage()
     lines.write(level, record.name, message, more)
 
 
@@ -122,7 +122,6 @@ def _structlog(settings: Settings, lines: Lines) -> None:
             kwargs["logger_factory"] = Logger
         return wrapped(*args, **kwargs)
 
-    # The package and its module have it under one name each.
     structlog.configure = wrapt.FunctionWrapper(structlog.configure, configured)
 
 
@@ -177,7 +176,6 @@ class Once(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._told: set[tuple[str, str]] = set()
-        self._process = os.getpid()
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = (record.name, str(record.msg))

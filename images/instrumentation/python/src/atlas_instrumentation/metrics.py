@@ -14,7 +14,7 @@ import structlog
 import wrapt
 from prometheus_client import REGISTRY, Counter, Histogram, make_wsgi_app
 
-from atlas_instrumentation.lines import Lines, ids
+from atlas_instrumentation.lines import Lines, exemplar
 from atlas_instrumentation.settings import Settings
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -95,8 +95,7 @@ class _Requests:
             return
         self._counter.labels(*labels).inc()
         if not streamed:
-            trace = {key: value for key, value in ids().items() if key == "trace_id"}
-            self._histogram.labels(*labels).observe(seconds, exemplar=trace or None)
+            self._histogram.labels(*labels).observe(seconds, exemplar=exemplar())
 
 
 def _instrument_aiohttp(_module: object) -> None:

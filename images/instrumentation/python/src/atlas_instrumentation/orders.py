@@ -1,9 +1,10 @@
 """How long orders take: ``atlas_order_processing_seconds{outcome}``, by a decorator or by the names of spans."""
 
+import contextlib
 import functools
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast, overload
 
 from opentelemetry.context import Context
@@ -11,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
 from prometheus_client import REGISTRY, Histogram
 
-from atlas_instrumentation.lines import ids
+from atlas_instrumentation.lines import exemplar
 
 NAME = "atlas_order_processing_seconds"
 OUTCOME = "order.outcome"
@@ -32,11 +33,25 @@ class _Ours:
             if NAME in REGISTRY._names_to_collectors:
                 return
             self._histogram = Histogram(NAME, "From taking an order up to its outcome.", ["outcome"], buckets=BUCKETS)
-        trace = {key: value for key, value in ids().items() if key == "trace_id"}
-        self._histogram.labels(outcome).observe(seconds, exemplar=trace or None)
+        self._histogram.labels(outcome).observe(seconds, exemplar=exemplar())
 
 
 _ours = _Ours()
+
+
+@contextlib.contextmanager
+def _timed() -> Iterator[Callable[[str], None]]:
+    """Gives what is to be told the outcome; an exception inside is an outcome by itself, and goes on its way."""
+    begun = time.perf_counter()
+
+    def ended(outcome: str) -> None:
+        _ours.observe(outcome, time.perf_counter() - begun)
+
+    try:
+        yield ended
+    except BaseException:
+        ended("error")
+        raise
 
 
 @overload
@@ -51,33 +66,22 @@ def order_processing(function: Any = None, /, *, outcome: Callable[[Any], str] =
     if function is None:
         return functools.partial(order_processing, outcome=outcome)
 
-    def ended(begun: float, name: str) -> None:
-        _ours.observe(name, time.perf_counter() - begun)
-
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def measured(*args: Any, **kwargs: Any) -> Any:
-            begun = time.perf_counter()
-            try:
+            with _timed() as ended:
                 result = await function(*args, **kwargs)
-            except BaseException:
-                ended(begun, "error")
-                raise
-            ended(begun, outcome(result))
+            ended(outcome(result))
             return result
 
     else:
 
         @functools.wraps(function)
         def measured(*args: Any, **kwargs: Any) -> Any:
-            begun = time.perf_counter()
-            try:
+            with _timed() as ended:
                 result = function(*args, **kwargs)
-            except BaseException:
-                ended(begun, "error")
-                raise
-            ended(begun, outcome(result))
+            ended(outcome(result))
             return result
 
     return cast("Any", measured)

@@ -50,6 +50,11 @@ def endpoint() -> str | None:
     return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
+def by_http() -> bool:
+    """Whether OTLP goes by HTTP, and not by gRPC."""
+    return os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http")
+
+
 def flush() -> None:
     """Send what waits, as far as somebody takes it."""
     provider = trace.get_tracer_provider()
@@ -58,7 +63,7 @@ def flush() -> None:
 
 
 def _exporter() -> SpanExporter:
-    if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").startswith("http"):
+    if by_http():
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
         return Http()
