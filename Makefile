@@ -1,14 +1,15 @@
 # Thin on purpose: what a target does is in tools/*.py.
 STACK ?= local
+export NODE ?=
 ARGS ?=
 PYTHON ?= python3
 PROGRAM = .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
-# A cluster of our own is only for the stack `local`.
-GROUPS = engine $(if $(filter local,$(STACK)),cluster)
+# A cluster of our own is only for the stack `local`; NODE=no leaves it without a node, and so without pods.
+GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status wipe env test test-slow test-services test-images bench schema check setup clean-cache
+.PHONY: help up preview down status wipe env test test-slow test-services test-images test-node bench schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ test-services: setup ## run the tests of the reference services and of the instr
 
 test-images: setup ## build and inspect the images with a Docker engine of this clone's own (minutes; `tools/images.py bases` first)
 	@$(PROGRAM) -m pytest tests/images $(ARGS)
+
+test-node: setup ## run the tests of the embedded cluster's node, with real pods (minutes, as root)
+	@$(PROGRAM) -m pytest tests/node $(ARGS)
 
 bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
 	@$(PROGRAM) bench/run.py $(ARGS)

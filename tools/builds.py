@@ -27,7 +27,7 @@ class Build:
     """
 
     name: str
-    group: str
+    groups: tuple[str, ...]
     module: str
     package: str
     versioned: str = ""
@@ -43,10 +43,10 @@ class Build:
 _KUBERNETES = ("k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion")
 
 
-def _kubernetes(name: str) -> Build:
+def _kubernetes(name: str, group: str = "cluster") -> Build:
     return Build(
         name=name,
-        group="cluster",
+        groups=(group,),
         module="kubernetes",
         package=f"k8s.io/kubernetes/cmd/{name}",
         versioned="k8s.io/kubernetes",
@@ -54,64 +54,59 @@ def _kubernetes(name: str) -> Build:
     )
 
 
-def _checker(name: str, package: str) -> Build:
-    return Build(name=name, group="checks", module=name, package=package, small=True)
+def _node(name: str, package: str) -> Build:
+    """What pods of the embedded cluster alone run."""
+    return Build(name=name, groups=("node",), module=name, package=package)
+
+
+def _server(name: str, package: str, module: str | None = None) -> Build:
+    """What the tests run, and the embedded cluster's pods as well."""
+    return Build(name=name, groups=("checks", "node"), module=module or name, package=package)
+
+
+def _checker(name: str, package: str, beside: str | None = None) -> Build:
+    """`beside` is the bigger module that has it."""
+    return Build(name=name, groups=("checks",), module=beside or name, package=package, small=beside is None)
 
 
 PULUMI = Build(
     name="pulumi",
-    group="engine",
+    groups=("engine",),
     module="engine",
     package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     versioned="github.com/pulumi/pulumi/pkg/v3",
     stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
 )
 KUBECTL = _kubernetes("kubectl")
-COLLECTOR = Build(
-    name="otelcol-atlas", group="checks", module="collector", package="go.opentelemetry.io/collector/cmd/builder"
-)
+COLLECTOR = _server("otelcol-atlas", "go.opentelemetry.io/collector/cmd/builder", "collector")
 OPERATOR_CRDS = Build(
     name="operator-crds",
-    group="checks",
+    groups=("checks",),
     module="operator-crds",
     package="github.com/prometheus-operator/prometheus-operator",
     small=True,
 )
 BUILDS = (
     PULUMI,
-    Build(name="etcd", group="cluster", module="etcd", package="go.etcd.io/etcd/server/v3"),
+    Build(name="etcd", groups=("cluster",), module="etcd", package="go.etcd.io/etcd/server/v3"),
     _kubernetes("kube-apiserver"),
     _kubernetes("kube-controller-manager"),
     _kubernetes("kube-scheduler"),
     KUBECTL,
-    Build(
-        name="promtool",
-        group="checks",
-        module="prometheus",
-        package="github.com/prometheus/prometheus/cmd/promtool",
-    ),
-    Build(
-        name="prometheus",
-        group="checks",
-        module="prometheus",
-        package="github.com/prometheus/prometheus/cmd/prometheus",
-    ),
-    Build(
-        name="alertmanager",
-        group="checks",
-        module="alertmanager",
-        package="github.com/prometheus/alertmanager/cmd/alertmanager",
-    ),
-    Build(
-        name="amtool",
-        group="checks",
-        module="alertmanager",
-        package="github.com/prometheus/alertmanager/cmd/amtool",
-    ),
-    Build(name="loki", group="checks", module="loki", package="github.com/grafana/loki/v3/cmd/loki"),
-    Build(name="jaeger", group="checks", module="jaeger", package="github.com/jaegertracing/jaeger/cmd/jaeger"),
+    _kubernetes("kubelet", "node"),
+    _kubernetes("kube-proxy", "node"),
+    _node("coredns", "github.com/coredns/coredns"),
+    _node("kube-state-metrics", "k8s.io/kube-state-metrics/v2"),
+    _node("blackbox-exporter", "github.com/prometheus/blackbox_exporter"),
+    _node("postgres-exporter", "github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter"),
+    _checker("promtool", "github.com/prometheus/prometheus/cmd/promtool", "prometheus"),
+    _server("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    _server("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
+    _checker("amtool", "github.com/prometheus/alertmanager/cmd/amtool", "alertmanager"),
+    _server("loki", "github.com/grafana/loki/v3/cmd/loki"),
+    _server("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
     COLLECTOR,
-    Build(name="podsecurity", group="checks", module="podsecurity", package="."),
+    Build(name="podsecurity", groups=("checks",), module="podsecurity", package="."),
     _checker("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
     _checker("kube-score", "github.com/zegl/kube-score/cmd/kube-score"),
     _checker("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),

@@ -1,40 +1,39 @@
-"""The embedded cluster: a Kubernetes control plane of one's own, on the loopback address, in one directory.
+"""The embedded cluster: a Kubernetes control plane of one's own, on the loopback address, in one directory, and a node if wanted.
 
-    cluster.py up|down|status|wipe|kubeconfig [--directory D] [--context NAME]
+    cluster.py up|down|status|wipe|kubeconfig [--node] [--directory D] [--context NAME]
 
-`up` starts what does not run and returns when the API answers; `down` stops everything and keeps the data; `wipe` removes it as
-well; `status` says what runs; `kubeconfig` prints the access file, under another context name if wanted. No other kubeconfig is
-read or written.
+`up` starts what does not run and returns when the API answers, and with `--node` when pods can run; a cluster keeps the node that
+it once got. `down` stops everything and keeps the data; `wipe` removes it as well; `status` says what runs; `kubeconfig` prints the
+access file, under another context name if wanted. No other kubeconfig is read or written.
 """
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import random
 import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pki
 import processes
 from control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
+from node import Node
+from units import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ROOT / ".local" / "bin"
 CONTEXT = "atlas-local"
-START_SECONDS = 120
 COUNTED = {
     "namespaces": "/api/v1/namespaces",
     "deployments": "/apis/apps/v1/deployments",
@@ -48,19 +47,19 @@ COUNTED = {
 }
 
 
-class ClusterError(Exception):
-    """What stands in the way, in words for whoever typed the command."""
-
-
 class Cluster:
     """One embedded cluster. Only one command at a time changes it; the others wait."""
 
     def __init__(self, directory: Path) -> None:
         self.places = Places(directory.resolve())
+        self.node = Node(self.places, BINARIES)
 
-    def up(self, context: str) -> None:
-        """Bring every component to the state that its flags and files describe, and wait until the API serves."""
+    def up(self, context: str, *, node: bool = False) -> None:
+        """Bring every component to the state that its flags and files describe, and wait until the API serves and, with a node,
+        pods can run.
+        """
         begun = time.monotonic()
+        self._demand_binaries()
         with self._alone():
             pki.ensure(self.places.pki, CERTIFICATES)
             ensure_encryption(self.places.encryption)
@@ -68,60 +67,49 @@ class Cluster:
             for name in ("kube-controller-manager", "kube-scheduler"):
                 self._write(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
             changed = False
-            for component in COMPONENTS:
-                changed |= self._ensure_running(component, ports)
+            for unit in self._units(ports):
+                changed |= unit.ensure_running()
             self._wait_for_service_accounts(ports)
             self._write(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
+            if node or self.node.wanted:
+                changed |= self.node.up(ports, context)
         if changed:
-            _say(
+            say(
                 f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.places.kubeconfig}, context {context}"
             )
         else:
-            _say("cluster is already running")
+            say("cluster is already running")
 
     def down(self) -> None:
         """Stop all components, the last started first."""
         if not self.places.root.exists():
-            _say("cluster is not running")
+            say("cluster is not running")
             return
         with self._alone():
-            stopped = [c.name for c in reversed(COMPONENTS) if self._stop(c)]
-        _say(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
+            stopped = self.node.down()
+            stopped += [unit.name for unit in reversed(self._units(self._remembered_ports())) if unit.stop()]
+        say(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
 
     def wipe(self) -> None:
         """Stop everything and remove the directory. Refuses a directory that no cluster has made."""
         root = self.places.root
         if not root.exists():
-            _say("nothing to wipe")
+            say("nothing to wipe")
             return
         if any(root.iterdir()) and not self.places.pki.exists() and not self.places.ports.exists():
             raise ClusterError(f"{root} does not look like a cluster's directory; nothing was removed")
         self.down()
         shutil.rmtree(root)
-        _say(f"removed {root}")
+        say(f"removed {root}")
 
     def status(self) -> bool:
         """Print what runs, and count the objects. True when all components are healthy."""
         ports = self._remembered_ports()
-        rows = [("COMPONENT", "PID", "PORT", "SINCE", "HEALTH", "MEMORY")]
-        healthy = True
-        for component in COMPONENTS:
-            process = processes.read(self.places.pid_file(component.name))
-            port = str(ports.get(component.health_port, "-"))
-            if process is None:
-                rows.append((component.name, "-", port, "-", "not running", "-"))
-                healthy = False
-                continue
-            trouble = self._trouble(component, ports)
-            healthy &= trouble is None
-            since = datetime.fromtimestamp(process.since).strftime("%Y-%m-%d %H:%M:%S")
-            memory = f"{process.memory / 2**20:.0f} MiB"
-            rows.append((component.name, str(process.pid), port, since, trouble or "ok", memory))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        for row in rows:
-            _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        lines = [unit.row() for unit in self._units(ports)] + self.node.rows(ports)
+        say(columns([HEADINGS, *(row for row, _ in lines)]))
+        healthy = all(well for _, well in lines)
         if healthy:
-            _say("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
+            say("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
         return healthy
 
     def identity(self) -> str:
@@ -135,36 +123,29 @@ class Cluster:
             raise ClusterError(f"there is no cluster in {self.places.root}; `cluster.py up` makes one")
         return kubeconfig(self.places, ports, client="admin", context=context)
 
-    def _ensure_running(self, component: Component, ports: dict[str, int]) -> bool:
-        """True when the component had to be started, because it was not running or not with these flags and files."""
-        binary = BINARIES / component.name
-        if not binary.exists():
-            raise ClusterError(f"{component.name} is missing: run `python3 tools/setup.py cluster`")
-        command = [str(binary.resolve()), *component.arguments(self.places, ports)]
-        digest = _digest(command, component.reads(self.places))
-        pid_file = self.places.pid_file(component.name)
-        running = processes.read(pid_file)
-        if running is not None and running.digest == digest and self._trouble(component, ports) is None:
-            return False
-        if running is not None and running.digest == digest:
-            self._wait(component, ports, None)  # it is still starting
-            return True
-        self._stop(component)
-        began = time.monotonic()
-        child = processes.start(command, pid_file=pid_file, log=self.places.log(component.name), digest=digest)
-        self._wait(component, ports, child)
-        _say(f"  {component.name} ready in {time.monotonic() - began:.1f} s")
-        return True
+    @staticmethod
+    def _demand_binaries() -> None:
+        missing = [component.name for component in COMPONENTS if not (BINARIES / component.name).exists()]
+        if missing:
+            raise ClusterError(f"{', '.join(missing)} missing: run `python3 tools/setup.py cluster`")
 
-    def _wait(self, component: Component, ports: dict[str, int], child: subprocess.Popen[bytes] | None) -> None:
-        log = self.places.log(component.name)
-        end = time.monotonic() + START_SECONDS
-        while (trouble := self._trouble(component, ports)) is not None:
-            ended = child.poll() is not None if child else processes.read(self.places.pid_file(component.name)) is None
-            if ended or time.monotonic() > end:
-                how = "ended" if ended else f"is not ready after {START_SECONDS} s ({trouble})"
-                raise ClusterError(f"{component.name} {how}. The end of {log}:\n{processes.last_lines(log)}")
-            time.sleep(0.1)
+    def _units(self, ports: dict[str, int]) -> list[Unit]:
+        """The control plane's processes, in starting order."""
+        units: list[Unit] = []
+        for component in COMPONENTS:
+            arguments = component.arguments(self.places, ports) if ports else []
+            units.append(
+                Unit(
+                    name=component.name,
+                    command=[str((BINARIES / component.name).resolve()), *arguments],
+                    reads=component.reads(self.places),
+                    pid_file=self.places.pid_file(component.name),
+                    log=self.places.log(component.name),
+                    trouble=partial(self._trouble, component, ports),
+                    port=ports.get(component.health_port),
+                )
+            )
+        return units
 
     def _wait_for_service_accounts(self, ports: dict[str, int]) -> None:
         """The controllers work when they have given the default namespace its service account."""
@@ -177,9 +158,6 @@ class Cluster:
                 if time.monotonic() > end:
                     raise ClusterError(f"the default service account does not appear ({error})") from error
                 time.sleep(0.1)
-
-    def _stop(self, component: Component) -> bool:
-        return processes.stop(self.places.pid_file(component.name), grace=20)
 
     def _trouble(self, component: Component, ports: dict[str, int]) -> str | None:
         """Why the component is not healthy, or None."""
@@ -240,16 +218,9 @@ class Cluster:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                _say("another command works on this cluster; waiting for it")
+                say("another command works on this cluster; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _digest(command: list[str], files: list[Path]) -> str:
-    digest = hashlib.sha256("\0".join(command).encode())
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _free(port: int) -> bool:
@@ -270,21 +241,18 @@ def _draw_port() -> int:
             return port
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="cluster.py", description="The embedded Kubernetes control plane.")
     parser.add_argument("command", choices=("up", "down", "status", "wipe", "kubeconfig"))
     parser.add_argument("--directory", type=Path, default=ROOT / ".local" / "cluster", help="the cluster's directory")
+    parser.add_argument("--node", action="store_true", help="up: with a node, so that pods run")
     parser.add_argument("--context", default=CONTEXT, help=f"name of the kubeconfig's context (default {CONTEXT})")
     options = parser.parse_args(arguments)
     cluster = Cluster(options.directory)
     try:
         match options.command:
             case "up":
-                cluster.up(options.context)
+                cluster.up(options.context, node=options.node)
             case "down":
                 cluster.down()
             case "wipe":

@@ -1,13 +1,13 @@
-"""What the embedded control plane consists of: one entry a component, in starting order.
+"""What the embedded control plane consists of: one entry a component, in starting order. The node is `node.py`'s.
 
-A node's parts (kubelet, kube-proxy) are further entries. Everything binds the loopback address and speaks TLS; each component's
-command is a function of places and ports, so nothing is decided at start.
+Everything binds the loopback address and speaks TLS; each component's command is a function of places and ports, so nothing is
+decided at start.
 """
 
 import base64
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ CERTIFICATES = (
             f"kubernetes.default.svc.{CLUSTER_DOMAIN}",
         ),
     ),
+    Certificate(name="kube-apiserver-kubelet-client", authority=API, common_name="kube-apiserver-kubelet-client"),
     Certificate(name="admin", authority=API, common_name="atlas-admin", organization="system:masters"),
     Certificate(
         name="kube-controller-manager",
@@ -146,6 +147,7 @@ def _etcd(places: Places, ports: dict[str, int]) -> list[str]:
 def _api_server(places: Places, ports: dict[str, int]) -> list[str]:
     certificate, key = _pair(places, "kube-apiserver")
     store_certificate, store_key = _pair(places, "etcd-client")
+    kubelet_certificate, kubelet_key = _pair(places, "kube-apiserver-kubelet-client")
     return [
         f"--bind-address={LOOPBACK}",
         f"--advertise-address={LOOPBACK}",
@@ -159,6 +161,10 @@ def _api_server(places: Places, ports: dict[str, int]) -> list[str]:
         f"--etcd-cafile={places.pki / f'{STORE}.crt'}",
         f"--etcd-certfile={store_certificate}",
         f"--etcd-keyfile={store_key}",
+        f"--kubelet-certificate-authority={places.pki / f'{API}.crt'}",
+        f"--kubelet-client-certificate={kubelet_certificate}",
+        f"--kubelet-client-key={kubelet_key}",
+        "--kubelet-preferred-address-types=InternalIP",
         f"--encryption-provider-config={places.encryption}",
         "--anonymous-auth=false",
         "--authorization-mode=Node,RBAC",
@@ -224,7 +230,7 @@ COMPONENTS = (
         ports=("kube-apiserver",),
         arguments=_api_server,
         reads=lambda places: [
-            *_reads("kube-apiserver", "etcd-client")(places),
+            *_reads("kube-apiserver", "etcd-client", "kube-apiserver-kubelet-client")(places),
             places.pki / f"{API}.crt",
             places.encryption,
             places.pki / "service-account.key",
@@ -257,7 +263,7 @@ COMPONENTS = (
 )
 
 
-def kubeconfig(places: Places, ports: dict[str, int], *, client: str, context: str) -> bytes:
+def kubeconfig(places: Places, ports: Mapping[str, int], *, client: str, context: str) -> bytes:
     """A kubeconfig with one context and everything embedded, for whoever the certificate `client` names."""
 
     def embedded(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Debian's own servers and programs, which the tests run against: installed system-wide, so the message names them first."""
+"""Debian's own servers and programs, which the tests and the node use: installed system-wide, so the message names them first."""
 
 import os
 import shutil
@@ -21,8 +21,8 @@ PROGRAMS: Mapping[str, str] = {
 }
 """The package that has each program."""
 
-SEARCHED = ("/usr/sbin", "/sbin", *glob("/usr/lib/postgresql/*/bin"))
-"""Where Debian puts servers beside PATH."""
+SEARCHED = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
+"""Where Debian puts servers and network plugins beside PATH."""
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks it whether an installed server may be started. 101 is no."""
@@ -34,11 +34,11 @@ def missing(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
-def problems(packages: Sequence[str]) -> list[Problem]:
+def problems(packages: Sequence[str], why: str = "the tests need servers of Debian 12") -> list[Problem]:
     """What keeps these packages from being installed by us."""
     if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
         return []
-    return [Problem("the tests need servers of Debian 12", f"as root: apt-get install {' '.join(packages)}")]
+    return [Problem(why, f"as root: apt-get install {' '.join(packages)}")]
 
 
 def install(packages: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,8 +54,18 @@ class Process:
             os.close(handle)
 
 
-def start(command: list[str], *, pid_file: Path, log: Path, digest: str) -> subprocess.Popen[bytes]:
-    """Start `command` detached, its output appended to `log`. The child itself writes the pid file first, so none is lost."""
+def start(
+    command: list[str],
+    *,
+    pid_file: Path,
+    log: Path,
+    digest: str,
+    joins: Sequence[Path] = (),
+    umask: int = 0o077,
+) -> subprocess.Popen[bytes]:
+    """Start `command` detached, its output appended to `log`. The child itself writes the pid file first, so none is lost, and
+    enters the control groups whose `cgroup.procs` are `joins`.
+    """
     for path in (pid_file, log):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
@@ -62,6 +73,8 @@ def start(command: list[str], *, pid_file: Path, log: Path, digest: str) -> subp
 
     def record() -> None:
         pid = os.getpid()
+        for group in joins:
+            group.write_text(str(pid))
         process = Process(pid=pid, boot=_boot(), started=_started(pid) or 0, digest=digest, since=time.time())
         temporary = pid_file.with_suffix(".new")
         temporary.write_text(json.dumps(asdict(process)))
@@ -74,7 +87,7 @@ def start(command: list[str], *, pid_file: Path, log: Path, digest: str) -> subp
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            umask=0o077,
+            umask=umask,
             start_new_session=True,
             preexec_fn=record,  # safe: this program has one thread
         )

@@ -15,13 +15,14 @@ from pathlib import Path
 import builds
 import debian
 import golang
+import node_needs
 import preflight
 from builds import BUILDS, KUBECTL, PULUMI, ROOT, Build
 from cache import Cache
 from preflight import GIB, Need, Problem
 from steps import SetupError, Steps, run, say
 
-GROUPS = ("engine", "cluster", "checks", "servers")
+GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
@@ -40,16 +41,19 @@ link step with a compiler beside it take."""
 
 
 def set_up(groups: list[str]) -> None:
-    """Do what the groups need, the preflight first."""
+    """Do what the groups need, the preflight first. Without what a node needs, its group is left out: the cluster goes without."""
     cache = Cache.of_user()
-    ours = [build for build in BUILDS if build.group in groups]
+    if "node" in groups and node_needs.lacking():
+        groups = [group for group in groups if group != "node"]
+    ours = [build for build in BUILDS if set(build.groups) & set(groups)]
     found = {build.name: path for build in ours if (path := _on_path(build))}
     wanted = [build for build in ours if build.name not in found]
     uv = shutil.which("uv", path=_foreign_path())
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
-    with_servers = "servers" in groups
-    packages = debian.missing() if with_servers else []
+    with_servers, with_node = "servers" in groups, "node" in groups
+    lacking = set(debian.missing() if with_servers else ()) | set(node_needs.packages() if with_node else ())
+    packages = sorted(lacking)
 
     go, keys = _preflight(
         wanted,
@@ -58,7 +62,8 @@ def set_up(groups: list[str]) -> None:
         needs_checkers=checkers is not None and not checkers.exists(),
         packages=packages,
     )
-    steps = Steps(len(ours) + (2 if with_python else 0) + (1 if checkers else 0) + (2 if with_servers else 0))
+    with_debian = with_servers or with_node
+    steps = Steps(len(ours) + (2 if with_python else 0) + bool(checkers) + with_debian + with_servers)
     LINKS.mkdir(parents=True, exist_ok=True)
     SHARED.mkdir(exist_ok=True)
     if with_python:
@@ -85,11 +90,12 @@ def set_up(groups: list[str]) -> None:
         _fetch("checkers", CHECKERS_LOCK, checkers, cache, steps)
         for name in CHECKERS:
             _link(LINKS / name, checkers / "bin" / name)
-    if with_servers:
+    if with_debian:
         if packages:
             steps.do("Debian packages", lambda: debian.install(packages))
         else:
             steps.skip("Debian packages", "installed")
+    if with_servers:
         _ensure_node(steps)
 
 

@@ -1,7 +1,8 @@
-"""Find or build the tools: `python3 tools/setup.py engine|cluster|checks|servers|all ...`.
+"""Find or build the tools: `python3 tools/setup.py engine|cluster|node|checks|servers|all ...`.
 
-What is on PATH and suits is used. What is missing is built once into the user's cache, and `.local/bin` gets links to it; the
-servers that the tests run against are Debian's packages, installed for the whole machine. Also:
+What is on PATH and suits is used. What is missing is built once into the user's cache, and `.local/bin` gets links to it. The
+servers that the tests run against and the programs of the cluster's node are Debian's packages, installed for the whole machine.
+Also:
 `clean-cache` removes cached builds that `.local/bin` does not use; `lock-collector` resolves our Collector's modules anew.
 """
 

@@ -41,11 +41,12 @@ def tool_path() -> str:
 
 
 class EmbeddedCluster:
-    """A control plane in `directory`, driven by tools/cluster.py as a person would."""
+    """A control plane in `directory`, with a node if wanted, driven by tools/cluster.py as a person would."""
 
-    def __init__(self, directory: Path, context: str = "atlas-local") -> None:
+    def __init__(self, directory: Path, context: str = "atlas-local", *, node: bool = False) -> None:
         self.directory = directory
         self.context = context
+        self.node = node
 
     @property
     def kubeconfig(self) -> Path:
@@ -57,7 +58,7 @@ class EmbeddedCluster:
         return subprocess.run(script, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
     def up(self) -> None:
-        answer = self.command("up", "--context", self.context)
+        answer = self.command("up", "--context", self.context, *(["--node"] if self.node else []))
         assert answer.returncode == 0, answer.stdout + answer.stderr
 
     def wipe(self) -> None:

@@ -139,5 +139,13 @@ def test_every_build_has_a_key_of_its_own() -> None:
 def test_the_stamped_version_is_the_one_of_go_mod() -> None:
     stamped = {build.name: builds.version(build) for build in BUILDS if build.stamps}
 
-    assert set(stamped) == {"pulumi", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}
+    assert set(stamped) == {
+        "pulumi",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubectl",
+        "kubelet",
+        "kube-proxy",
+    }
     assert all(version.count(".") == 2 and version.startswith("v") for version in stamped.values())

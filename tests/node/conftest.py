@@ -1,0 +1,46 @@
+"""Fixtures of the node's tests: embedded clusters whose pods really run. All of it needs root; without it the suite says so."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
+
+import node_needs  # noqa: E402
+from harness import EmbeddedCluster  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes minutes; run by `make test-node`")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> None:
+    if lacking := node_needs.lacking():
+        pytest.skip(node_needs.message(lacking))
+
+
+@pytest.fixture
+def new_cluster(tmp_path: Path) -> Iterator[EmbeddedCluster]:
+    """A cluster with a node that no other test has."""
+    yield from _cluster(tmp_path / "cluster")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
+    """The session's cluster with a node."""
+    yield from _cluster(tmp_path_factory.mktemp("cluster"))
+
+
+def _cluster(directory: Path) -> Iterator[EmbeddedCluster]:
+    embedded = EmbeddedCluster(directory, node=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        embedded.up()
+        yield embedded
+    finally:
+        embedded.wipe()

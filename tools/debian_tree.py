@@ -1,0 +1,130 @@
+"""Files of Debian's packages for an image, unpacked and no more: nothing of them is run or installed on this machine."""
+
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from steps import SetupError, run
+
+NEVER = (
+    "adduser",
+    "cron",
+    "cron-daemon-common",
+    "daemon",
+    "debconf",
+    "dpkg",
+    "gcc-12-base",
+    "init-system-helpers",
+    "libfile-find-rule-perl",
+    "libnumber-compare-perl",
+    "libpam-modules",
+    "libpam-modules-bin",
+    "libpam-runtime",
+    "libperl5.36",
+    "libpython3-stdlib",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libtext-glob-perl",
+    "locales",
+    "logrotate",
+    "lsb-base",
+    "passwd",
+    "perl",
+    "perl-base",
+    "perl-modules-5.36",
+    "postgresql-common",
+    "python3",
+    "python3-minimal",
+    "python3.11",
+    "python3.11-minimal",
+    "socat",
+    "ssl-cert",
+    "sysvinit-utils",
+    "tar",
+    "ucf",
+    "usrmerge",
+)
+"""What packages depend on to be installed and looked after, and no program of ours to run."""
+NOT_THERE = (
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/locale/",
+    "usr/share/lintian/",
+    "usr/share/bug/",
+    "var/",
+    "run/",
+)
+MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+"""Folders that Debian has below /usr, with a link at the root."""
+
+
+def members(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """The files of these packages and of what they depend on, by package, as entries of an archive.
+
+    Raises:
+        SetupError: they cannot be fetched.
+    """
+    for folder in MERGED[:4]:
+        link = tarfile.TarInfo(folder)
+        link.type, link.linkname = tarfile.SYMTYPE, f"usr/{folder}"
+        yield link, None
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in _fetch(packages, Path(scratch)):
+            with (
+                subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE) as unpacked,
+                tarfile.open(fileobj=unpacked.stdout, mode="r|") as archive,
+            ):
+                for entry in archive:
+                    if _settle(entry):
+                        yield entry, archive.extractfile(entry) if entry.isreg() else None
+
+
+def _settle(entry: tarfile.TarInfo) -> bool:
+    """Put the entry where it belongs, as root's and from 1970. False when it is left out."""
+    entry.name = _merged(entry.name)
+    if entry.islnk():
+        entry.linkname = _merged(entry.linkname)
+    entry.mode &= 0o1777  # nobody becomes another user here
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mtime = 0
+    entry.pax_headers = {}
+    wanted = not f"{entry.name}/".startswith(NOT_THERE) and entry.name not in ("", ".", *MERGED)
+    return wanted and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
+
+
+def _merged(path: str) -> str:
+    name = path.removeprefix("./").strip("/")
+    return f"usr/{name}" if name.partition("/")[0] in MERGED else name
+
+
+def _fetch(packages: Sequence[str], scratch: Path) -> list[Path]:
+    """Download them and what they need, as if nothing were installed."""
+    (scratch / "archives/partial").mkdir(parents=True)
+    (scratch / "status").touch()
+    command = [
+        "apt-get",
+        f"--option=Dir::State::status={scratch / 'status'}",
+        f"--option=Dir::Cache::archives={scratch / 'archives'}",
+        "--option=APT::Sandbox::User=root",
+        "install",
+        "--download-only",
+        "--yes",
+        "--no-install-recommends",
+        *packages,
+    ]
+    run(
+        " ".join(packages),
+        command,
+        cwd=scratch,
+        environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        hint=lambda _: "Mend: apt-get update; the images of the data services are made from Debian 12's packages",
+    )
+    files = sorted((scratch / "archives").glob("*.deb"))
+    if not files:
+        raise SetupError(f"apt-get fetched nothing for {' '.join(packages)}")
+    return [file for file in files if file.name.partition("_")[0] not in NEVER]

@@ -1,0 +1,370 @@
+"""The node of the embedded cluster: containerd, kubelet, kube-proxy and a name server on a machine of their own (`node_host.py`).
+
+Their settings are the files of `tools/node`, in each tool's own language; what is of one cluster (addresses, certificates, the
+control group) is added here.
+"""
+
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import oci
+import yaml
+from control_plane import API, LOOPBACK, Places, kubeconfig
+from node_host import NodeHost
+from node_volumes import volumes
+from pki import Certificate, ensure, write_private
+from units import ClusterError, Unit, say
+
+SETTINGS = Path(__file__).resolve().parent / "node"
+NAME = "atlas-node"
+API_PORT = 6443
+"""Of the API server as the node reaches it."""
+KUBELET_PORT = 10250
+PROXY_HEALTH_PORT = 10256
+SOCKET = "/run/containerd/containerd.sock"
+READY_SECONDS = 120
+GRACE_SECONDS = 20
+"""What pods get to end in when the cluster stops."""
+PAUSE = Path("/usr/bin/catatonit")
+
+
+class Node:
+    """The node of one cluster. `binaries` is where ours are."""
+
+    def __init__(self, places: Places, binaries: Path) -> None:
+        self._places = places
+        self._binaries = binaries
+        self.directory = places.root / "node"
+        self.host = NodeHost(self.directory)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether this cluster has one."""
+        return self.directory.exists()
+
+    def up(self, ports: Mapping[str, int], context: str) -> bool:
+        """Bring everything to the state that the files describe. True when something had to be started."""
+        self.directory.mkdir(exist_ok=True, mode=0o700)
+        changed = self.host.ensure()
+        self._credentials(ports, context)
+        self._write_settings()
+        runtime, *others = self._units(ports)
+        changed |= runtime.ensure_running()
+        self.bring([self._pause(), self._name_server()])
+        self._apply(self._system())
+        for unit in others:
+            changed |= unit.ensure_running()
+        self._wait_for_ready()
+        return changed
+
+    def down(self) -> list[str]:
+        """Stop everything, pods first and politely. The names of what ran."""
+        if not self.wanted:
+            return []
+        stopped: list[str] = []
+        if self.host.holder is not None:
+            runtime, *others = self._units({})
+            stopped += [unit.name for unit in reversed(others) if unit.stop()]
+            self._end_pods()
+            stopped += [runtime.name] if runtime.stop() else []
+        self.host.remove()
+        return stopped
+
+    def rows(self, ports: Mapping[str, int]) -> list[tuple[tuple[str, ...], bool]]:
+        """A line for each process, as `Unit.row`."""
+        if not self.wanted:
+            return []
+        if self.host.holder is None:
+            return [((NAME, "-", "-", "-", "not running", "-"), False)]
+        return [unit.row() for unit in self._units(ports)]
+
+    def bring(self, images: Iterable[oci.Image]) -> list[str]:
+        """Give the runtime the images that it does not have; their references."""
+        there = set(self.runtime("images", "list", "--quiet").split())
+        brought: list[str] = []
+        for image in images:
+            name = f"{oci.REGISTRY}/{image.reference}"
+            if name in there:
+                continue
+            began = time.monotonic()
+            self.take(partial(oci.write, image))
+            brought.append(image.reference)
+            say(f"  {image.reference} brought in {time.monotonic() - began:.1f} s")
+        return brought
+
+    def runtime(self, *arguments: str) -> str:
+        """Run containerd's own client on the pods' images and containers."""
+        answer = subprocess.run(self._client(*arguments), capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise ClusterError(f"ctr {' '.join(arguments)} failed: {answer.stderr.strip()}")
+        return answer.stdout
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Run kubectl as the cluster's administrator."""
+        found = shutil.which("kubectl", path=f"{self._binaries}:/usr/local/bin:/usr/bin") or "kubectl"
+        command = [found, f"--kubeconfig={self._places.kubeconfig}", *arguments]
+        answer = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise ClusterError(f"kubectl {' '.join(arguments)} failed: {answer.stderr.strip()}")
+        return answer.stdout
+
+    def _client(self, *arguments: str) -> list[str]:
+        return ["ctr", f"--address={self.host.inside(SOCKET)}", "--namespace=k8s.io", *arguments]
+
+    def take(self, write: Callable[[IO[bytes]], None]) -> None:
+        """Give the runtime the image archive that `write` writes."""
+        with tempfile.TemporaryFile() as archive:
+            write(archive)
+            archive.seek(0)
+            command = self._client("images", "import", "-")
+            answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise ClusterError(f"containerd does not take an image: {answer.stderr.strip()}")
+
+    def _credentials(self, ports: Mapping[str, int], context: str) -> None:
+        address = self.host.address
+        ensure(
+            self._places.pki,
+            (
+                Certificate(
+                    name="kubelet",
+                    authority=API,
+                    common_name=f"system:node:{NAME}",
+                    organization="system:nodes",
+                    hosts=(address, NAME),
+                ),
+                Certificate(name="kube-proxy", authority=API, common_name="system:kube-proxy"),
+            ),
+        )
+        for name in ("kubelet", "kube-proxy"):
+            document = yaml.safe_load(kubeconfig(self._places, ports, client=name, context=context))
+            # The API server knows itself by its name, not by the node's address.
+            document["clusters"][0]["cluster"] |= {
+                "server": f"https://{address}:{API_PORT}",
+                "tls-server-name": "kubernetes",
+            }
+            _write(self._places.credentials(name), yaml.safe_dump(document).encode())
+
+    def _write_settings(self) -> None:
+        pki, address = self._places.pki, self.host.address
+        kubelet = _load("kubelet.yaml") | {
+            "address": address,
+            "port": KUBELET_PORT,
+            "cgroupRoot": f"/{self.host.name}",
+            "resolvConf": str(self._file("resolv.conf")),
+            "tlsCertFile": str(pki / "kubelet.crt"),
+            "tlsPrivateKeyFile": str(pki / "kubelet.key"),
+        }
+        kubelet["authentication"]["x509"] = {"clientCAFile": str(pki / f"{API}.crt")}
+        proxy = _load("kube-proxy.yaml") | {
+            "bindAddress": address,
+            "healthzBindAddress": f"{address}:{PROXY_HEALTH_PORT}",
+            "hostnameOverride": NAME,
+            "clientConnection": {"kubeconfig": str(self._places.credentials("kube-proxy"))},
+        }
+        runtime = (SETTINGS / "containerd.toml").read_text().replace("PAUSE", self._pause().reference)
+        _write(self._file("containerd.toml"), runtime.encode())
+        _write(self._file("kubelet.yaml"), yaml.safe_dump(kubelet).encode())
+        _write(self._file("kube-proxy.yaml"), yaml.safe_dump(proxy).encode())
+        _write(self._file("resolv.conf"), b"")
+        _write(self.directory / "var/lib/cni/net.d/pods.conflist", (SETTINGS / "pods.conflist").read_bytes())
+
+    def _units(self, ports: Mapping[str, int]) -> list[Unit]:
+        """The node's processes in starting order, the container runtime first."""
+        address = self.host.address
+        server = ports.get("kube-apiserver", 0)
+        return [
+            self._unit(
+                "containerd",
+                self.host.enter("containerd", f"--config={self._file('containerd.toml')}"),
+                reads=[self._file("containerd.toml")],
+                trouble=self._runtime_trouble,
+            ),
+            # Two halves, since a program listens in one network and connects in one: this machine's loopback address stays its own.
+            self._unit(
+                "api-server-inlet",
+                self.host.enter(
+                    "socat",
+                    "UNIX-LISTEN:/run/api-server.sock,fork,unlink-early,mode=600",
+                    f"TCP:{LOOPBACK}:{server}",
+                    network=False,
+                ),
+                trouble=lambda: None if self.host.inside("/run/api-server.sock").exists() else "no socket yet",
+            ),
+            self._unit(
+                "api-server-outlet",
+                self.host.enter(
+                    "socat", f"TCP-LISTEN:{API_PORT},bind={address},fork,reuseaddr", "UNIX-CONNECT:/run/api-server.sock"
+                ),
+                trouble=partial(self._asked, API_PORT, "/readyz", named=False),
+                port=API_PORT,
+            ),
+            self._unit(
+                "kubelet",
+                self.host.enter(
+                    str((self._binaries / "kubelet").resolve()),
+                    f"--config={self._file('kubelet.yaml')}",
+                    f"--kubeconfig={self._places.credentials('kubelet')}",
+                    f"--hostname-override={NAME}",
+                    f"--node-ip={address}",
+                    "--root-dir=/var/lib/kubelet",
+                ),
+                reads=[
+                    self._file("kubelet.yaml"),
+                    self._places.credentials("kubelet"),
+                    self._places.pki / "kubelet.crt",
+                ],
+                trouble=partial(self._asked, KUBELET_PORT, "/healthz"),
+                port=KUBELET_PORT,
+            ),
+            self._unit(
+                "kube-proxy",
+                self.host.enter(
+                    str((self._binaries / "kube-proxy").resolve()), f"--config={self._file('kube-proxy.yaml')}"
+                ),
+                reads=[self._file("kube-proxy.yaml"), self._places.credentials("kube-proxy")],
+                trouble=self._proxy_trouble,
+                port=PROXY_HEALTH_PORT,
+            ),
+        ]
+
+    def _unit(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        trouble: Callable[[], str | None],
+        reads: Sequence[Path] = (),
+        port: int | None = None,
+    ) -> Unit:
+        return Unit(
+            name=name,
+            command=command,
+            reads=reads,
+            pid_file=self._places.pid_file(name),
+            log=self._places.log(name),
+            trouble=trouble,
+            port=port,
+            joins=self.host.groups.joins,
+            umask=0o022,  # what it makes for pods is read by their users
+        )
+
+    def _runtime_trouble(self) -> str | None:
+        try:
+            self.runtime("version")
+        except ClusterError as error:
+            return str(error)
+        return None
+
+    def _asked(self, port: int, path: str, *, named: bool = True) -> str | None:
+        """Why what listens at that port of the node is not healthy. `named`: its certificate has to be for the node's address."""
+        pki = self._places.pki
+        context = ssl.create_default_context(cafile=str(pki / f"{API}.crt"))
+        context.load_cert_chain(pki / "kube-apiserver-kubelet-client.crt", pki / "kube-apiserver-kubelet-client.key")
+        context.check_hostname = named
+        connection = http.client.HTTPSConnection(self.host.address, port, timeout=5, context=context)
+        try:
+            connection.request("GET", path)
+            status = connection.getresponse().status
+        except OSError as error:
+            return str(error)
+        finally:
+            connection.close()
+        return None if status == 200 else f"HTTP {status}"
+
+    def _proxy_trouble(self) -> str | None:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            opener.open(f"http://{self.host.address}:{PROXY_HEALTH_PORT}/healthz", timeout=5).close()
+        except OSError as error:
+            return str(error)
+        return None
+
+    def _system(self) -> list[dict[str, Any]]:
+        """The objects of a cluster with a node."""
+        objects = [each for each in yaml.safe_load_all((SETTINGS / "system.yaml").read_text()) if each]
+        by_name = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+        by_name["EndpointSlice", "kubernetes"]["endpoints"] = [{"addresses": [self.host.address]}]
+        corefile = (SETTINGS / "Corefile").read_text()
+        by_name["ConfigMap", "coredns"]["data"] = {"Corefile": corefile}
+        pod = by_name["Deployment", "coredns"]["spec"]["template"]["spec"]
+        pod["containers"][0]["image"] = self._name_server().reference
+        return objects
+
+    def _apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        self.kubectl(
+            "apply", "--server-side", "--force-conflicts", "--field-manager=atlas-cluster", "--filename=-", stdin=text
+        )
+
+    def _wait_for_ready(self) -> None:
+        """The node takes pods, what is said of them is true, and names are answered."""
+        limit = f"--timeout={READY_SECONDS}s"
+        self.kubectl("wait", "--for=condition=Ready", f"node/{NAME}", limit)
+        end = time.monotonic() + READY_SECONDS
+        while (stale := self._stale()) and time.monotonic() < end:
+            time.sleep(0.3)
+        if stale:
+            raise ClusterError(f"the kubelet says nothing of {', '.join(stale)} after {READY_SECONDS} s")
+        if missing := volumes(NAME, self.directory / "var", self.kubectl):
+            self._apply(missing)
+        self.kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", limit)
+
+    def _stale(self) -> list[str]:
+        """The pods that are said to run since before this node was made, as if nothing had happened."""
+        holder = self.host.holder
+        made = datetime.fromtimestamp(holder.since if holder else 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [
+            pod["metadata"]["name"]
+            for pod in json.loads(self.kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
+            for container in pod.get("status", {}).get("containerStatuses", [])
+            if container.get("state", {}).get("running", {}).get("startedAt", made) < made
+        ]
+
+    def _end_pods(self) -> None:
+        """Ask every container to end, and wait a little: stores write down what they have in memory."""
+        try:
+            running = self._running()
+            for container in running:
+                subprocess.run(
+                    self._client("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
+                )
+            end = time.monotonic() + GRACE_SECONDS
+            while self._running() and time.monotonic() < end:
+                time.sleep(0.2)
+        except ClusterError:  # the runtime is dead; what it left is ended with the control groups
+            return
+
+    def _running(self) -> list[str]:
+        lines = self.runtime("tasks", "list").splitlines()[1:]
+        return [line.split()[0] for line in lines if line.split()[-1] == "RUNNING"]
+
+    def _pause(self) -> oci.Image:
+        """What holds a pod's namespaces: it does nothing but collect what has ended."""
+        return oci.of_binary("pause", PAUSE, "-P")
+
+    def _name_server(self) -> oci.Image:
+        return oci.of_binary("coredns", self._binaries / "coredns")
+
+    def _file(self, name: str) -> Path:
+        return self.directory / name
+
+
+def _load(name: str) -> dict[str, Any]:
+    return yaml.safe_load((SETTINGS / name).read_text())
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        write_private(path, content)

@@ -1,0 +1,192 @@
+"""The machine that the node believes to be on: mounts and a network of its own, joined to this machine by one pair of interfaces.
+
+Nothing of this machine's firewall, routes and kernel settings is changed, and nothing is mounted that it would see. All of it is
+gone with the last process in it.
+"""
+
+import hashlib
+import ipaddress
+import json
+import random
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import processes
+from control_groups import ControlGroups
+from pki import write_private
+from units import ClusterError
+
+NETWORKS = ipaddress.ip_network("10.231.0.0/16")
+"""Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""
+HIDDEN = (Path("/run"), Path("/var"))
+"""Folders of which the node has its own: what is below them here, it does not see."""
+KERNEL_SETTINGS = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
+}
+"""What the kubelet demands of its machine. They are this machine's, so the node reads files in their place and changes none."""
+
+
+class NodeHost:
+    """One node's surroundings, with its files in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.name = f"atlas-{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
+        self.groups = ControlGroups(self.name)
+        self._pid_file = directory / "run" / "holder.pid"
+        self._finished = directory / "run" / "holder.finished"
+
+    @property
+    def holder(self) -> processes.Process | None:
+        """The process that keeps the namespaces, when they are complete."""
+        process = processes.read(self._pid_file)
+        finished = self._finished.exists() and self._finished.read_text()
+        return process if process is not None and finished == f"{process.pid} {process.started}" else None
+
+    @property
+    def address(self) -> str:
+        """The node's."""
+        return str(self._network()[2])
+
+    def enter(self, *command: str, network: bool = True) -> list[str]:
+        """The command that runs `command` inside, or with this machine's network and the node's files."""
+        holder = processes.read(self._pid_file)
+        if holder is None:
+            raise ClusterError("the node has ended meanwhile")
+        return [
+            "nsenter",
+            f"--target={holder.pid}",
+            "--mount",
+            *(["--net"] if network else []),
+            "--",
+            *command,
+        ]
+
+    def inside(self, path: str) -> Path:
+        """A file of the node as this machine reaches it."""
+        holder = processes.read(self._pid_file)
+        return Path(f"/proc/{holder.pid}/root{path}") if holder else self.directory / "gone"
+
+    def ensure(self) -> bool:
+        """True when it had to be made. What a crash has left of an earlier one goes first."""
+        if self.holder is not None:
+            return False
+        self.remove()
+        for hidden in HIDDEN:
+            if self.directory.is_relative_to(hidden):
+                raise ClusterError(f"a node has its own {hidden}, so its directory cannot be {self.directory}")
+        self.groups.ensure()
+        processes.start(
+            ["unshare", "--mount", "--net", "--propagation=private", "sleep", "infinity"],
+            pid_file=self._pid_file,
+            log=self.directory / "logs" / "holder.log",
+            digest="",
+            joins=self.groups.joins,
+        )
+        self._wait_for_namespaces()
+        self._mount()
+        self._connect()
+        holder = processes.read(self._pid_file)
+        if holder is None:
+            raise ClusterError("the node's namespaces went while they were made")
+        self._finished.write_text(f"{holder.pid} {holder.started}")
+        return True
+
+    def remove(self) -> None:
+        """End all that runs in it, and what keeps it."""
+        self._finished.unlink(missing_ok=True)
+        self.groups.end()
+        self._pid_file.unlink(missing_ok=True)
+        if Path(f"/sys/class/net/{self.name}").exists():  # with the last process it goes by itself, but not at once
+            _run(["ip", "link", "delete", self.name], may_fail=True)
+
+    def _wait_for_namespaces(self) -> None:
+        holder = processes.read(self._pid_file)
+        while holder is not None and holder.alive:
+            command = Path(f"/proc/{holder.pid}/comm").read_text().strip()
+            if command == "sleep":
+                return
+        raise ClusterError(
+            f"no namespaces for the node: {processes.last_lines(self.directory / 'logs' / 'holder.log')}"
+        )
+
+    def _mount(self) -> None:
+        var, settings = self.directory / "var", self.directory / "kernel"
+        for folder in ("lib", "log", "tmp", "cache"):
+            (var / folder).mkdir(parents=True, exist_ok=True)
+        for folder in (var, *var.iterdir()):
+            folder.chmod(0o755)
+        (var / "tmp").chmod(0o1777)
+        if not (var / "run").is_symlink():
+            (var / "run").symlink_to("/run")
+        self._inside("mount", "--make-rshared", "/")
+        self._inside("mount", "--types=tmpfs", "--options=mode=755,nosuid,nodev", "tmpfs", "/run")
+        self._inside("mount", "--bind", str(var), "/var")
+        settings.mkdir(exist_ok=True)
+        for name, wanted in KERNEL_SETTINGS.items():
+            real, file = Path("/proc/sys") / name, settings / name.replace("/", ".")
+            if real.read_text().strip() != wanted:
+                file.write_text(f"{wanted}\n")
+                self._inside("mount", "--bind", str(file), str(real))
+
+    def _connect(self) -> None:
+        network = self._draw()
+        ours, theirs, length = network[1], network[2], network.prefixlen
+        holder = processes.read(self._pid_file)
+        peer = ["peer", "name", "eth0", "netns", str(holder.pid if holder else 0)]
+        _run(["ip", "link", "add", self.name, "type", "veth", *peer])
+        _run(["ip", "address", "add", f"{ours}/{length}", "dev", self.name])
+        _run(["ip", "link", "set", self.name, "up"])
+        self._inside("ip", "link", "set", "lo", "up")
+        self._inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
+        self._inside("ip", "link", "set", "eth0", "up")
+        # Whoever looks for something else is told at once that it is not there, instead of waiting for an answer.
+        self._inside("ip", "route", "add", "unreachable", "default")
+        self._inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+
+    def _inside(self, *command: str) -> None:
+        _run(self.enter(*command))
+
+    def _network(self) -> ipaddress.IPv4Network:
+        try:
+            return ipaddress.IPv4Network(json.loads((self.directory / "network.json").read_text()))
+        except (FileNotFoundError, ValueError):
+            return self._draw()
+
+    def _draw(self) -> ipaddress.IPv4Network:
+        """The remembered network, or another one when somebody has it."""
+        file, taken = self.directory / "network.json", list(_networks_here())
+        try:
+            remembered = ipaddress.IPv4Network(json.loads(file.read_text()))
+        except (FileNotFoundError, ValueError):
+            remembered = None
+        if remembered is not None and not any(remembered.overlaps(each) for each in taken):
+            return remembered
+        while True:
+            offset = random.SystemRandom().randrange(NETWORKS.num_addresses // 4) * 4
+            drawn = ipaddress.IPv4Network((int(NETWORKS.network_address) + offset, 30))
+            if not any(drawn.overlaps(each) for each in taken):
+                write_private(file, json.dumps(str(drawn)).encode())
+                return drawn
+
+
+def _networks_here() -> Iterable[ipaddress.IPv4Network]:
+    """The networks of this machine's interfaces."""
+    for link in json.loads(_run(["ip", "-json", "-4", "address"])):
+        for each in link.get("addr_info", []):
+            network = ipaddress.IPv4Network(f"{each['local']}/{each['prefixlen']}", strict=False)
+            if network.prefixlen > NETWORKS.prefixlen:  # of a wider one we take four addresses
+                yield network
+
+
+def _run(command: list[str], *, may_fail: bool = False) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode != 0 and not may_fail:
+        raise ClusterError(f"`{' '.join(command)}` failed: {(answer.stderr or answer.stdout).strip()}")
+    return answer.stdout
