@@ -14,7 +14,7 @@ from components.catalog import load_catalog
 from components.collector import Collector, CollectorArgs, copies, gateway_configs
 from components.configuration import given_secrets, read_settings
 from components.data_services import DataServices, DataServicesArgs
-from components.deployed import deployed, expected, rules_for
+from components.deployed import expected, rules_for, running
 from components.exporters import (
     Blackbox,
     BlackboxArgs,
@@ -71,8 +71,8 @@ else:
         "jaeger", JaegerArgs(place=here, settings=settings.jaeger, config=config["jaeger/jaeger.yaml"]), on
     ).store
 
-rules = rules_for(deployed(settings), files.rules, settings.prometheus.runbooks)
-generated = deployed_rules(settings.limits, expected(deployed(settings)))
+rules = rules_for(running(settings), files.rules, settings.prometheus.runbooks)
+generated = deployed_rules(settings.limits, expected(running(settings)))
 if settings.prometheus.operator:
     Monitors(
         "monitors",

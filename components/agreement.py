@@ -1,7 +1,7 @@
 """Which settings and secrets go together: what each value's own type cannot see."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -63,6 +63,7 @@ def disagreements(parts: Mapping[str, Any], environment: str | None, given: Coll
     yield from addresses(parts, environment)
     yield from doors(parts)
     yield from _images(parts)
+    yield from _paused(parts)
     yield from _built(parts, environment)
     yield from _platform(parts)
     yield from _credentials(parts, given)
@@ -209,6 +210,15 @@ def _images(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
             yield Disagreement(path, wrong, pinned, reference, mend=pinned)
 
 
+def _paused(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
+    paused: Sequence[str] = parts.get("paused", ())
+    known = sorted(IMAGES.keys() | SERVICES.keys())
+    for index, name in enumerate(paused):
+        if name not in known:
+            expected = "one of " + ", ".join(known)
+            yield Disagreement(("paused", index), "is no workload of this stack", expected, name, remove=True)
+
+
 def _built(parts: Mapping[str, Any], environment: str | None) -> Iterator[Disagreement]:
     if "build" not in parts:
         return
@@ -282,6 +292,10 @@ def _production(parts: Mapping[str, Any], given: Collection[str]) -> Iterator[Di
     for name, reference in parts.get("images", {}).items():
         if not is_digest_reference(reference):
             yield Disagreement(("images", name), "has no digest", f"{reference}@sha256:<64 hex digits>", reference)
+    for index, name in enumerate(parts.get("paused", ())):
+        yield Disagreement(
+            ("paused", index), "would not run in production", "all workloads with pods", name, remove=True
+        )
     if "cluster" in parts:
         cluster = parts["cluster"]
         if OF_DEVELOPMENT.search(cluster.context.lower()):

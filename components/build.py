@@ -51,7 +51,7 @@ class Build(pulumi.ComponentResource):
 
         folder = context.folder.relative_to(args.root).as_posix()
         arguments = build_arguments(context, args)
-        version = _version(context, arguments)
+        named = version(context, arguments)
         repository = args.settings.repository
         secrets: dict[str, Input[str]] = {key: Output.secret(content) for key, content in args.access.items()}
         return docker_build.Image(
@@ -62,10 +62,10 @@ class Build(pulumi.ComponentResource):
             build_args=arguments,
             build_on_preview=False,
             labels={
-                "org.opencontainers.image.version": version,
+                "org.opencontainers.image.version": named,
                 "org.opencontainers.image.vendor": "atlas",
             },
-            tags=[f"{repository or LOCAL}/{context.service}:{version}"],
+            tags=[f"{repository or LOCAL}/{context.service}:{named}"],
             push=repository is not None,
             load=repository is None,
             secrets=secrets,
@@ -83,7 +83,7 @@ def build_arguments(context: Context, args: BuildArgs) -> dict[str, str]:
     return arguments | ({"TYPE_ERRORS": "tell"} if args.tell and context.language == "node" else {})
 
 
-def _version(context: Context, arguments: Mapping[str, str]) -> str:
+def version(context: Context, arguments: Mapping[str, str]) -> str:
     """Names what an image is made of: 16 hexadecimal digits of its context and arguments."""
     text = "\0".join((context.digest, *(f"{key}={value}" for key, value in sorted(arguments.items()))))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Which workloads an environment has: asked by the network, by the alerts on what is absent, and by nobody's guess."""
+"""Which workloads an environment has, and which of them run: asked by the network and by the alerts on what is absent."""
 
 import re
 from collections.abc import Mapping
@@ -28,6 +28,11 @@ def deployed(settings: Settings) -> Deployed:
         if settings.trading.external is None:
             found |= {("trading", name) for name in DATA_PORTS}
     return frozenset(found)
+
+
+def running(settings: Settings) -> Deployed:
+    """What of it has pods: what the alerts watch."""
+    return frozenset((role, name) for role, name in deployed(settings) if name not in settings.paused)
 
 
 SUBJECTS = {

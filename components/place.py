@@ -13,7 +13,7 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run.
+    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run; ``paused`` names workloads without one.
 
     ``pull_secret`` names the Secret with which images are pulled, if the registry asks for one.
     """
@@ -24,6 +24,7 @@ class Place:
     storage_class: str | None
     wait_for_ready: bool
     images: Images = field(default_factory=Images)
+    paused: frozenset[str] = frozenset()
     pull_secret: pulumi.Input[str] | None = None
 
     def labels(self, name: str) -> dict[str, str]:
@@ -35,9 +36,9 @@ class Place:
             "atlas/environment": self.environment,
         }
 
-    def annotations(self) -> dict[str, str]:
-        """What tells Pulumi whether to wait for the object."""
-        return {} if self.wait_for_ready else {SKIP_AWAIT: "true"}
+    def annotations(self, workload: str | None = None) -> dict[str, str]:
+        """What tells Pulumi whether to wait for the object; a Service of a paused workload would wait for ever."""
+        return {} if self.wait_for_ready and workload not in self.paused else {SKIP_AWAIT: "true"}
 
 
 def places(
@@ -55,6 +56,7 @@ def places(
             storage_class=settings.cluster.storage_class,
             wait_for_ready=settings.cluster.wait_for_ready,
             images=Images(overrides=settings.images, built=built, registry=settings.registry),
+            paused=frozenset(settings.paused),
             pull_secret=pull_secrets.get(role),
         )
         for role, namespace in namespaces.items()

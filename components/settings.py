@@ -296,6 +296,9 @@ class Settings(Model):
     namespaces: Namespaces = Namespaces()
     registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
     images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
+    paused: list[Label] = Field(
+        default=[], description="workloads that are declared without a pod: those whose image cannot be had"
+    )
     build: Build = Build()
     platform: Platform = Platform()
     collector: Collector = Collector()

@@ -97,6 +97,7 @@ class Trading(pulumi.ComponentResource):
             spec={
                 "schedule": args.settings.backtest_schedule,
                 "time_zone": "Etc/UTC",
+                "suspend": name in place.paused,
                 "concurrency_policy": "Forbid",
                 "starting_deadline_seconds": 600,
                 "successful_jobs_history_limit": 3,

@@ -138,6 +138,7 @@ class Workload(pulumi.ComponentResource):
         super().__init__("atlas:index:Workload", name, {}, opts)
         child = ResourceOptions(parent=self)
         place, labels = args.place, args.place.labels(name)
+        replicas = 0 if name in place.paused else args.replicas
         selector = {"app.kubernetes.io/name": name}
 
         account = ServiceAccount(
@@ -150,12 +151,12 @@ class Workload(pulumi.ComponentResource):
             "name": name,
             "namespace": place.namespace,
             "labels": labels,
-            "annotations": place.annotations(),
+            "annotations": place.annotations(name),
         }
         probed = {PROBE_PATH: args.probe_path} if args.probe_path else {}
         service = Service(
             name,
-            metadata={**metadata, "annotations": place.annotations() | probed},
+            metadata={**metadata, "annotations": place.annotations(name) | probed},
             spec=_service_spec(args, selector),
             opts=child,
         )
@@ -207,7 +208,7 @@ class Workload(pulumi.ComponentResource):
                 metadata=metadata,
                 spec={
                     "service_name": governing.metadata["name"].apply(str),
-                    "replicas": args.replicas,
+                    "replicas": replicas,
                     "pod_management_policy": "Parallel",
                     "selector": {"match_labels": selector},
                     "template": template,
@@ -220,7 +221,7 @@ class Workload(pulumi.ComponentResource):
                 name,
                 metadata=metadata,
                 spec={
-                    "replicas": args.replicas,
+                    "replicas": replicas,
                     "selector": {"match_labels": selector},
                     "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
                     "template": template,

@@ -297,6 +297,37 @@ def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
     assert skipped(synthesise("prod")) == set()
 
 
+def test_a_paused_workload_is_declared_without_pods_and_nothing_waits_for_it_or_watches_it() -> None:
+    paused = synthesise("local", {"atlas:paused": json.dumps(["grafana", "jaeger", "backtester"])})
+    plain = synthesise("local")
+
+    assert {(each.kind, each.name) for each in paused.kubernetes()} == {(e.kind, e.name) for e in plain.kubernetes()}
+    counts = {
+        each.name: each.inputs["spec"]["replicas"]
+        for kind in ("Deployment", "StatefulSet")
+        for each in paused.of_kind(kind)
+    }
+    assert {name for name, count in counts.items() if count == 0} == {"grafana", "jaeger"}
+    (cron,) = paused.of_kind("CronJob")
+    assert cron.inputs["spec"]["suspend"] is True
+    awaited = synthesise("local", {"atlas:paused": '["grafana"]', "atlas:cluster": _waiting("local")})
+    unawaited = {
+        (each.kind, each.name)
+        for each in awaited.kubernetes()
+        if "pulumi.com/skipAwait" in each.inputs["metadata"].get("annotations", {})
+    }
+    assert unawaited == {("Deployment", "grafana"), ("Service", "grafana")}
+    rules = {each.name: each.inputs["data"] for each in paused.of_kind("ConfigMap")}
+    assert "jaeger.yaml" not in rules["prometheus-rules"]
+    assert "jaeger" not in rules["prometheus-deployed"]["deployed.yaml"]
+    assert "loki" in rules["prometheus-deployed"]["deployed.yaml"]
+
+
+def _waiting(stack: str) -> str:
+    cluster = json.loads(stack_configuration(stack)["atlas:cluster"])
+    return json.dumps({key: value for key, value in cluster.items() if key != "waitForReady"})
+
+
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 ABSENT_IN_PROD = {"jaeger", "db", "cache", "rabbitmq"}
 """Production has a store of traces and data services of its own."""

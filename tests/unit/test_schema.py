@@ -126,7 +126,7 @@ def test_every_setting_tells_editors_what_it_is() -> None:
 def test_a_random_configuration_that_is_read_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi.log, "warn", lambda _: None)
     chance, read = random.Random(4), 0  # noqa: S311 - the same configurations in each run
-    for _ in range(200):
+    for _ in range(300):
         of = random_configuration(chance, f"{chance.getrandbits(128):032x}")
         try:
             read_settings(of)
