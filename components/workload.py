@@ -153,7 +153,7 @@ class Workload(pulumi.ComponentResource):
             "labels": labels,
             "annotations": place.annotations(name),
         }
-        probed = {PROBE_PATH: args.probe_path} if args.probe_path else {}
+        probed = {PROBE_PATH: args.probe_path} if args.probe_path and name not in place.paused else {}
         service = Service(
             name,
             metadata={**metadata, "annotations": place.annotations(name) | probed},

@@ -298,7 +298,7 @@ def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
 
 
 def test_a_paused_workload_is_declared_without_pods_and_nothing_waits_for_it_or_watches_it() -> None:
-    paused = synthesise("local", {"atlas:paused": json.dumps(["grafana", "jaeger", "backtester"])})
+    paused = synthesise("local", {"atlas:paused": json.dumps(["grafana", "jaeger", "api", "backtester"])})
     plain = synthesise("local")
 
     assert {(each.kind, each.name) for each in paused.kubernetes()} == {(e.kind, e.name) for e in plain.kubernetes()}
@@ -307,7 +307,13 @@ def test_a_paused_workload_is_declared_without_pods_and_nothing_waits_for_it_or_
         for kind in ("Deployment", "StatefulSet")
         for each in paused.of_kind(kind)
     }
-    assert {name for name, count in counts.items() if count == 0} == {"grafana", "jaeger"}
+    assert {name for name, count in counts.items() if count == 0} == {"grafana", "jaeger", "api"}
+    probed = {
+        each.name
+        for each in paused.of_kind("Service")
+        if "atlas/probe-path" in each.inputs["metadata"].get("annotations", {})
+    }
+    assert probed == {"ops-ui", "ops-bot"}
     (cron,) = paused.of_kind("CronJob")
     assert cron.inputs["spec"]["suspend"] is True
     awaited = synthesise("local", {"atlas:paused": '["grafana"]', "atlas:cluster": _waiting("local")})
