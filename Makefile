@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status wipe env test test-slow test-services test-images test-node bench schema check setup clean-cache
+.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-node bench schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ down: ## destroy what STACK deployed, and stop the embedded cluster
 	@$(PYTHON) tools/setup.py $(GROUPS)
 	@$(PROGRAM) tools/stack.py down $(STACK) $(ARGS)
 
-status: ## say what runs and what is deployed
+status: ## what runs at a glance: pods, targets, signals, alerts, queues
 	@$(PROGRAM) tools/stack.py status $(STACK)
+
+open: ## open Grafana, Prometheus, Alertmanager, Jaeger, ops-ui and the api at ports of this machine, until Ctrl-C
+	@$(PROGRAM) tools/stack.py open $(STACK)
 
 wipe: ## forget the local stack: cluster, state and secrets
 	@$(PROGRAM) tools/stack.py wipe local

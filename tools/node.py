@@ -91,14 +91,16 @@ class Node:
 
     def bring(self, images: Iterable[oci.Image]) -> list[str]:
         """Give the runtime the images that it does not have; their references."""
-        there = set(self.runtime("images", "list", "--quiet").split())
         brought: list[str] = []
+        there = self.images()
         for image in images:
-            name = f"{oci.REGISTRY}/{image.reference}"
-            if name in there:
+            if image.reference in there:
                 continue
             began = time.monotonic()
-            self.take(partial(oci.write, image))
+            with tempfile.TemporaryFile() as archive:
+                oci.write(image, archive)
+                archive.seek(0)
+                self.take(archive)
             brought.append(image.reference)
             say(f"  {image.reference} brought in {time.monotonic() - began:.1f} s")
         return brought
@@ -122,13 +124,15 @@ class Node:
     def _client(self, *arguments: str) -> list[str]:
         return ["ctr", f"--address={self.host.inside(SOCKET)}", "--namespace=k8s.io", *arguments]
 
-    def take(self, write: Callable[[IO[bytes]], None]) -> None:
-        """Give the runtime the image archive that `write` writes."""
-        with tempfile.TemporaryFile() as archive:
-            write(archive)
-            archive.seek(0)
-            command = self._client("images", "import", "-")
-            answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
+    def images(self) -> set[str]:
+        """The references of the images that the runtime has, as pods name them."""
+        names = self.runtime("images", "list", "--quiet").split()
+        return {name.removeprefix(f"{oci.REGISTRY}/") for name in names}
+
+    def take(self, archive: IO[bytes]) -> None:
+        """Give the runtime an image archive, Docker's or the OCI's."""
+        command = self._client("images", "import", "-")
+        answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"containerd does not take an image: {answer.stderr.strip()}")
 

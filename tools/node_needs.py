@@ -18,6 +18,8 @@ PROGRAMS: Mapping[str, str] = {
     "nft": "nftables",
     "socat": "socat",
     "catatonit": "catatonit",
+    "dockerd": "docker.io",
+    "debootstrap": "debootstrap",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "unshare": "util-linux",

@@ -1,4 +1,4 @@
-"""What `make up`, `preview`, `down`, `status`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
+"""What `make up`, `preview`, `down`, `status`, `open`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
 
 The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`; conf/secrets.env, or the
 file that SECRETS_ENV names, gives it secrets. Any other stack is deployed into the cluster that its user names by KUBECONFIG, with
@@ -13,11 +13,23 @@ import secrets
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cluster import Cluster, ClusterError
+import node_images
+import node_needs
+import yaml
+from cluster import BINARIES, Cluster, ClusterError
+from docker import EngineError
+from forwards import Access
+from glance import doors, glance
 from pki import write_private
 from secrets_env import SecretsEnv, SecretsEnvError, read
+from steps import SetupError
+
+if TYPE_CHECKING:
+    from node_services import Services
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".local"
@@ -40,19 +52,26 @@ class Stack:
         if not self.config.exists():
             known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
             raise StackError(f"there is no stack {name!r}: {self.config.name} does not exist (stacks: {known})")
+        self.overlay: Mapping[str, Any] = {}
+        self._services: Services | None = None
         self.added = self._added()
         self.environment = {**os.environ, **self.added}
 
     def up(self, extra: list[str]) -> None:
+        node = self.local and self._choose_node()
         self._prepare()
         if self.local:
-            identity = self._start_cluster()
+            identity = self._start_cluster(node=node)
+            if node:
+                self._bring_images()
             self._pulumi("up", "--yes", "--skip-preview", *self._refresh(identity), *self._config_file(), *extra)
             write_private(DEPLOYED_TO, identity.encode())
         else:
             self._pulumi("up", *extra)
 
     def preview(self, extra: list[str]) -> None:
+        if self.local:
+            self._choose_node()
         self._prepare()
         refresh = self._refresh(self._start_cluster()) if self.local else []
         self._pulumi("preview", "--diff", *refresh, *self._config_file(), *extra)
@@ -78,12 +97,65 @@ class Stack:
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:
+        """What runs, at a glance."""
         healthy = self._cluster().status() if self.local else True
-        if self._exists():
-            self._pulumi("stack")
-        else:
+        if not self._exists():
             print(f"stack {self.name} has not been deployed from here")
-        return healthy
+            return healthy
+        return healthy and glance(self._access(), self._namespaces())
+
+    def open(self) -> bool:
+        """Open Grafana, the stores and the platform at ports of this machine, until interrupted."""
+        return doors(self._access(), self._namespaces())
+
+    def _access(self) -> Access:
+        return Access(environment=self.environment, context=self._config_value("cluster", "context"))
+
+    def _namespaces(self) -> dict[str, str]:
+        """The stack's namespaces by role; what its file does not name has the default of the settings."""
+        defaults = {"observability": "observability", "trading": "trading", "agents": "node-agents"}
+        return {role: self._config_value("namespaces", role) or name for role, name in defaults.items()}
+
+    def _choose_node(self) -> bool:
+        """Whether the embedded cluster has a node, and what follows from it for the settings. Without one, says why."""
+        if os.environ.get("NODE") == "no":
+            lacking, said = True, "the cluster has no node, as NODE=no asks: objects are declared and no pod starts"
+        else:
+            problems = node_needs.lacking()
+            lacking, said = bool(problems), node_needs.message(problems)
+        if lacking:
+            print(said, flush=True)
+            return False
+        # Here, for it imports Pulumi, and most commands do without.
+        from node_services import Services
+
+        self._services = Services(self._config_value("platform", "source"))
+        paused = [*node_images.NEEDS_REGISTRY]
+        print(f"scaled to zero, for no container registry is reached: {', '.join(paused)}", flush=True)
+        self.overlay = {
+            "cluster": {"waitForReady": True},
+            "images": node_images.references(BINARIES) | self._services.references,
+            "paused": paused,
+        }
+        return True
+
+    def _bring_images(self) -> None:
+        """Give the node its images. A service whose image cannot be built is declared without pods, and says why."""
+        node = self._cluster().node
+        node.bring(node_images.made(BINARIES))
+        if self._services is None:
+            return
+        try:
+            self._services.bring(node)
+        except (EngineError, SetupError) as error:
+            print(f"scaled to zero, for the platform's services cannot be built: {error}", flush=True)
+            paused = [*self.overlay["paused"], *self._services.references]
+            self.overlay = {**self.overlay, "paused": paused}
+            self._write_salted()
+
+    def _config_value(self, section: str, key: str) -> Any:
+        config = yaml.safe_load(self.config.read_text())["config"]
+        return (config.get(f"atlas:{section}") or {}).get(key)
 
     def _added(self) -> dict[str, str]:
         """What is added to the user's environment."""
@@ -151,7 +223,9 @@ class Stack:
         salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
         if salt is None:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
-        tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
+        tracked = overlaid(
+            re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE), self.overlay
+        )
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
         given = self._given()
         if given is None:
@@ -233,9 +307,9 @@ class Stack:
         if subprocess.run(command, cwd=folder, env=self.environment, check=False).returncode != 0:
             raise StackError(f"`{shlex.join(command)}` failed")
 
-    def _start_cluster(self) -> str:
+    def _start_cluster(self, *, node: bool = False) -> str:
         cluster = self._cluster()
-        cluster.up("atlas-local")
+        cluster.up("atlas-local", node=node)
         return cluster.identity()
 
     @staticmethod
@@ -249,9 +323,28 @@ class Stack:
         return Cluster(PRIVATE / "cluster")
 
 
+def overlaid(text: str, overlay: Mapping[str, Any]) -> str:
+    """A stack file with what this machine decides: `cluster` is added to, images that are to be built here get their names."""
+    if not overlay:
+        return text
+    document = yaml.safe_load(text)
+    config: dict[str, Any] = document["config"]
+    for key, value in overlay.items():
+        there = config.get(f"atlas:{key}") or {}
+        if key == "images":
+            value = {**value, **{name: each for name, each in there.items() if not is_placeholder(each)}}
+        config[f"atlas:{key}"] = {**there, **value} if isinstance(value, Mapping) else value
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def is_placeholder(reference: str) -> bool:
+    """Whether a stack file names an image that is still to be built on this machine."""
+    return reference.startswith("atlas/") and reference.endswith(":local")
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="stack.py", description="Deploy and inspect one stack.")
-    parser.add_argument("command", choices=("up", "preview", "down", "status", "wipe", "env"))
+    parser.add_argument("command", choices=("up", "preview", "down", "status", "open", "wipe", "env"))
     parser.add_argument("stack")
     parser.add_argument("extra", nargs=argparse.REMAINDER, help="further flags for pulumi")
     options = parser.parse_args(arguments)
@@ -268,6 +361,8 @@ def main(arguments: list[str]) -> int:
                 stack.wipe()
             case "status":
                 return 0 if stack.status() else 1
+            case "open":
+                return 0 if stack.open() else 1
             case _:
                 print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.added.items()))
     except (StackError, ClusterError) as error:
