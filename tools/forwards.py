@@ -1,10 +1,18 @@
-"""Services of a cluster at ports of this machine's loopback address, by `kubectl port-forward`."""
+"""Services of a cluster at ports of this machine's loopback address.
 
+By `kubectl port-forward`, which reaches what listens on a pod's loopback address; on the embedded node by its own network, where a
+pod is reached at its address, as Loki and Jaeger want it.
+"""
+
+import json
+import os
 import re
 import selectors
+import signal
+import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO, cast
@@ -12,17 +20,33 @@ from typing import TextIO, cast
 from units import ClusterError
 
 START_SECONDS = 15
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """How a cluster is reached: `environment` has the KUBECONFIG, `context` is the one that the stack names."""
+    """How a cluster is reached: `environment` has the KUBECONFIG, `context` is the one that the stack names. `inside` begins a
+    command that runs in the embedded node's network, if there is one.
+    """
 
     environment: Mapping[str, str]
     context: str
+    inside: Sequence[str] = ()
 
     def kubectl(self, *arguments: str) -> list[str]:
         return ["kubectl", f"--context={self.context}", *arguments]
+
+    def ask(self, *arguments: str) -> str:
+        """What kubectl answers.
+
+        Raises:
+            ClusterError: it fails; holds its words.
+        """
+        command = self.kubectl(*arguments)
+        answer = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise ClusterError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
+        return answer.stdout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,37 +66,73 @@ def forwarded(door: Door, access: Access) -> Iterator[int]:
     Raises:
         ClusterError: there is no pod behind it, or the port is taken.
     """
+    local = door.local or _free_port()
+    command = _through_node(door, local, access) if access.inside else _through_api(door, local, access)
     process = subprocess.Popen(
-        access.kubectl(
-            f"--namespace={door.namespace}",
-            "port-forward",
-            "--address=127.0.0.1",
-            f"service/{door.service}",
-            f"{door.local or ''}:{door.port}",
-        ),
+        command,
         env=dict(access.environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
-        yield _port(process, door)
+        _wait(process, door)
+        yield local
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with those that serve a connection
         process.wait()
 
 
-def _port(process: subprocess.Popen[str], door: Door) -> int:
+def _through_api(door: Door, local: int, access: Access) -> list[str]:
+    return access.kubectl(
+        f"--namespace={door.namespace}",
+        "port-forward",
+        f"--address={LOOPBACK}",
+        "--pod-running-timeout=2s",
+        f"service/{door.service}",
+        f"{local}:{door.port}",
+    )
+
+
+def _through_node(door: Door, local: int, access: Access) -> list[str]:
+    slices = access.ask(
+        f"--namespace={door.namespace}",
+        "get",
+        "endpointslices",
+        f"--selector=kubernetes.io/service-name={door.service}",
+        "--output=json",
+    )
+    ready = [
+        endpoint["addresses"][0]
+        for each in json.loads(slices)["items"]
+        for endpoint in each.get("endpoints") or []
+        if endpoint.get("conditions", {}).get("ready")
+    ]
+    if not ready:
+        raise ClusterError("no pod of it is ready")
+    there = " ".join([*access.inside, "socat", "-", f"TCP:{ready[0]}:{door.port}"])
+    return ["socat", "-d", "-d", f"TCP-LISTEN:{local},bind={LOOPBACK},fork,reuseaddr", f'EXEC:"{there}"']
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def _wait(process: subprocess.Popen[str], door: Door) -> None:
+    """Until it listens."""
     output = cast("TextIO", process.stdout)
     end, said = time.monotonic() + START_SECONDS, ""
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while time.monotonic() < end and selector.select(max(0.0, end - time.monotonic())):
             line = output.readline()
-            if match := re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line):
-                return int(match[1])
+            if re.search(r"Forwarding from|listening on", line):
+                return
             if not line:
                 break
             said += line
-    raise ClusterError(f"{door.service} in {door.namespace} cannot be reached: {said.strip() or 'no answer'}")
+    raise ClusterError(f"port {door.local or 'of any number'}: {said.strip() or 'no answer'}")

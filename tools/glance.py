@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -13,13 +12,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from forwards import Access, Door, forwarded
-from units import ClusterError
+from units import ClusterError, say
 
 DOORS: Mapping[str, tuple[str, int, int]] = {
     "grafana": ("observability", 3000, 3000),
     "prometheus": ("observability", 9090, 9090),
     "alertmanager": ("observability", 9093, 9093),
     "jaeger": ("observability", 16686, 16686),
+    "loki": ("observability", 3100, 3100),
     "ops-ui": ("trading", 3000, 3001),
     "api": ("trading", 8000, 8000),
 }
@@ -55,7 +55,7 @@ def glance(access: Access, namespaces: Mapping[str, str]) -> bool:
     return not waiting
 
 
-def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], None] = print) -> bool:
+def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], None] = say) -> bool:
     """Open what there is and say where, until somebody interrupts. False when nothing can be opened."""
     count = 0
     with ExitStack() as opened:
@@ -128,11 +128,7 @@ def _paused(access: Access, namespace: str) -> list[str]:
 
 
 def _get(kinds: str, access: Access, namespace: str) -> list[dict[str, Any]]:
-    command = access.kubectl("get", kinds, f"--namespace={namespace}", "--output=json")
-    answer = subprocess.run(command, env=dict(access.environment), capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        raise ClusterError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
-    return json.loads(answer.stdout)["items"]
+    return json.loads(access.ask("get", kinds, f"--namespace={namespace}", "--output=json"))["items"]
 
 
 def _ask(port: int, query: str) -> Samples:

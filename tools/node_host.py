@@ -54,15 +54,15 @@ class NodeHost:
         """The node's."""
         return str(self._network()[2])
 
-    def enter(self, *command: str, network: bool = True) -> list[str]:
-        """The command that runs `command` inside, or with this machine's network and the node's files."""
+    def enter(self, *command: str, network: bool = True, mounts: bool = True) -> list[str]:
+        """The command that runs `command` inside; or with this machine's network, or its files, instead of the node's."""
         holder = processes.read(self._pid_file)
         if holder is None:
             raise ClusterError("the node has ended meanwhile")
         return [
             "nsenter",
             f"--target={holder.pid}",
-            "--mount",
+            *(["--mount"] if mounts else []),
             *(["--net"] if network else []),
             "--",
             *command,

@@ -109,7 +109,9 @@ class Stack:
         return doors(self._access(), self._namespaces())
 
     def _access(self) -> Access:
-        return Access(environment=self.environment, context=self._config_value("cluster", "context"))
+        host = self._cluster().node.host if self.local else None
+        inside = host.enter("env", mounts=False) if host is not None and host.holder is not None else []
+        return Access(environment=self.environment, context=self._config_value("cluster", "context"), inside=inside)
 
     def _namespaces(self) -> dict[str, str]:
         """The stack's namespaces by role; what its file does not name has the default of the settings."""
