@@ -16,6 +16,7 @@ PROGRAMS: Mapping[str, str] = {
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
+    "docker-registry": "docker-registry",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }

@@ -107,7 +107,7 @@ class Node:
 
     def runtime(self, *arguments: str) -> str:
         """Run containerd's own client on the pods' images and containers."""
-        answer = subprocess.run(self._client(*arguments), capture_output=True, text=True, check=False)
+        answer = subprocess.run(self.client(*arguments), capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"ctr {' '.join(arguments)} failed: {answer.stderr.strip()}")
         return answer.stdout
@@ -121,7 +121,8 @@ class Node:
             raise ClusterError(f"kubectl {' '.join(arguments)} failed: {answer.stderr.strip()}")
         return answer.stdout
 
-    def _client(self, *arguments: str) -> list[str]:
+    def client(self, *arguments: str) -> list[str]:
+        """The command that runs containerd's own client with this machine's network."""
         return ["ctr", f"--address={self.host.inside(SOCKET)}", "--namespace=k8s.io", *arguments]
 
     def images(self) -> set[str]:
@@ -131,7 +132,7 @@ class Node:
 
     def take(self, archive: IO[bytes]) -> None:
         """Give the runtime an image archive, Docker's or the OCI's."""
-        command = self._client("images", "import", "-")
+        command = self.client("images", "import", "-")
         answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"containerd does not take an image: {answer.stderr.strip()}")
@@ -342,7 +343,7 @@ class Node:
             running = self._running()
             for container in running:
                 subprocess.run(
-                    self._client("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
+                    self.client("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
                 )
             end = time.monotonic() + GRACE_SECONDS
             while self._running() and time.monotonic() < end:

@@ -31,11 +31,6 @@ def made(binaries: Path) -> list[oci.Image]:
     return [*of_programs(binaries), *of_debian()]
 
 
-def references(binaries: Path) -> dict[str, str]:
-    """What pods name them by, as the setting `images`."""
-    return {image.name: image.reference for image in made(binaries)}
-
-
 def of_programs(binaries: Path) -> Iterator[oci.Image]:
     """The images of what set-up has built."""
     for name, program in BINARIES.items():

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from components.settings import Bases, Settings
 
 
 class Services:
-    """The services' images, by what they are made of. `source` is the platform's checkout; without one, the reference services."""
+    """The services' images, by what they are made of. `source` is the platform's checkout; without one, the reference services.
 
-    def __init__(self, source: str | None = None) -> None:
+    Those of `without` come from elsewhere.
+    """
+
+    def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
         bases = Bases.model_validate(bases_of.references())
         settings = Settings.model_validate(_least(bases, source))
-        self._contexts = planned(settings, ROOT)
+        self._contexts = [each for each in planned(settings, ROOT) if each.service not in without]
         self._args = BuildArgs(
             settings=settings.build, contexts=self._contexts, root=ROOT, tell=settings.platform.source is not None
         )

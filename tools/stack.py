@@ -13,23 +13,19 @@ import secrets
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import node_images
 import node_needs
 import yaml
 from cluster import BINARIES, Cluster, ClusterError
-from docker import EngineError
 from forwards import Access
 from glance import doors, glance
 from pki import write_private
 from secrets_env import SecretsEnv, SecretsEnvError, read
-from steps import SetupError
 
 if TYPE_CHECKING:
-    from node_services import Services
+    from node_supply import Supply
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".local"
@@ -52,8 +48,7 @@ class Stack:
         if not self.config.exists():
             known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
             raise StackError(f"there is no stack {name!r}: {self.config.name} does not exist (stacks: {known})")
-        self.overlay: Mapping[str, Any] = {}
-        self._services: Services | None = None
+        self._supply: Supply | None = None
         self.added = self._added()
         self.environment = {**os.environ, **self.added}
 
@@ -119,40 +114,25 @@ class Stack:
         return {role: self._config_value("namespaces", role) or name for role, name in defaults.items()}
 
     def _choose_node(self) -> bool:
-        """Whether the embedded cluster has a node, and what follows from it for the settings. Without one, says why."""
+        """Whether the embedded cluster has a node, and what its pods run. Without one, says why."""
         if os.environ.get("NODE") == "no":
-            lacking, said = True, "the cluster has no node, as NODE=no asks: objects are declared and no pod starts"
-        else:
-            problems = node_needs.lacking()
-            lacking, said = bool(problems), node_needs.message(problems)
-        if lacking:
-            print(said, flush=True)
+            print("the cluster has no node, as NODE=no asks: objects are declared and no pod starts", flush=True)
+            return False
+        if problems := node_needs.lacking():
+            print(node_needs.message(problems), flush=True)
             return False
         # Here, for it imports Pulumi, and most commands do without.
-        from node_services import Services
+        from node_supply import Supply
 
-        self._services = Services(self._config_value("platform", "source"))
-        paused = [*node_images.NEEDS_REGISTRY]
-        print(f"scaled to zero, for no container registry is reached: {', '.join(paused)}", flush=True)
-        self.overlay = {
-            "cluster": {"waitForReady": True},
-            "images": node_images.references(BINARIES) | self._services.references,
-            "paused": paused,
-        }
+        self._supply = Supply(self.config.read_text(), BINARIES)
+        node = self._cluster().node
+        self._supply.look(node if node.host.holder is not None else None)
         return True
 
     def _bring_images(self) -> None:
-        """Give the node its images. A service whose image cannot be built is declared without pods, and says why."""
-        node = self._cluster().node
-        node.bring(node_images.made(BINARIES))
-        if self._services is None:
-            return
-        try:
-            self._services.bring(node)
-        except (EngineError, SetupError) as error:
-            print(f"scaled to zero, for the platform's services cannot be built: {error}", flush=True)
-            paused = [*self.overlay["paused"], *self._services.references]
-            self.overlay = {**self.overlay, "paused": paused}
+        """Give the node its images; what cannot be had is declared without pods, and says why."""
+        if self._supply is not None:
+            self._supply.bring(self._cluster().node)
             self._write_salted()
 
     def _config_value(self, section: str, key: str) -> Any:
@@ -225,9 +205,11 @@ class Stack:
         salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
         if salt is None:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
-        tracked = overlaid(
-            re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE), self.overlay
-        )
+        tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
+        if self._supply is not None:
+            from node_supply import overlaid
+
+            tracked = overlaid(tracked, self._supply.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
         given = self._given()
         if given is None:
@@ -323,25 +305,6 @@ class Stack:
     @staticmethod
     def _cluster() -> Cluster:
         return Cluster(PRIVATE / "cluster")
-
-
-def overlaid(text: str, overlay: Mapping[str, Any]) -> str:
-    """A stack file with what this machine decides: `cluster` is added to, images that are to be built here get their names."""
-    if not overlay:
-        return text
-    document = yaml.safe_load(text)
-    config: dict[str, Any] = document["config"]
-    for key, value in overlay.items():
-        there = config.get(f"atlas:{key}") or {}
-        if key == "images":
-            value = {**value, **{name: each for name, each in there.items() if not is_placeholder(each)}}
-        config[f"atlas:{key}"] = {**there, **value} if isinstance(value, Mapping) else value
-    return yaml.safe_dump(document, sort_keys=False)
-
-
-def is_placeholder(reference: str) -> bool:
-    """Whether a stack file names an image that is still to be built on this machine."""
-    return reference.startswith("atlas/") and reference.endswith(":local")
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import stack as stack_module
+import yaml
 from harness import ROOT
+from node_supply import canonical, overlaid
 from stack import Stack, StackError
 
 GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
@@ -193,3 +195,32 @@ def test_a_file_that_others_can_read_stops_the_local_stack(clone: Path) -> None:
     (clone / "conf/secrets.env").touch(mode=0o644)
     with pytest.raises(StackError, match="chmod 600"):
         prepare("local")
+
+
+def test_what_this_machine_decides_is_laid_over_the_tracked_file() -> None:
+    text = (ROOT / "Pulumi.local.yaml").read_text()
+    made = {"loki": "atlas/loki:1234", "api": "atlas/api:5678"}
+    laid = {"cluster": {"waitForReady": True}, "images": made, "paused": ["grafana"]}
+    config = yaml.safe_load(overlaid(text, laid))["config"]
+
+    assert overlaid(text, {}) == text
+    before = yaml.safe_load(text)["config"]
+    assert config["atlas:cluster"] == {**before["atlas:cluster"], "waitForReady": True}
+    assert config["atlas:images"] == {**before["atlas:images"], **made}
+    assert config["atlas:paused"] == ["grafana"]
+    assert config["atlas:loki"] == before["atlas:loki"]
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("atlas/api:1", "docker.io/atlas/api:1"),
+        ("redis:7", "docker.io/library/redis:7"),
+        ("grafana/grafana:13.2.0@sha256:ab", "docker.io/grafana/grafana@sha256:ab"),
+        ("quay.io/a/b:1@sha256:ab", "quay.io/a/b@sha256:ab"),
+        ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
+        ("localhost:5000/a/b@sha256:ab", "localhost:5000/a/b@sha256:ab"),
+    ],
+)
+def test_an_image_is_looked_for_by_the_name_that_the_runtime_gives_it(written: str, known: str) -> None:
+    assert canonical(written) == known

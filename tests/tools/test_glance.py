@@ -1,0 +1,47 @@
+"""`make status`: what Prometheus says, in lines that a person reads at once."""
+
+from collections.abc import Mapping
+
+import glance
+
+SAYS: Mapping[str, glance.Samples] = {
+    "up": [({"job": "services", "service": "api"}, 1.0), ({"job": "services", "service": "workers"}, 0.0)],
+    "logs": [({}, 12.34)],
+    "spans": [],
+    "points": [({}, 5.0)],
+    "ALERTS": [
+        ({"alertname": "Watchdog", "severity": "none"}, 1.0),
+        ({"alertname": "TargetDown", "severity": "critical", "service": "workers", "instance": "10.0.0.1:9108"}, 1.0),
+    ],
+    "queue": [({"service": "otel-collector", "exporter": "otlp_http/logs"}, 0.25)],
+}
+
+
+def test_what_is_down_and_what_fires_is_named() -> None:
+    def said(query: str) -> glance.Samples:
+        if query == "up":
+            return SAYS["up"]
+        if query.startswith("ALERTS"):
+            return SAYS["ALERTS"]
+        if "queue_size" in query:
+            return SAYS["queue"]
+        return SAYS["logs" if "log_records" in query else "spans" if "spans" in query else "points"]
+
+    assert glance.signals(said) == [
+        "targets: 1 of 2 up",
+        "  down: workers",
+        "signals: 12.3 logs/s, 0.0 spans/s, 5.0 metric points/s",
+        "alerts: 2 firing",
+        "  critical: TargetDown service=workers",
+        "  none: Watchdog",
+        "queues: otel-collector otlp_http/logs 25.0% full",
+    ]
+
+
+def test_a_prometheus_that_knows_nothing_yet_is_no_error() -> None:
+    assert glance.signals(lambda _: []) == [
+        "targets: 0 of 0 up",
+        "signals: 0.0 logs/s, 0.0 spans/s, 0.0 metric points/s",
+        "alerts: 0 firing",
+        "queues: none reported",
+    ]

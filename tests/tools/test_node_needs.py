@@ -1,0 +1,57 @@
+"""A machine on which no node can run: one message says all that it lacks, and the cluster does without."""
+
+import os
+from pathlib import Path
+
+import control_groups
+import debian
+import node_needs
+import pytest
+
+
+def test_without_root_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (problem,) = node_needs.lacking()
+
+    said = node_needs.message([problem])
+    assert "you are not root" in said
+    assert "no pod starts" in said
+    assert "kind" in said
+
+
+def test_all_that_lacks_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    mounts = tmp_path / "mounts"
+    (tmp_path / "cpu").mkdir()
+    mounts.write_text(f"cgroup {tmp_path}/cpu cgroup rw,cpu 0 0\n")
+    monkeypatch.setattr(control_groups, "MOUNTS", mounts)
+    monkeypatch.setattr(debian, "missing", lambda _: [])
+    monkeypatch.setattr(node_needs, "PROBE", {"echo no such thing >&2; false": "mounts", "true": "networks"})
+
+    said = node_needs.message(node_needs.lacking())
+    assert "no control groups for cpuset, memory, pids" in said
+    assert "no mounts (no such thing)" in said
+    assert "networks" not in said
+
+
+def test_programs_that_set_up_cannot_install_are_named_by_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(debian, "missing", lambda _: ["containerd"])
+    monkeypatch.setattr(debian.shutil, "which", lambda *_, **__: None)
+
+    assert any("apt-get install containerd" in str(problem) for problem in node_needs.lacking())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_controllers_are_found_in_both_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int) -> None:
+    mounts = tmp_path / "mounts"
+    if version == 1:
+        for name in ("cpu,cpuacct", "memory"):
+            (tmp_path / name).mkdir()
+        mounts.write_text("".join(f"cgroup {tmp_path}/{name} cgroup rw 0 0\n" for name in ("cpu,cpuacct", "memory")))
+    else:
+        (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+        mounts.write_text(f"cgroup2 {tmp_path} cgroup2 rw 0 0\nproc /proc proc rw 0 0\n")
+    monkeypatch.setattr(control_groups, "MOUNTS", mounts)
+
+    assert {"cpu", "memory"} <= control_groups.controllers()

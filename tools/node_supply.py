@@ -1,0 +1,133 @@
+"""What the embedded node's pods run, and how the images get there: made here, or pulled where a registry is reached.
+
+The runtime itself has no way out, so this machine pulls for it. The stack's settings name every image (`overlaid`).
+"""
+
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import node_images
+import yaml
+from docker import ROOT, EngineError
+from node import Node
+from node_services import Services
+from oci import REGISTRY
+from steps import SetupError
+from units import ClusterError, say
+
+from components.build_plan import BuildError
+
+REACH_SECONDS = 3
+PULL_SECONDS = 600
+HUB = "registry-1.docker.io"
+"""Where images are whose name says no registry."""
+
+
+class Supply:
+    """The images of a stack file's pods. `paused` are the workloads whose image cannot be had, with the reason."""
+
+    def __init__(self, stack_file: str, binaries: Path) -> None:
+        config: dict[str, Any] = yaml.safe_load(stack_file)["config"]
+        self._chosen: dict[str, str] = {
+            name: reference
+            for name, reference in (config.get("atlas:images") or {}).items()
+            if not is_placeholder(reference)
+        }
+        self._made = [image for image in node_images.made(binaries) if image.name not in self._chosen]
+        try:
+            self._services = Services((config.get("atlas:platform") or {}).get("source"), set(self._chosen))
+        except BuildError as error:
+            raise ClusterError(str(error)) from error
+        pinned = yaml.safe_load((ROOT / "images/upstream.yaml").read_text())
+        self._pulled = self._chosen | {
+            name: pinned[name] for name in node_images.NEEDS_REGISTRY if name not in self._chosen
+        }
+        self.paused: dict[str, str] = {}
+
+    @property
+    def overlay(self) -> dict[str, Any]:
+        """What of the settings this machine decides."""
+        made = {image.name: image.reference for image in self._made}
+        return {
+            "cluster": {"waitForReady": True},
+            "images": {**made, **self._services.references},
+            "paused": sorted(self.paused),
+        }
+
+    def look(self, node: Node | None) -> None:
+        """Take as paused what would have to be pulled and is not there."""
+        there = node.images() if node is not None else set[str]()
+        self.paused = {name: "it was not pulled yet" for name in self._pulled if self._known(name) not in there}
+
+    def bring(self, node: Node) -> None:
+        """Give the node what it lacks, and say what cannot be had."""
+        node.bring(self._made)
+        self.paused = {}
+        try:
+            self._services.bring(node)
+        except (EngineError, SetupError) as error:
+            self.paused |= dict.fromkeys(self._services.references, str(error))
+        there = node.images()
+        for name, reference in self._pulled.items():
+            if self._known(name) not in there and (trouble := pull(node, reference)):
+                self.paused[name] = trouble
+        for trouble in dict.fromkeys(self.paused.values()):
+            names = ", ".join(name for name, each in self.paused.items() if each == trouble)
+            say(f"scaled to zero: {names}, for {trouble}")
+
+    def _known(self, name: str) -> str:
+        """As the runtime calls what was pulled."""
+        return canonical(self._pulled[name]).removeprefix(f"{REGISTRY}/")
+
+
+def pull(node: Node, reference: str) -> str | None:
+    """Let this machine pull an image for the node. Why it cannot, or None."""
+    name = canonical(reference)
+    host, _, port = name.partition("/")[0].partition(":")
+    host = HUB if host == REGISTRY else host
+    local = host in ("localhost", "127.0.0.1")
+    try:
+        socket.create_connection((host, int(port or 443)), timeout=REACH_SECONDS).close()
+    except OSError:
+        return f"the registry {host} is not reached"
+    command = node.client("images", "pull", *(["--plain-http"] if local else []), name)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{name} is not pulled within {PULL_SECONDS} s"
+    if answer.returncode != 0:
+        return f"{name} is not pulled: {(answer.stderr.strip().splitlines() or ['no reason given'])[-1]}"
+    say(f"  {name} pulled")
+    return None
+
+
+def canonical(reference: str) -> str:
+    """The name under which the kubelet looks for an image: with its registry, and of tag and digest the digest alone."""
+    name, at, digest = reference.partition("@")
+    first, slash, _ = name.partition("/")
+    if not slash or ("." not in first and ":" not in first and first != "localhost"):
+        name = f"{REGISTRY}/{name}" if slash else f"{REGISTRY}/library/{name}"
+    if not at:
+        return name
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
+
+
+def overlaid(text: str, overlay: Mapping[str, Any]) -> str:
+    """A stack file with what this machine decides: `cluster` is added to, images that are to be built here get their names."""
+    if not overlay:
+        return text
+    document = yaml.safe_load(text)
+    config: dict[str, Any] = document["config"]
+    for key, value in overlay.items():
+        there = config.get(f"atlas:{key}") or {}
+        config[f"atlas:{key}"] = {**there, **value} if isinstance(value, Mapping) else value
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def is_placeholder(reference: str) -> bool:
+    """Whether a stack file names an image that is still to be built on this machine."""
+    return reference.startswith("atlas/") and reference.endswith(":local")
