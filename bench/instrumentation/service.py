@@ -16,7 +16,7 @@ WAIT_SECONDS = float(os.environ["WAIT_MS"]) / 1000
 
 async def order(request: web.Request) -> web.Response:
     body = await request.json()
-    await asyncio.sleep(WAIT_SECONDS * random.uniform(0.5, 1.5))
+    await asyncio.sleep(WAIT_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
     log.info("order %s of %s", request.match_info["id"], body["size"])
     return web.json_response({"id": request.match_info["id"], "notional": body["size"] * body["price"]})
 

@@ -21,7 +21,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from installed import environment  # noqa: E402
+from installed import environment
 
 HOSTS = Path(__file__).parent / "hosts"
 
