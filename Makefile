@@ -9,10 +9,10 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-node bench schema check setup clean-cache
+.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-node bench bench-instrumentation schema check setup clean-cache
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## deploy STACK (default local: into the embedded cluster; others need KUBECONFIG)
 	@$(PYTHON) tools/setup.py $(GROUPS)
@@ -49,7 +49,7 @@ test-services: setup ## run the tests of the reference services and of the instr
 	@$(PROGRAM) -m pytest tests/services $(ARGS)
 	@cd images/instrumentation/node && npm ci --no-audit --no-fund && npm test
 
-test-images: setup ## build and inspect the images with a Docker engine of this clone's own (minutes; `tools/images.py bases` first)
+test-images: setup ## build and inspect the images with a Docker engine of this clone's own
 	@$(PROGRAM) -m pytest tests/images $(ARGS)
 
 test-node: setup ## run the tests of the embedded cluster's node, with real pods (minutes, as root)
@@ -57,6 +57,11 @@ test-node: setup ## run the tests of the embedded cluster's node, with real pods
 
 bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
 	@$(PROGRAM) bench/run.py $(ARGS)
+
+bench-instrumentation: setup ## measure what the instrumentation costs a service (minutes; ARGS goes to bench/instrumentation/cost.mjs)
+	@cd images/instrumentation/node && npm ci --no-audit --no-fund --silent && npm run --silent pretest
+	@node bench/instrumentation/cost.mjs node $(ARGS)
+	@node bench/instrumentation/cost.mjs python $(ARGS)
 
 schema: ## write Pulumi.schema.json anew, after a change of the settings
 	@$(PROGRAM) -m components.schema

@@ -1,5 +1,6 @@
 """The parts that every dashboard is made of, so that all look and behave alike."""
 
+import re
 from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import common as common_builders
@@ -26,7 +27,11 @@ PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
 LOKI = common.DataSourceRef(type_val="loki", uid="loki")
 PLACE = 'environment=~"$environment"'
 SCOPE = f'{PLACE}, service=~"$service"'
+PUSHED_PLACE = 'deployment_environment_name=~"$environment"'
+PUSHED_SCOPE = f'{PUSHED_PLACE}, service_name=~"$service"'
 TAG = "atlas"
+
+_SELECTED = {"PLACE": PLACE, "SCOPE": SCOPE, "PUSHED_PLACE": PUSHED_PLACE, "PUSHED_SCOPE": PUSHED_SCOPE}
 
 # The same choice by labels of Loki, which wants a matcher that rules out the empty value, and its reading of a level.
 CHOSEN_LOGS = '{service_name=~".+", service_name=~"$service", deployment_environment_name=~"$environment"}'
@@ -37,10 +42,12 @@ ERRORS = 'detected_level=~"error|fatal|critical"'
 Step = tuple[float, str]
 
 
-def board(uid: str, title: str, description: str, *, service_from: str | None = None, hours: int = 3) -> Dashboard:
+def board(
+    uid: str, title: str, description: str, *, service_from: str | None = None, pushed: bool = False, hours: int = 3
+) -> Dashboard:
     """An empty dashboard with the environment, the links to all others and the firing alerts as marks.
 
-    `service_from` is the series whose services can be chosen; without it there is no such choice.
+    `service_from` is the series whose services can be chosen, `pushed` if it comes by OTLP; without it there is no such choice.
     """
     made = (
         Dashboard(title)
@@ -73,7 +80,8 @@ def board(uid: str, title: str, description: str, *, service_from: str | None = 
         )
     )
     if service_from is not None:
-        values = f"label_values({service_from}{{{PLACE}}}, service)"
+        place, label = (PUSHED_PLACE, "service_name") if pushed else (PLACE, "service")
+        values = f"label_values({service_from}{{{place}}}, {label})"
         made = made.with_variable(_choice("service", "Service", values, "Which services the panels show."))
     return made
 
@@ -278,5 +286,5 @@ def _instant(query: Query, ref_id: str) -> prometheus.Dataquery:
 
 
 def _target(query: Query, ref_id: str) -> prometheus.Dataquery:
-    expr = query.expr.replace("SCOPE", SCOPE).replace("PLACE", PLACE)
+    expr = re.sub(r"\b(PUSHED_SCOPE|PUSHED_PLACE|SCOPE|PLACE)\b", lambda word: _SELECTED[word[0]], query.expr)
     return prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).legend_format(query.legend).ref_id(ref_id)

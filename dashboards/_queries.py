@@ -1,5 +1,6 @@
 """The PromQL that recurs in dashboards. In an expression `SCOPE` stands for the chosen environment and service,
-`PLACE` for the environment alone; the panels put the variables in.
+`PLACE` for the environment alone; the panels put the variables in. `PUSHED_SCOPE` and `PUSHED_PLACE` are the same for
+what comes by OTLP, whose labels are resource attributes.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,15 @@ def rate(series: str, by: str = "", where: str = "", *, scope: str = "SCOPE", ov
 def increase(series: str, by: str = "", where: str = "", *, scope: str = "SCOPE", over: str = "$__range") -> str:
     """What a counter has grown by in the chosen time, summed by the labels."""
     return f"{_sum(by)}(increase({_selected(series, where, scope)}[{over}]))"
+
+
+def over_runs(series: str, by: str = "", *, over: str = "$__range") -> str:
+    """What jobs that push their own counters have counted in the chosen time.
+
+    Each run has series of its own that begin at zero, so their highest values add up to the exact number, where `increase`
+    guesses beyond the first and last sample.
+    """
+    return f"{_sum(by)}(max_over_time({_selected(series, '', 'PUSHED_SCOPE')}[{over}]))"
 
 
 def quantile(

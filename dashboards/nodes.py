@@ -5,7 +5,6 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from dashboards._panels import board, graph, rows, stat
 from dashboards._queries import Query
 
-HERE = 'deployment_environment_name=~"$environment"'
 CLAIM = "k8s_namespace_name, k8s_persistentvolumeclaim_name"
 
 
@@ -67,8 +66,8 @@ def dashboard() -> Dashboard:
                 "VolumeFilling above 70%, VolumeAlmostFull above 85%.",
                 "percentunit",
                 Query(
-                    f'max(1 - k8s_volume_available_bytes{{{HERE}, k8s_persistentvolumeclaim_name!=""}}'
-                    f' / k8s_volume_capacity_bytes{{{HERE}, k8s_persistentvolumeclaim_name!=""}})',
+                    'max(1 - k8s_volume_available_bytes{PUSHED_PLACE, k8s_persistentvolumeclaim_name!=""}'
+                    ' / k8s_volume_capacity_bytes{PUSHED_PLACE, k8s_persistentvolumeclaim_name!=""})',
                     "used",
                 ),
                 steps=[(0.7, "orange"), (0.85, "red")],
@@ -91,7 +90,8 @@ def dashboard() -> Dashboard:
                 "Busy share of all cores. NodeCpuSaturated is above 95% for half an hour.",
                 "percentunit",
                 Query(
-                    f'1 - avg by (k8s_node_name) (rate(system_cpu_time_seconds_total{{{HERE}, state="idle"}}[$__rate_interval]))',
+                    "1 - avg by (k8s_node_name)"
+                    ' (rate(system_cpu_time_seconds_total{PUSHED_PLACE, state="idle"}[$__rate_interval]))',
                     "{{k8s_node_name}}",
                 ),
                 most=1,
@@ -103,8 +103,8 @@ def dashboard() -> Dashboard:
                 "In use, without what the kernel gives back. NodeMemoryHigh fires above 90%.",
                 "percentunit",
                 Query(
-                    f'sum by (k8s_node_name) (system_memory_usage_bytes{{{HERE}, state="used"}})'
-                    f' / (sum by (k8s_node_name) (system_memory_usage_bytes{{{HERE}, state=~"used|free|cached|buffered"}}) > 0)',
+                    'sum by (k8s_node_name) (system_memory_usage_bytes{PUSHED_PLACE, state="used"})'
+                    ' / (sum by (k8s_node_name) (system_memory_usage_bytes{PUSHED_PLACE, state=~"used|free|cached|buffered"}) > 0)',
                     "{{k8s_node_name}}",
                 ),
                 steps=[(0.9, "red")],
@@ -117,8 +117,8 @@ def dashboard() -> Dashboard:
                 "In use. NodeDiskHigh fires above 85%.",
                 "percentunit",
                 Query(
-                    f"1 - min by (k8s_node_name) (k8s_node_filesystem_available_bytes{{{HERE}}})"
-                    f" / max by (k8s_node_name) (k8s_node_filesystem_capacity_bytes{{{HERE}}})",
+                    "1 - min by (k8s_node_name) (k8s_node_filesystem_available_bytes{PUSHED_PLACE})"
+                    " / max by (k8s_node_name) (k8s_node_filesystem_capacity_bytes{PUSHED_PLACE})",
                     "{{k8s_node_name}}",
                 ),
                 steps=[(0.85, "red")],
@@ -133,8 +133,8 @@ def dashboard() -> Dashboard:
                 "percentunit",
                 Query(
                     f"1 - min by ({CLAIM}) (k8s_volume_available_bytes"
-                    f'{{{HERE}, k8s_persistentvolumeclaim_name!=""}})'
-                    f" / max by ({CLAIM}) (k8s_volume_capacity_bytes{{{HERE}}})",
+                    f'{{PUSHED_PLACE, k8s_persistentvolumeclaim_name!=""}})'
+                    f" / max by ({CLAIM}) (k8s_volume_capacity_bytes{{PUSHED_PLACE}})",
                     "{{k8s_namespace_name}}/{{k8s_persistentvolumeclaim_name}}",
                 ),
                 steps=[(0.7, "orange"), (0.85, "red")],
@@ -148,7 +148,7 @@ def dashboard() -> Dashboard:
                 "The ten that use most, without page cache that can go.",
                 "bytes",
                 Query(
-                    f"topk(10, sum by (k8s_namespace_name, k8s_pod_name) (container_memory_working_set_bytes{{{HERE}}}))",
+                    "topk(10, sum by (k8s_namespace_name, k8s_pod_name) (container_memory_working_set_bytes{PUSHED_PLACE}))",
                     "{{k8s_namespace_name}}/{{k8s_pod_name}}",
                 ),
                 width=12,

@@ -146,7 +146,8 @@ class Stack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         if self.local or "PULUMI_BACKEND_URL" not in os.environ:
-            added["PULUMI_BACKEND_URL"] = f"file://{PRIVATE / 'state'}"
+            # Without the metadata files beside the state, which a `kill -9` can leave empty: the CLI then opens no stack.
+            added["PULUMI_BACKEND_URL"] = f"file://{PRIVATE / 'state'}?metadata=skip"
         if self.local:
             added["KUBECONFIG"] = str(PRIVATE / "cluster" / "kubeconfig")
             added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(PASSPHRASE)

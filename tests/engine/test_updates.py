@@ -1,6 +1,7 @@
 """The real program under the plain `pulumi` command, against a real API server."""
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -104,8 +105,15 @@ def test_killed_at_ten_points_an_update_can_be_finished(
     total = len(stack.preview_json()["steps"])
     for point in range(10):
         process = stack.start("up", "--yes", "--skip-preview")
-        wait_until(lambda: stack.noted() >= total * (point + 1) // 12, seconds=120)  # noqa: B023
-        assert process.poll() is None, "the kill has to hit an update at work"
+        try:
+            wait_until(lambda: process.poll() is not None or stack.noted() >= total * (point + 1) // 12, seconds=120)  # noqa: B023
+            assert process.poll() is None, "the kill has to hit an update at work"
+        except AssertionError as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise AssertionError(
+                f"point {point}: {error}: {stack.noted()} of {total}: {process.communicate(timeout=30)[0]}"
+            ) from None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         stack.run("cancel", "--yes", check=False)

@@ -138,6 +138,7 @@ class RabbitMQ(Server):
         """Of the broker and of rabbitmqctl."""
         return {
             "HOME": str(self.folder),
+            "RUNNING_UNDER_SYSTEMD": "true",  # no shell between us and the broker: every signal reaches it
             "ERL_EPMD_PORT": str(self._mapper_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": "atlas@localhost",

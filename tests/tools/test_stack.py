@@ -111,7 +111,7 @@ def test_any_key_of_the_users_will_do(clone: Path, monkeypatch: pytest.MonkeyPat
 def test_the_state_is_where_the_user_keeps_it_but_the_local_one_stays_local(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = f"file://{clone}/.local/state"
+    here = f"file://{clone}/.local/state?metadata=skip"
     assert Stack("dev").environment["PULUMI_BACKEND_URL"] == here
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     assert Stack("dev").environment["PULUMI_BACKEND_URL"] == "s3://states"
@@ -152,7 +152,7 @@ def test_the_printed_environment_is_the_one_that_make_uses(clone: Path) -> None:
     answer = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ))
 
     local = ROOT / ".local"
-    assert answer.stdout.splitlines()[:2] == [str(local / "cluster/kubeconfig"), f"file://{local}/state"]
+    assert answer.stdout.splitlines()[:2] == [str(local / "cluster/kubeconfig"), f"file://{local}/state?metadata=skip"]
     assert answer.stdout.splitlines()[2].endswith("/pulumi")
 
 

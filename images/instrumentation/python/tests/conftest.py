@@ -1,9 +1,7 @@
 """Runs hosts that know nothing of the package in an environment into which it has been installed, and servers for them."""
 
-import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,36 +19,17 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-PACKAGE = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))
+
+from installed import environment
+
 HOSTS = Path(__file__).parent / "hosts"
-LIBRARIES = ("aio-pika==9.6.2", "aiohttp>=3.12", "redis>=6", "structlog>=25")
-"""What the hosts use, and the package does not bring."""
-KEPT = PACKAGE.parents[2] / ".local/instrumentation"
 
 
 @pytest.fixture(scope="session")
 def interpreter() -> Path:
-    """Python with the package at its locked versions, and the hosts' libraries. Kept by what went in."""
-    sources = [
-        *sorted((PACKAGE / "src").rglob("*.p*")),
-        *(PACKAGE / name for name in ("setup.py", "pyproject.toml", "requirements.txt")),
-    ]
-    state = hashlib.sha256(f"{sys.version_info[:2]}{LIBRARIES}".encode())
-    for file in sources:
-        if file.is_file() and "__pycache__" not in file.parts:
-            state.update(file.read_bytes())
-    folder = KEPT / f"python-{state.hexdigest()[:16]}"
-    if not (folder / "whole").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        built = folder / "source"
-        shutil.copytree(PACKAGE, built, ignore=shutil.ignore_patterns("tests", "__pycache__", "*.egg-info", "build"))
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "-r", built / "requirements.txt"], check=True)
-        subprocess.run([*pip, "--no-deps", built], check=True)
-        subprocess.run([*pip, *LIBRARIES], check=True)
-        (folder / "whole").touch()
-    return folder / "bin/python"
+    """Python with the package and the hosts' libraries."""
+    return environment()
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 const { spawn } = require('node:child_process');
 const { createServer, connect } = require('node:net');
 const { join } = require('node:path');
-const { after } = require('node:test');
 
 const REGISTER = join(__dirname, '..', '..', 'register.js');
 
@@ -38,8 +37,8 @@ async function until(condition, what, seconds = 20) {
 
 const running = new Set();
 
-// A failed test leaves its programs behind; with them the run would never end.
-after(() => {
+// A failed test leaves its programs behind. They do not keep the run alive, and they end with it.
+process.on('exit', () => {
   for (const each of running) each.kill('SIGKILL');
 });
 
@@ -47,6 +46,7 @@ after(() => {
 class Program {
   stdout = '';
   stderr = '';
+  #end;
 
   constructor(command, args, options = {}) {
     this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -54,10 +54,21 @@ class Program {
     this.child.on('close', () => running.delete(this.child));
     this.child.stdout.on('data', (chunk) => (this.stdout += chunk));
     this.child.stderr.on('data', (chunk) => (this.stderr += chunk));
-    this.ended = new Promise((resolve, reject) => {
+    this.#end = new Promise((resolve, reject) => {
       this.child.on('error', reject);
       this.child.on('close', (code, signal) => resolve({ code, signal }));
     });
+    for (const each of this.#handles()) each.unref();
+  }
+
+  #handles() {
+    return [this.child, this.child.stdout, this.child.stderr];
+  }
+
+  /** Its exit code and signal. Who waits for them keeps the run alive. */
+  get ended() {
+    for (const each of this.#handles()) each.ref();
+    return this.#end;
   }
 
   /** Every line on stdout as an object; a line that is no JSON object fails the test. */

@@ -39,6 +39,7 @@ async function startRabbit() {
     env: {
       PATH: process.env.PATH,
       HOME: folder,
+      RUNNING_UNDER_SYSTEMD: 'true', // no shell between us and the broker: every signal reaches it
       ERL_EPMD_PORT: String(mapperPort),
       ERL_EPMD_ADDRESS: '127.0.0.1',
       RABBITMQ_NODENAME: 'atlas@localhost',

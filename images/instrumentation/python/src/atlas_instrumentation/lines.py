@@ -85,7 +85,7 @@ def exemplar() -> dict[str, str] | None:
 def dumped(fields: Mapping[str, Any]) -> str:
     """As JSON, whatever the values are."""
     try:
-        return json.dumps(fields, ensure_ascii=False, default=_shown, allow_nan=False)
+        return _whole.encode(fields)
     except (TypeError, ValueError):
         return json.dumps({str(key): _shown(value) for key, value in fields.items()}, ensure_ascii=False)
 
@@ -97,6 +97,10 @@ def _shown(value: object) -> Any:
         return str(value)
     except Exception:  # a host's own __str__ may raise anything
         return f"<{type(value).__name__}>"
+
+
+# Made once: `json.dumps` makes one for each line.
+_whole = json.JSONEncoder(ensure_ascii=False, default=_shown, allow_nan=False)
 
 
 def loaded(text: str) -> dict[str, Any] | None:

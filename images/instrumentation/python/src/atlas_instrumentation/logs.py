@@ -44,7 +44,7 @@ def _standard_library(settings: Settings, lines: Lines, streams: set[int]) -> No
             wrapped(*args, **kwargs)
             return
         try:
-            write_record(lines, record, handler.format(record) if handler.formatter else None)
+            write_record(lines, record, handler.format(record) if _may_give_json(handler.formatter) else None)
         except RecursionError:
             raise
         except Exception:  # as logging itself does
@@ -63,6 +63,15 @@ def _standard_library(settings: Settings, lines: Lines, streams: set[int]) -> No
         # The environment's word counts, whatever the host's basicConfig says.
         chosen = root.setLevel
         root.setLevel = lambda level: chosen(settings.level)  # type: ignore[method-assign]
+
+
+def _may_give_json(formatter: logging.Formatter | None) -> bool:
+    """Not Python's own with a text before or around the message: then its work can be spared."""
+    if formatter is None:
+        return False
+    return type(formatter) is not logging.Formatter or (formatter._fmt or "").lstrip().startswith(
+        ("{", "%(message)s", "$")
+    )
 
 
 def write_record(lines: Lines, record: logging.LogRecord, formatted: str | None) -> None:

@@ -1,10 +1,10 @@
 """prometheus_client's own registry at ``/metrics`` on a port of its own, and what every HTTP service counts."""
 
+import random
 import re
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -112,7 +112,7 @@ def _instrument_aiohttp(_module: object) -> None:
             requests.append(_Requests())
         begun, status, streamed = time.perf_counter(), 500, False
         given = request.headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request_id = given if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 response = await handler(request)

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 def configure(settings: Settings) -> None:
     """Without OTEL_EXPORTER_OTLP_ENDPOINT there are ids and context, and nothing is sent."""
+    # The stable names (http.request.method), which the platform's span metrics and Node's packages have.
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     _quieten()
     provider = TracerProvider(resource=Resource.create({"service.name": settings.service}))
     provider.add_span_processor(OrderSpans(settings.order_spans))

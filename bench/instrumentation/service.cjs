@@ -1,17 +1,18 @@
 'use strict';
 
-// The measured service: a JSON body, a wait of 5 ms as for a store, one log line, a JSON answer.
+// The measured service in Node: a JSON body, a wait as for an exchange or a store, one log line, a JSON answer.
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 
 const express = createRequire(join(__dirname, '..', '..', 'images', 'instrumentation', 'node', 'test', 'hosts', 'express4', 'package.json'))('express');
 
+// On average. It varies as a store's does, or the connections would march in step and measure their own queue.
+const wait = Number(process.env.WAIT_MS);
 const app = express();
 app.use(express.json());
 app.post('/api/orders/:id', async (req, res) => {
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())));
   console.log('order', { id: req.params.id, size: req.body.size });
   res.json({ id: req.params.id, notional: req.body.size * req.body.price });
 });
-app.get('/memory', (req, res) => res.json(process.memoryUsage().rss));
-const server = app.listen(0, '127.0.0.1', () => process.send(server.address().port));
+app.listen(Number(process.env.PORT), '127.0.0.1');
