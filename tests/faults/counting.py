@@ -171,7 +171,9 @@ def _metrics(source: str, numbers: Iterable[int], padding: str) -> bytes:
     gauge = group.scope_metrics.add().metrics.add(name="drill.value").gauge
     for number in numbers:
         point = gauge.data_points.add(time_unix_nano=now, as_double=number)
-        point.attributes.add(key=KEY).value.string_value = f"{WORD} {source} {number} {padding[:900]}"
+        point.attributes.add(key=KEY).value.string_value = f"{WORD} {source} {number} "
+        for at in range(0, len(padding), 1000):
+            point.attributes.add(key=f"padding{at}").value.string_value = padding[at : at + 1000]
     return metrics.SerializeToString()
 
 

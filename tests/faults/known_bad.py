@@ -31,8 +31,3 @@ def no_memory_limiter(config: dict[str, Any]) -> None:
     for exporter in _queued(config):
         del exporter["sending_queue"]["storage"]
         exporter["sending_queue"]["queue_size"] = 1 << 40
-
-
-def beyond_the_volume() -> dict[str, str]:
-    """Queues that may hold more than a volume of 96 MiB does: it is full before any of them is."""
-    return {"QUEUE_BYTES": str(1 << 30), "QUEUE_FILE_BYTES": str(2 << 30)}
