@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import loki_process
 import pytest
 import yaml
 from collector_process import (
@@ -33,6 +32,8 @@ from collector_process import (
     value,
     wait_until,
 )
+from loki_process import CONFIG as LOKI
+from loki_process import Loki
 from prometheus_process import Prometheus, cluster, service
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -68,17 +69,18 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    addresses = {name: loopback() for name in ("loki", "jaeger", "prometheus")}
+    addresses = {name: loopback() for name in ("jaeger", "prometheus")}
 
     def config(name: str) -> Path:
         text = (CONFIG / name / f"{name}.yaml").read_text().replace(f"/var/lib/{name}", str(folder / name))
         (folder / f"{name}.yaml").write_text(text)
         return folder / f"{name}.yaml"
 
+    loki = Loki(folder / "loki", LOKI.read_text())
     gateway = Gateway(
         folder / "gateway",
         {
-            "logs": f"http://{addresses['loki']}:3100/otlp",
+            "logs": f"{loki.url}/otlp",
             "traces": f"http://{addresses['jaeger']}:4318",
             "metrics": f"http://{addresses['prometheus']}:9090/api/v1/otlp",
         },
@@ -98,28 +100,23 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             return subprocess.Popen([tool(name), *args], env=environment, stdout=log, stderr=log)
 
     processes = [
-        start(
-            "loki",
-            f"-config.file={config('loki')}",
-            "-config.expand-env=true",
-            **loki_process.environment(addresses["loki"]),
-        ),
         start("jaeger", f"--config={config('jaeger')}", JAEGER_RETENTION="72h"),
     ]
     try:
         found = Stores(
-            f"http://{addresses['loki']}:3100",
+            loki.url,
             f"http://{addresses['jaeger']}:16686",
             prometheus.url,
             gateway,
         )
         prometheus.start()
+        loki.start()
         wait_until(lambda: _answers(f"http://{addresses['jaeger']}:13133/status"), 30, "Jaeger")
-        wait_until(lambda: _answers(f"{found.loki}/loki/api/v1/status/buildinfo"), 30, "Loki")
         with running(gateway):
             yield found
     finally:
         prometheus.stop()
+        loki.stop()
         for process in processes:
             process.kill()
             process.wait()
@@ -193,7 +190,6 @@ def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
     assert {"service_name", "deployment_environment_name", "k8s_namespace_name"} <= labels
     assert labels <= {
         "service_name",
-        "service_namespace",
         "deployment_environment_name",
         "k8s_namespace_name",
         "__stream_shard__",
