@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-node bench bench-instrumentation schema check setup clean-cache
+.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node bench bench-instrumentation schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,13 @@ test-services: setup ## run the tests of the reference services and of the instr
 	@$(PROGRAM) -m pytest images/instrumentation/python/tests $(ARGS)
 	@$(PROGRAM) -m pytest tests/services $(ARGS)
 	@cd images/instrumentation/node && npm ci --no-audit --no-fund && npm test
+
+test-faults: setup ## take stores, agents, gateways, volumes and networks away from the telemetry, and count what arrives (minutes, as root)
+	@$(PROGRAM) -m pytest tests/faults -s $(ARGS)
+
+drill: setup ## the same at full length and production's own sizes (an hour); figures go to .local/faults
+	@$(PROGRAM) -m pytest tests/faults -s --full $(ARGS)
+	@$(PROGRAM) tests/faults/table.py full
 
 test-images: setup ## build and inspect the images with a Docker engine of this clone's own
 	@$(PROGRAM) -m pytest tests/images $(ARGS)

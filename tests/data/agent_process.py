@@ -5,14 +5,9 @@ What differs from what ships: folders, and the way to the kubelet. It listens on
 ship.
 """
 
-import os
 import secrets
-import signal
-import subprocess
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +17,7 @@ from typing import Any
 
 import grpc
 import yaml
-from collector_process import loopback, tool, wait_until
+from collector_process import CollectorProcess, loopback
 from kubelet_stub import Kubelet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -173,8 +168,8 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
-class Agent:
-    """A running agent. ``stop`` and ``start`` may be repeated: checkpoints and queues stay."""
+class Agent(CollectorProcess):
+    """A running agent, with its checkpoints and queues in ``<folder>/state``."""
 
     def __init__(
         self,
@@ -182,18 +177,18 @@ class Agent:
         gateway: str,
         *,
         kubelet: Kubelet | None = None,
+        text: str | None = None,
         environment: Mapping[str, str] | None = None,
         flags: list[str] | None = None,
         variant: Callable[[dict[str, Any]], None] | None = None,
+        through: Sequence[str] = (),
     ) -> None:
         """``gateway`` is what the agent sends to; ``variant`` changes the configuration before it runs. Without a ``kubelet``
-        it asks none, and measures nothing.
+        it asks none, and measures nothing. ``text`` is the configuration where it is not ``agent.yaml``.
         """
         self.pods = folder / "pods"
         self.pods.mkdir(parents=True)
-        self.address = loopback()
-        self._folder, self._flags = folder, FLAGS if flags is None else flags
-        config = as_run(folder)
+        config = as_run(folder, text)
         if kubelet is None:
             config["service"]["pipelines"].pop("metrics")
         else:
@@ -201,56 +196,27 @@ class Agent:
             config["receivers"]["host_metrics"]["collection_interval"] = "1s"
         if variant:
             variant(config)
-        self._config = folder / "agent.yaml"
-        self._config.write_text(yaml.safe_dump(config, sort_keys=False))
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "MY_POD_IP": self.address,
+        told = {
             "NODE_NAME": NODE,
             "NODE_IP": kubelet.address if kubelet else "127.0.0.1",
             "POD_NAMESPACE": "node-agents",
             "ENVIRONMENT": "local",
             "CLUSTER": "test",
             "KUBELET_INSECURE": "false",
-            "GATEWAY_ENDPOINT": gateway,
             "QUEUE_BYTES": str(64 * MIB),
             "QUEUE_FILE_BYTES": str(96 * MIB),
             "QUEUE_FSYNC": "false",
             "GOMEMLIMIT": "200MiB",
-        } | dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with (self._folder / "log").open("ab") as log:
-            command = [tool("otelcol-atlas"), f"--config={self._config}", *self._flags]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        wait_until(self._healthy, 20, f"the agent to be healthy; its log is {self._folder / 'log'}")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=30)
-
-    def log(self) -> str:
-        return (self._folder / "log").read_text()
-
-    def own_metrics(self) -> str:
-        with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
-            return answer.read().decode()
-
-    def _healthy(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, f"the agent ended:\n{self.log()[-4000:]}"
-        try:
-            with urllib.request.urlopen(f"http://{self.address}:13133/", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+            **(environment or {}),
+            "GATEWAY_ENDPOINT": gateway,
+        }
+        started = FLAGS if flags is None else flags
+        super().__init__(folder, loopback(), config, told, flags=started, through=through)
 
 
-def as_run(folder: Path) -> dict[str, Any]:
+def as_run(folder: Path, text: str | None = None) -> dict[str, Any]:
     """The configuration that ships, with its mounts in ``folder``; the host's /proc and /sys are the machine's own."""
-    text = CONFIG.read_text()
+    text = text or CONFIG.read_text()
     for mounted, here in {
         "/var/log/pods": str(folder / "pods"),
         "/var/lib/node-agent": str(folder / "state"),

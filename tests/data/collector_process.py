@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -178,8 +178,75 @@ def loopback() -> str:
     return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
 
 
-class Gateway:
-    """A running gateway. ``kill`` and ``start`` may be repeated: the queues' folder stays."""
+class CollectorProcess:
+    """A Collector that can be started and stopped again and again: what it keeps in its folder stays.
+
+    ``through`` is a command that starts the Collector's own, such as one that bounds its memory.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: str,
+        config: Mapping[str, Any],
+        environment: Mapping[str, str],
+        *,
+        flags: Sequence[str] = (),
+        through: Sequence[str] = (),
+    ) -> None:
+        file = folder / "config.yaml"
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        self.address = address
+        self._log = folder / "log"
+        self._command = [*through, tool("otelcol-atlas"), f"--config={file}", *flags]
+        self._environment = {"PATH": os.environ["PATH"], "MY_POD_IP": address, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; ``None`` while it runs."""
+        assert self._process
+        return self._process.poll()
+
+    def start(self) -> float:
+        """The seconds until it is healthy."""
+        begun = time.monotonic()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        wait_until(self._healthy, 20, f"the Collector to be healthy; its log is {self._log}")
+        return time.monotonic() - begun
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 30) -> float:
+        """The seconds until it has ended."""
+        begun = time.monotonic()
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=within)
+        return time.monotonic() - begun
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def own_metrics(self) -> str:
+        with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
+            return answer.read().decode()
+
+    def _healthy(self) -> bool:
+        assert self.ended is None, f"the Collector ended:\n{self.log()[-4000:]}"
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:13133/", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+class Gateway(CollectorProcess):
+    """A running gateway, with its queues in ``<folder>/queues``."""
 
     def __init__(
         self,
@@ -190,16 +257,15 @@ class Gateway:
         text: str | None = None,
         environment: Mapping[str, str] | None = None,
         variant: Callable[[dict[str, Any]], None] | None = None,
+        through: Sequence[str] = (),
     ) -> None:
         """``stores`` is a sink, or the base URL of each signal's store; ``variant`` changes the configuration before it runs.
 
         ``text`` is the configuration where it is more than ``gateway.yaml``, and ``environment`` what it needs besides.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.address = loopback()
         self.kubernetes = KubernetesStub({("trading", "pods"): [pod(POD, "trading", "127.0.0.1")]})
         endpoints = dict.fromkeys(("logs", "traces", "metrics"), stores.url) if isinstance(stores, Sink) else stores
-        self._folder = folder
         text = (text or CONFIG.read_text()).replace("/var/lib/otel-collector", str(folder / "queues"))
         config = yaml.safe_load(text.replace("/etc/otel-collector/secrets", str(folder / "secrets")))
         if isinstance(stores, Sink):
@@ -209,13 +275,9 @@ class Gateway:
         config["connectors"]["span_metrics"]["metrics_flush_interval"] = "1s"
         if variant:
             variant(config)
-        self._config = folder / "gateway.yaml"
-        self._config.write_text(yaml.safe_dump(config, sort_keys=False))
-        self._environment = {
-            "PATH": os.environ["PATH"],
+        told = {
             "KUBECONFIG": str(self.kubernetes.kubeconfig(folder / "kubeconfig")),
             "HOSTNAME": "otel-collector-0",
-            "MY_POD_IP": self.address,
             "ENVIRONMENT": "local",
             "CLUSTER": "test",
             "TRADING_NAMESPACE": "trading",
@@ -227,18 +289,7 @@ class Gateway:
             "GOMEMLIMIT": "400MiB",
             **(environment or {}),
         }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with (self._folder / "log").open("ab") as log:
-            command = [tool("otelcol-atlas"), f"--config={self._config}"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        wait_until(self._healthy, 20, f"the gateway to be healthy; its log is {self._folder / 'log'}")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=30)
+        super().__init__(folder, loopback(), config, told, through=through)
 
     def send(self, signal_name: str, payload: Mapping[str, Any]) -> int:
         """Post one OTLP/HTTP request; the status that the sender sees."""
@@ -252,22 +303,6 @@ class Gateway:
         status = connection.getresponse().status
         connection.close()
         return status
-
-    def log(self) -> str:
-        return (self._folder / "log").read_text()
-
-    def own_metrics(self) -> str:
-        with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
-            return answer.read().decode()
-
-    def _healthy(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, f"the gateway ended:\n{self.log()[-4000:]}"
-        try:
-            with urllib.request.urlopen(f"http://{self.address}:13133/", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
 
 
 @contextmanager

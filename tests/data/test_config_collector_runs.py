@@ -356,6 +356,21 @@ def test_what_arrives_says_where_it_comes_from(gateway: Gateway, sink: Sink) -> 
         assert (arrived["k8s.namespace.name"], arrived["k8s.pod.name"]) == ("trading", POD)
 
 
+def test_a_pods_records_are_of_its_workload_whatever_name_they_claim(gateway: Gateway, sink: Sink) -> None:
+    claimed, end = f"worker-{secrets.token_hex(4)}", secrets.token_hex(8)
+    assert gateway.send("logs", logs([end], **{"service.name": claimed, "k8s.namespace.name": claimed})) == 200
+    wait_until(lambda: end in _arrived(sink), 10, "the record")
+    told = next(told for told in sink.resources("logs") if told.get("service.name.claimed") == claimed)
+    assert (told["service.name"], told["k8s.namespace.name"]) == ("api", "trading")
+    # What an agent read from a file is named after its container, which no pod chooses anew each time.
+    read = secrets.token_hex(8)
+    of_file = {"service.name": "sidecar", "k8s.container.name": "sidecar"}
+    assert gateway.send("logs", logs([read], **of_file)) == 200
+    wait_until(lambda: read in _arrived(sink), 10, "the record")
+    assert [told["service.name"] for told in sink.resources("logs") if told.get("k8s.container.name")] == ["sidecar"]
+    assert "atlas.workload" not in json.dumps(sink.taken)
+
+
 def test_records_are_taken_over_grpc_too(gateway: Gateway, sink: Sink) -> None:
     def field(number: int, inside: bytes) -> bytes:
         return bytes([number << 3 | 2, len(inside)]) + inside

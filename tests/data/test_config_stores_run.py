@@ -18,16 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import loki_process
 import pytest
 import yaml
 from collector_process import (
     Gateway,
-    KubernetesStub,
     key_values,
     logs,
     loopback,
-    pod,
     running,
     span,
     tool,
@@ -35,6 +32,9 @@ from collector_process import (
     value,
     wait_until,
 )
+from loki_process import CONFIG as LOKI
+from loki_process import Loki
+from prometheus_process import Prometheus, cluster, service
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASOURCES = {
@@ -69,100 +69,57 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    addresses = {name: loopback() for name in ("loki", "jaeger", "prometheus")}
+    addresses = {name: loopback() for name in ("jaeger", "prometheus")}
 
     def config(name: str) -> Path:
         text = (CONFIG / name / f"{name}.yaml").read_text().replace(f"/var/lib/{name}", str(folder / name))
         (folder / f"{name}.yaml").write_text(text)
         return folder / f"{name}.yaml"
 
+    loki = Loki(folder / "loki", LOKI.read_text())
     gateway = Gateway(
         folder / "gateway",
         {
-            "logs": f"http://{addresses['loki']}:3100/otlp",
+            "logs": f"{loki.url}/otlp",
             "traces": f"http://{addresses['jaeger']}:4318",
             "metrics": f"http://{addresses['prometheus']}:9090/api/v1/otlp",
         },
     )
-    scraped = config("prometheus")
-    told = yaml.safe_load(scraped.read_text())
-    discovery = told["scrape_configs"][0]["kubernetes_sd_configs"][0]
-    discovery["kubeconfig_file"] = str(_services(gateway).kubeconfig(folder / "kubeconfig"))
-    told["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
-    scraped.write_text(yaml.safe_dump(told))
+    prometheus = Prometheus(
+        folder / "prometheus",
+        addresses["prometheus"],
+        {"prometheus.yaml": (CONFIG / "prometheus/prometheus.yaml").read_text()},
+        cluster(
+            service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
+        ),
+    )
 
     def start(name: str, *args: str, **environment: str) -> subprocess.Popen[bytes]:
         with (folder / f"{name}.log").open("wb") as log:
-            environment |= {
-                "PATH": os.environ["PATH"],
-                "MY_POD_IP": addresses[name],
-                "ENVIRONMENT": "local",
-                "CLUSTER": "test",
-                "REPLICA": "prometheus-0",
-            }
+            environment |= {"PATH": os.environ["PATH"], "MY_POD_IP": addresses[name]}
             return subprocess.Popen([tool(name), *args], env=environment, stdout=log, stderr=log)
 
     processes = [
-        start(
-            "loki",
-            f"-config.file={config('loki')}",
-            "-config.expand-env=true",
-            **loki_process.environment(addresses["loki"]),
-        ),
         start("jaeger", f"--config={config('jaeger')}", JAEGER_RETENTION="72h"),
-        start(
-            "prometheus",
-            f"--config.file={scraped}",
-            f"--storage.tsdb.path={folder / 'prometheus'}",
-            f"--web.listen-address={addresses['prometheus']}:9090",
-            "--web.enable-otlp-receiver",
-            "--enable-feature=exemplar-storage",
-        ),
     ]
     try:
         found = Stores(
-            f"http://{addresses['loki']}:3100",
+            loki.url,
             f"http://{addresses['jaeger']}:16686",
-            f"http://{addresses['prometheus']}:9090",
+            prometheus.url,
             gateway,
         )
-        wait_until(lambda: _answers(f"{found.prometheus}/-/ready"), 30, "Prometheus")
+        prometheus.start()
+        loki.start()
         wait_until(lambda: _answers(f"http://{addresses['jaeger']}:13133/status"), 30, "Jaeger")
-        wait_until(lambda: _answers(f"{found.loki}/loki/api/v1/status/buildinfo"), 30, "Loki")
         with running(gateway):
             yield found
     finally:
+        prometheus.stop()
+        loki.stop()
         for process in processes:
             process.kill()
             process.wait()
-
-
-def _services(gateway: Gateway) -> KubernetesStub:
-    """A cluster with the gateway's Service, as the program deploys it, and one that has no metrics port."""
-    labels = {"app.kubernetes.io/name": "otel-collector", "atlas/environment": "local"}
-
-    def served(name: str, port_name: str, port: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        service = {"metadata": {"name": name, "namespace": "observability", "labels": labels}, "spec": {}}
-        target = {"kind": "Pod", "name": "otel-collector-0", "namespace": "observability"}
-        return service, {
-            "metadata": {
-                "name": f"{name}-1",
-                "namespace": "observability",
-                "labels": {"kubernetes.io/service-name": name},
-            },
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [gateway.address], "conditions": {"ready": True}, "targetRef": target}],
-            "ports": [{"name": port_name, "port": port, "protocol": "TCP"}],
-        }
-
-    pairs = [served("otel-collector", "metrics", 8888), served("other", "http", 4318)]
-    return KubernetesStub(
-        {
-            ("observability", "services"): [service for service, _ in pairs],
-            ("observability", "endpointslices"): [endpoints for _, endpoints in pairs],
-            ("observability", "pods"): [pod("otel-collector-0", "observability", gateway.address)],
-        }
-    )
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +190,6 @@ def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
     assert {"service_name", "deployment_environment_name", "k8s_namespace_name"} <= labels
     assert labels <= {
         "service_name",
-        "service_namespace",
         "deployment_environment_name",
         "k8s_namespace_name",
         "__stream_shard__",

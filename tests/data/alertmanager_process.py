@@ -1,0 +1,159 @@
+"""Alertmanager's configuration on the real Alertmanager, with people behind it who remember what they were told.
+
+What differs from what ships: folders, addresses, PagerDuty's address, and time, which a test may let go faster.
+"""
+
+import json
+import re
+import secrets
+import signal
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+from collector_process import tool, wait_until
+
+from components.alertmanager_config import SECRETS
+from components.secrets import ALERT_FILES
+
+UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
+
+
+class People:
+    """Takes what Alertmanager sends, by the secret that it was sent with: a URL's last part, or PagerDuty's key."""
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.told: dict[str, list[dict[str, Any]]] = {name: [] for name in ALERT_FILES}
+        people = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                name = self.path.rpartition("/")[2]
+                people.told["pagerduty-key" if name == "enqueue" else name].append(message)
+                self.send_response(202 if name == "enqueue" else 200)
+                self.end_headers()
+                self.wfile.write(b'{"status": "success"}' if name == "enqueue" else b"ok")
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://{address}:{self.server.server_port}"
+
+    def about(self, name: str, word: str) -> list[dict[str, Any]]:
+        """What came by that secret and contains ``word``."""
+        return [message for message in list(self.told[name]) if word in json.dumps(message)]
+
+
+class Alertmanager:
+    """One Alertmanager and the people behind it, at an address of its own. ``key`` is PagerDuty's.
+
+    It can be started and stopped again and again: its data stay. ``text`` is the configuration, ``given`` are the secret files
+    that it has, and a minute in it lasts ``minute`` seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        people: People,
+        address: str,
+        text: str,
+        given: Collection[str],
+        *,
+        minute: float,
+        arguments: Sequence[str],
+    ) -> None:
+        self.people, self.address, self.key = people, address, secrets.token_hex(16)
+        self.url = f"http://{address}:9093"
+        self.log = folder / "log"
+        (folder / "secrets").mkdir(parents=True)
+        for name in given:
+            (folder / "secrets" / name).write_text(self.key if name == "pagerduty-key" else f"{people.url}/{name}")
+        config = yaml.safe_load(text.replace(str(SECRETS), str(folder / "secrets")))
+        config["global"]["pagerduty_url"] = f"{people.url}/v2/enqueue"
+        _quicker_routes(config["route"], minute)
+        (folder / "alertmanager.yaml").write_text(yaml.safe_dump(config))
+        self._command = [
+            tool("alertmanager"),
+            f"--config.file={folder / 'alertmanager.yaml'}",
+            f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={address}:9093",
+            *arguments,
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        wait_until(self.ready, 20, f"Alertmanager; its log is {self.log}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=20)
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def fire(self, *alerts: dict[str, str], ended: bool = False) -> None:
+        """Alerts by their labels, as Prometheus sends them; each has the annotations that rules must give."""
+        now = datetime.now(UTC)
+        body = [
+            {
+                "labels": labels,
+                "annotations": {
+                    "summary": f"summary of {labels.get('service')}",
+                    "description": f"description of {labels.get('service')}",
+                    "detail": "and its detail.",
+                    "runbook_url": f"runbooks/{labels['alertname']}.md",
+                },
+                # Just now: Alertmanager waits for no others once an alert is older than the group's wait.
+                "startsAt": (now - timedelta(seconds=2) if ended else now).isoformat(),
+                "endsAt": (now - timedelta(seconds=1) if ended else now + timedelta(minutes=5)).isoformat(),
+            }
+            for labels in alerts
+        ]
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status == 200
+
+
+def quicker(duration: str, minute: float) -> str:
+    """A duration in which a minute lasts ``minute`` seconds; zero stays zero."""
+    minutes = sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
+    return f"{max(round(minutes * minute * 1000), 1)}ms" if minutes else "0s"
+
+
+def _quicker_routes(route: dict[str, Any], minute: float) -> None:
+    for key in ("group_wait", "group_interval", "repeat_interval"):
+        if key in route:
+            route[key] = quicker(route[key], minute)
+    for below in route.get("routes", []):
+        _quicker_routes(below, minute)
+
+
+def labels(alertname: str, severity: str, environment: str = "prod", **more: str) -> dict[str, str]:
+    """Labels of an alert about a service that no other test names."""
+    return {
+        "alertname": alertname,
+        "severity": severity,
+        "environment": environment,
+        "cluster": "test",
+        "service": f"service-{secrets.token_hex(4)}",
+    } | more

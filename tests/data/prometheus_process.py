@@ -1,0 +1,135 @@
+"""Prometheus' configuration on the real Prometheus, with a Kubernetes API that knows of the Services that a test names.
+
+What differs from what ships: folders, addresses, the way to the Kubernetes API, and the interval of scrapes and rules.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from collector_process import KubernetesStub, pod, tool, wait_until
+
+
+def service(
+    name: str, port_name: str, port: int, addresses: Sequence[str], namespace: str = "observability"
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The objects of a Service as the program deploys it, with a pod ``<name>-<n>`` at each address."""
+    labels = {"app.kubernetes.io/name": name, "atlas/environment": "local"}
+    pods = [pod(f"{name}-{number}", namespace, address) for number, address in enumerate(addresses)]
+    endpoints = [
+        {
+            "addresses": [each["status"]["podIP"]],
+            "conditions": {"ready": True},
+            "targetRef": {"kind": "Pod", "name": each["metadata"]["name"], "namespace": namespace},
+        }
+        for each in pods
+    ]
+    slices = {
+        "metadata": {"name": f"{name}-1", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": endpoints,
+        "ports": [{"name": port_name, "port": port, "protocol": "TCP"}],
+    }
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    return {
+        (namespace, "services"): [{"metadata": metadata, "spec": {}}],
+        (namespace, "endpointslices"): [slices],
+        (namespace, "pods"): pods,
+    }
+
+
+def cluster(*services: Mapping[tuple[str, str], list[dict[str, Any]]]) -> KubernetesStub:
+    """An API server that knows of these."""
+    objects: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in services:
+        for key, items in each.items():
+            objects.setdefault(key, []).extend(items)
+    return KubernetesStub(objects)
+
+
+class Prometheus:
+    """One Prometheus. It can be started and stopped again and again: its data stay, in ``<folder>/data``.
+
+    ``files`` are its configuration and its rules, by their names.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: str,
+        files: Mapping[str, str],
+        kubernetes: KubernetesStub,
+        *,
+        interval: str = "1s",
+        arguments: Sequence[str] = ("--web.enable-otlp-receiver", "--enable-feature=exemplar-storage"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.url = f"http://{address}:9090"
+        self.log = folder / "log"
+        (folder / "rules").mkdir(parents=True)
+        for name, text in files.items():
+            if name != "prometheus.yaml":
+                (folder / "rules" / name).write_text(text)
+        text = files["prometheus.yaml"].replace("/etc/prometheus/rules", str(folder / "rules"))
+        config = yaml.safe_load(text)
+        kubeconfig = str(kubernetes.kubeconfig(folder / "kubeconfig"))
+        for job in config["scrape_configs"]:
+            for discovery in job.get("kubernetes_sd_configs", []):
+                discovery["kubeconfig_file"] = kubeconfig
+        config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), interval)
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+        self._command = [
+            tool("prometheus"),
+            f"--config.file={folder / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={address}:9090",
+            *arguments,
+        ]
+        told = {"ENVIRONMENT": "local", "CLUSTER": "test", "REPLICA": "prometheus-0"} | dict(environment or {})
+        self._environment = {"PATH": os.environ["PATH"], "MY_POD_IP": address} | told
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code; ``None`` while it runs."""
+        assert self._process
+        return self._process.poll()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        wait_until(self.ready, 60, f"Prometheus; its log is {self.log}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=60)
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def ask(self, what: str, **query: Any) -> Any:
+        """The data of an answer of its API."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(query)}", timeout=20) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The series of an expression, now."""
+        return self.ask("query", query=expression)["result"]

@@ -1,0 +1,31 @@
+"""The drills' two forms, and where their figures go."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from verdict import Verdict
+
+FIGURES = Path(__file__).parents[2] / ".local/faults"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="drills of minutes, with production's own sizes")
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether this is the long form."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def passes(full: bool) -> Callable[[Verdict], None]:
+    """Tells and keeps a drill's figures, and fails where a mark is missed."""
+
+    def check(verdict: Verdict) -> None:
+        print(f"\n{verdict}")
+        verdict.write(FIGURES, "full" if full else "short")
+        assert verdict.missed == []
+
+    return check

@@ -1,0 +1,44 @@
+"""F1: all stores are out for a while. Nothing is lost, and what waited is delivered soon after."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from known_bad import gives_up
+from pipeline import Pipeline, Variant, flowing, loaded
+from verdict import Verdict
+
+RATE = 1000
+
+
+def drill(folder: Path, seconds: float, variant: Variant | None = None, patience: float = 90) -> Verdict:
+    verdict = Verdict("F1 stores down")
+    with flowing(Pipeline(folder, gateway_variant=variant)) as pipeline, loaded(pipeline.load(RATE)) as load:
+        time.sleep(3)
+        pipeline.set_stores("refusing")
+        time.sleep(seconds)
+        owed, waiting = load.owed(), pipeline.lacks(load.owed())
+        pipeline.set_stores("up")
+        drained = pipeline.drained(owed, patience)
+        time.sleep(3)
+        load.stop()
+        lost = pipeline.settle(load)
+        verdict.tell("outage", seconds, " s")
+        verdict.tell("acknowledged", load.acknowledged)
+        verdict.tell("waiting at the end of the outage", waiting)
+        verdict.judge("lost", lost, 0)
+        verdict.judge("doubled", pipeline.doubled(), 0)
+        verdict.judge("refused", load.sent - load.acknowledged, 0)
+        verdict.judge("drained after", drained, 60, " s")
+        verdict.judge("logs a second below the rate", RATE - load.logs_a_second, RATE * 0.05)
+    return verdict
+
+
+def test_nothing_is_lost_while_all_stores_are_out(
+    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+) -> None:
+    passes(drill(tmp_path, 600 if full else 30))
+
+
+def test_the_drill_sees_an_exporter_that_gives_up(tmp_path: Path) -> None:
+    assert "lost" in drill(tmp_path, 10, gives_up, patience=5).missed

@@ -1,0 +1,130 @@
+"""F4: the queues' volume is too small for the outage. The queues refuse first, the sender hears it, it is counted; what was
+acknowledged survives a crash. Then something else fills the volume.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bounds import lacking, volume_of
+from counting import Sender, Signal
+from pipeline import STORES, Load, Pipeline, flowing, loaded, takes
+from verdict import Verdict
+
+from components.quantity import to_bytes
+
+pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+SIGNALS: tuple[tuple[Signal, str], ...] = (("logs", "otlp-f"), ("traces", "span-f"), ("metrics", "point-f"))
+MIB = 1 << 20
+SMALLEST = "512Mi"
+"""The settings take no smaller volume."""
+RECOVERY = 30
+
+
+def _flood(address: str) -> Load:
+    """24 MB a second, a third of each signal."""
+    return Load(
+        [Sender(kind, address, source, rate=2000, batch=50, padding=4000, connections=2) for kind, source in SIGNALS]
+    )
+
+
+def drill(folder: Path, set_to: str, size: int) -> Verdict:
+    """``set_to`` is the volume's size in the settings, ``size`` what it has."""
+    verdict = Verdict("F4 volume full")
+    pipeline = Pipeline(folder, changes={"collector": {"volume": set_to}})
+    with volume_of(size, folder / "gateway-0/queues"), flowing(pipeline):
+        pipeline.set_stores("refusing")
+        with loaded(_flood(pipeline.gateway.address)) as load:
+            begun = time.monotonic()
+            while len(_refusing(load)) < len(SIGNALS) and time.monotonic() - begun < size / MIB / 2:
+                time.sleep(0.2)
+            time.sleep(3)
+            counted = _counted(pipeline.gateway.own_metrics())
+            pipeline.gateway.stop(signal.SIGKILL)
+            load.stop()
+        restarted = pipeline.gateway.start()
+        pipeline.set_stores("up")
+        back = time.monotonic()
+        while not takes(pipeline.gateway.address, "after") and time.monotonic() - back < 2 * RECOVERY:
+            time.sleep(0.2)
+        recovered = time.monotonic() - back
+        lost = pipeline.settle(load, within=120)
+        verdict.tell("volume", size / MIB, " MiB")
+        verdict.tell("acknowledged", load.acknowledged)
+        verdict.tell("refused requests", sum(load.answers().values()))
+        verdict.judge("lost", lost, 0)
+        verdict.require("every signal's sender heard 503", len(_refusing(load)) == len(SIGNALS))
+        verdict.require("every store's refusals counted", counted >= set(STORES))
+        verdict.judge("ready after", restarted, RECOVERY, " s")
+        verdict.judge("taken again after", recovered, RECOVERY, " s")
+    return verdict
+
+
+def _refusing(load: Load) -> set[str]:
+    return {sender.source for sender in load.senders if isinstance(sender, Sender) and sender.answers["503"]}
+
+
+def _counted(told: str) -> set[str]:
+    """The stores whose queue has refused something, by the series that CollectorQueueRejecting reads."""
+    return {
+        name
+        for line in told.splitlines()
+        for name in STORES
+        if line.startswith("otelcol_exporter_enqueue_failed_")
+        and f'exporter="otlp_http/{name}"' in line
+        and not line.endswith(" 0")
+    }
+
+
+def test_a_full_queue_refuses_and_keeps_what_it_took(
+    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+) -> None:
+    set_to = "2Gi" if full else SMALLEST
+    passes(drill(tmp_path, set_to, to_bytes(set_to)))
+
+
+def test_the_drill_sees_queues_larger_than_their_volume(tmp_path: Path) -> None:
+    assert "lost" in drill(tmp_path, SMALLEST, 96 * MIB).missed
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Path]:
+    with volume_of(to_bytes(SMALLEST), tmp_path / "gateway-0/queues") as volume:
+        yield volume
+
+
+def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_it(
+    tmp_path: Path, filled: Path, passes: Callable[[Verdict], None]
+) -> None:
+    verdict = Verdict("F4 volume filled by something else")
+    with (
+        flowing(Pipeline(tmp_path, changes={"collector": {"volume": SMALLEST}})) as pipeline,
+        loaded(pipeline.load(200)) as load,
+    ):
+        time.sleep(2)
+        pipeline.set_stores("refusing")
+        _fill(filled / "foreign")
+        time.sleep(6)
+        verdict.tell("refused requests", sum(load.answers().values()))
+        verdict.require("only 503 as refusal", set(load.answers()) == {"503"})
+        verdict.require("the gateway alive", pipeline.gateway.ended is None)
+        (filled / "foreign").unlink()
+        pipeline.set_stores("up")
+        before = load.acknowledged
+        time.sleep(3)
+        verdict.require("records taken again", load.acknowledged > before + 200)
+        load.stop()
+        # No mark: the Collector's queue deletes what it cannot mark as being sent. Nothing else is on this volume, hence.
+        verdict.tell("lost", pipeline.settle(load))
+    passes(verdict)
+
+
+def _fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as open_file:
+        try:
+            while True:
+                open_file.write(b"\0" * MIB)
+        except OSError:
+            return

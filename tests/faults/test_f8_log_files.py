@@ -1,0 +1,146 @@
+"""F8: everything that happens to a log file. Every well-formed line is delivered once, whatever stands beside it."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent_process import ContainerLog, now
+from counting import WORD, Writer
+from pipeline import Load, Pipeline, Variant, flowing, loaded
+from verdict import Verdict
+
+PADDING = "y" * 200
+
+
+class Hand:
+    """Numbered lines by hand, into a file of its own."""
+
+    def __init__(self, pods: Path, name: str) -> None:
+        self.log = ContainerLog(pods, container=name)
+        self.source, self.acknowledged = f"file-{name}", set[int]()
+
+    @property
+    def sent(self) -> int:
+        return len(self.acknowledged)
+
+    def start(self) -> None:
+        """It writes when asked."""
+
+    def stop(self) -> None:
+        """As it began."""
+
+    def line(self) -> str:
+        """The next line, which has to arrive."""
+        self.acknowledged.add(self.sent)
+        return f"{WORD} {self.source} {self.sent - 1} {PADDING}"
+
+    def lines(self, count: int) -> None:
+        self.log.write(*(self.line() for _ in range(count)))
+
+
+def copied_and_truncated(hand: Hand) -> None:
+    """As logrotate does it with copytruncate. What is written between the two is lost by its nature: nothing is."""
+    hand.lines(200)
+    shutil.copy2(hand.log.path, hand.log.path.with_name("0.log.1"))
+    os.truncate(hand.log.path, 0)
+    hand.lines(100)
+
+
+def truncated(hand: Hand) -> None:
+    hand.lines(200)
+    time.sleep(1.5)  # read by then
+    os.truncate(hand.log.path, 0)
+    hand.lines(100)
+
+
+def binary(hand: Hand) -> None:
+    hand.lines(50)
+    hand.log.raw(b"\x00\xff\xfe\x80" * 500 + b"\n" + os.urandom(4000).replace(b"\n", b"") + b"\n")
+    hand.lines(50)
+
+
+def enormous(hand: Hand) -> None:
+    """A line of 5 MB, which no runtime writes, and the same in parts, as a runtime writes it."""
+    hand.lines(50)
+    hand.log.raw(b"z" * 5_000_000 + b"\n")
+    hand.lines(50)
+    for _ in range(320):
+        hand.log.write("z" * 16_000, tag="P")
+    hand.log.write("end")
+    hand.lines(50)
+
+
+def unfinished(hand: Hand) -> None:
+    """The last line has no end yet; it gets one later."""
+    hand.lines(50)
+    text = f"{now()} stdout F {hand.line()}"
+    hand.log.raw(text[:90].encode())
+    time.sleep(1.2)
+    hand.log.raw(f"{text[90:]}\n".encode())
+    hand.lines(50)
+
+
+def in_parts(hand: Hand) -> None:
+    """Lines of the container runtime interface in three parts each, of two streams that take turns."""
+    for _ in range(50):
+        for text in (hand.line(), hand.line()):
+            for at, tag in ((0, "P"), (90, "P"), (180, "F")):
+                hand.log.write(text[at : at + 90 if tag == "P" else None], tag=tag)
+
+
+HAPPENINGS = (copied_and_truncated, truncated, binary, enormous, unfinished, in_parts)
+
+
+def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
+    """All of it at once, while another file is written and rotated at 1,000 lines a second, and the agent is away for a while."""
+    verdict = Verdict("F8 log files")
+    pipeline = Pipeline(folder, agent_variant=variant)
+    hands = [Hand(pipeline.agent.pods, happening.__name__) for happening in HAPPENINGS]
+    busy = ContainerLog(pipeline.agent.pods, container="busy")
+    away = Hand(pipeline.agent.pods, "away")
+    load = Load([Writer(busy, "file-busy", rate=1000, rotate=1000), *hands, away])
+    with flowing(pipeline), loaded(load):
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            for happening, hand in zip(HAPPENINGS, hands, strict=True):
+                happening(hand)
+            # Rotated while nobody reads.
+            away.lines(100)
+            pipeline.agent.stop()
+            away.lines(100)
+            away.log.rotate()
+            away.lines(100)
+            time.sleep(1)
+            pipeline.agent.start()
+            time.sleep(2)
+        load.stop()
+        lost = pipeline.settle(load)
+        verdict.tell("lines", load.acknowledged)
+        verdict.tell("rotations", busy.rotations + away.log.rotations)
+        verdict.judge("lost", lost, 0)
+        verdict.judge("doubled", pipeline.doubled(), 0)
+        for sender in load.senders:
+            verdict.judge(
+                f"lost of {sender.source}", pipeline.stores["logs"].lacks({sender.source: sender.acknowledged}), 0
+            )
+    return verdict
+
+
+def only_current_files(config: dict[str, Any]) -> None:
+    """The sample's habit: rotated files are not read."""
+    config["receivers"]["file_log"]["include"] = [
+        path for path in config["receivers"]["file_log"]["include"] if path.endswith(".log")
+    ]
+
+
+def test_every_line_arrives_once_whatever_happens_to_its_file(
+    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+) -> None:
+    passes(drill(tmp_path, 120 if full else 1))
+
+
+def test_the_drill_sees_an_agent_that_reads_no_rotated_file(tmp_path: Path) -> None:
+    assert "lost of file-away" in drill(tmp_path, 1, only_current_files).missed
