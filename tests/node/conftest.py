@@ -12,6 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
 
 import node_needs  # noqa: E402
 from harness import EmbeddedCluster  # noqa: E402
+from machine import settings_of_machine  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +32,13 @@ def new_cluster(tmp_path: Path) -> Iterator[EmbeddedCluster]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
+def new_machine() -> dict[str, str]:
+    """This machine's settings as they were before the session's cluster."""
+    return settings_of_machine()
+
+
+@pytest.fixture(scope="session")
+def cluster(new_machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """The session's cluster with a node."""
     yield from _cluster(tmp_path_factory.mktemp("cluster"))
 

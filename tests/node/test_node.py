@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import processes
 import pytest
 from cluster import Cluster
 from harness import EmbeddedCluster, wait_until
+from machine import settings_of_machine
 from node import NAME
 from node_volumes import COUNT
 from redis_pods import NAMESPACE, answers, bring_image, claim, declare, pod, processes_in, redis, service, wait_for
@@ -43,20 +43,6 @@ def traces_of_nodes() -> dict[str, list[str]]:
         line for line in Path("/proc/self/mounts").read_text().splitlines() if "kubelet" in line or "/cni" in line
     ]
     return {"groups": groups, "links": links, "mounts": mounts}
-
-
-def settings_of_machine() -> dict[str, str]:
-    """Firewall, routes but those of nodes' own links, and the kernel's settings."""
-
-    def said(*command: str) -> str:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    routes = [line for line in said("ip", "route", "show", "table", "all").splitlines() if "atlas-" not in line]
-    kernel = said(
-        "sysctl", "-a", "--pattern", "^(vm|kernel.panic|kernel.keys|net.ipv4.ip_forward|net.bridge|net.netfilter)"
-    )
-    steady = [line for line in kernel.splitlines() if "conntrack_count" not in line]
-    return {"firewall": said("nft", "list", "ruleset"), "routes": "\n".join(routes), "kernel": "\n".join(steady)}
 
 
 def restarts(cluster: EmbeddedCluster) -> dict[str, tuple[str, int]]:
@@ -162,12 +148,6 @@ def test_what_the_node_listens_on_is_in_its_own_network(served: EmbeddedCluster)
 
 def test_this_machine_stays_as_it_is(new_machine: dict[str, str], served: EmbeddedCluster) -> None:
     assert settings_of_machine() == new_machine
-
-
-@pytest.fixture(scope="session")
-def new_machine() -> dict[str, str]:
-    """As it was before any cluster of this session."""
-    return settings_of_machine()
 
 
 def test_data_outlive_a_stop_and_go_with_their_claim(new_cluster: EmbeddedCluster) -> None:

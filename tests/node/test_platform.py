@@ -52,7 +52,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def running(clone: Path) -> Path:
     said = make(clone, "up")
-    assert "scaled to zero, for no container registry is reached: grafana" in said
+    assert "scaled to zero: grafana, for the registry" in said
     return clone
 
 
