@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status wipe env test test-slow test-services test-faults drill test-images bench schema check setup clean-cache
+.PHONY: help up preview down status wipe env test test-slow test-services test-faults drill test-images bench bench-pipeline schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-images: setup ## build and inspect the images with a Docker engine of this 
 
 bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
 	@$(PROGRAM) bench/run.py $(ARGS)
+
+bench-pipeline: setup ## measure the Collectors against a bare one (minutes; ARGS goes to bench/pipeline/run.py)
+	@$(PROGRAM) bench/pipeline/run.py $(ARGS)
 
 schema: ## write Pulumi.schema.json anew, after a change of the settings
 	@$(PROGRAM) -m components.schema
