@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node bench bench-instrumentation schema check setup clean-cache
+.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node bench bench-instrumentation bench-pipeline schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-instrumentation: setup ## measure what the instrumentation costs a service
 	@cd images/instrumentation/node && npm ci --no-audit --no-fund --silent && npm run --silent pretest
 	@node bench/instrumentation/cost.mjs node $(ARGS)
 	@node bench/instrumentation/cost.mjs python $(ARGS)
+
+bench-pipeline: setup ## measure the Collectors against a bare one (minutes; ARGS goes to bench/pipeline/run.py)
+	@$(PROGRAM) bench/pipeline/run.py $(ARGS)
 
 schema: ## write Pulumi.schema.json anew, after a change of the settings
 	@$(PROGRAM) -m components.schema

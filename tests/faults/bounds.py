@@ -63,3 +63,13 @@ def volume_of(size: int, folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    """Whatever is left on the file's volume."""
+    with file.open("wb", buffering=0) as opened:
+        try:
+            while True:
+                opened.write(b"\0" * (1 << 20))
+        except OSError:
+            return

@@ -77,7 +77,8 @@ class Store:
         return sum(sum(seen.values()) - len(seen) for seen in self.seen.values())
 
     def _take(self, path: str, body: bytes) -> None:
-        numbered = list(_READERS[path.rpartition("/")[2]](body))
+        read = _READERS.get(path.rpartition("/")[2])
+        numbered = list(read(body)) if read else []
         with self._taking:
             self.requests += 1
             self.largest = max(self.largest, len(numbered))

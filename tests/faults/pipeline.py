@@ -19,6 +19,8 @@ STORES = {"logs": "logs", "traces": "traces", "metrics": "metrics", "metrics_rep
 PATHS = {"metrics": "/api/v1/otlp", "metrics_replica": "/api/v1/otlp", "logs": "/otlp", "traces": ""}
 OWED = {"file": ("logs",), "otlp": ("logs",), "span": ("traces",), "point": ("metrics", "metrics_replica")}
 """The sources of a load, and the stores that have to get what they send."""
+QUIET = 9
+"""Seconds; after the short outages of most drills no exporter waits longer than that. F1 has a patience of its own."""
 NAME = "otel-collector.observability.svc"
 
 
@@ -191,10 +193,10 @@ class Pipeline:
             time.sleep(0.1)
         return min(spent, within)
 
-    def settle(self, load: Load, within: float = 60, quiet: float = 15) -> int:
-        """How much of what was acknowledged never comes: none is missing, or nothing has come for ``quiet`` seconds."""
+    def settle(self, load: Load, within: float = 60) -> int:
+        """How much of what was acknowledged never comes: none is missing, or nothing has come for longer than exporters wait."""
         owed, begun, since, lacking = load.owed(), time.monotonic(), time.monotonic(), -1
-        while time.monotonic() - begun < within and time.monotonic() - since < quiet and lacking:
+        while time.monotonic() - begun < within and time.monotonic() - since < QUIET and lacking:
             found = self.lacks(owed)
             if found != lacking:
                 lacking, since = found, time.monotonic()

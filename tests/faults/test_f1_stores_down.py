@@ -37,7 +37,7 @@ def drill(folder: Path, seconds: float, variant: Variant | None = None, patience
 def test_nothing_is_lost_while_all_stores_are_out(
     tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
 ) -> None:
-    passes(drill(tmp_path, 600 if full else 30))
+    passes(drill(tmp_path, 600 if full else 20))
 
 
 def test_the_drill_sees_an_exporter_that_gives_up(tmp_path: Path) -> None:

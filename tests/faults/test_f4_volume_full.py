@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bounds import lacking, volume_of
+from bounds import fill, lacking, volume_of
 from counting import Sender, Signal
 from pipeline import STORES, Load, Pipeline, flowing, loaded, takes
 from verdict import Verdict
@@ -105,7 +105,7 @@ def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_i
     ):
         time.sleep(2)
         pipeline.set_stores("refusing")
-        _fill(filled / "foreign")
+        fill(filled / "foreign")
         time.sleep(6)
         verdict.tell("refused requests", sum(load.answers().values()))
         verdict.require("only 503 as refusal", set(load.answers()) == {"503"})
@@ -119,12 +119,3 @@ def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_i
         # No mark: the Collector's queue deletes what it cannot mark as being sent. Nothing else is on this volume, hence.
         verdict.tell("lost", pipeline.settle(load))
     passes(verdict)
-
-
-def _fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as open_file:
-        try:
-            while True:
-                open_file.write(b"\0" * MIB)
-        except OSError:
-            return

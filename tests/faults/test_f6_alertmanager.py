@@ -200,7 +200,7 @@ class Drill:
 def test_everybody_is_told_when_one_is_killed_or_parted(
     tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
 ) -> None:
-    minute = 60 if full else 12
+    minute = 60 if full else 8
     with cluster_of(tmp_path, minute) as cluster:
         drill = Drill(cluster, minute)
         drill.everybody_talks()

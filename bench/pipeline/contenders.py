@@ -1,0 +1,189 @@
+"""Collectors to measure: production's, without this or that, and a bare one that only receives and exports, on the same binary."""
+
+import http.client
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from agent_process import ContainerLog, GatewayStub, agent_running
+from collector_process import CollectorProcess, running
+from counting import Store
+from pipeline import Variant, agent_of, gateway_of
+from process import Run
+from records import BATCH, REQUESTS, lines
+from rendered import Rendered, workload
+
+STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}
+"""What each signal goes to in production."""
+WARM = 20
+SENDERS = 2
+PATIENCE = 120
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def bare(config: dict[str, Any]) -> None:
+    """From receivers to exporters: nothing between them, queues in memory with the same batches."""
+    config["processors"], config["connectors"] = {}, {}
+    for exporter in config["exporters"].values():
+        del exporter["sending_queue"]["storage"]
+    config["extensions"] = {"health_check": config["extensions"]["health_check"]}
+    service = config["service"]
+    service["extensions"] = ["health_check"]
+    kept = {name: pipeline for name, pipeline in service["pipelines"].items() if "/" not in name}
+    for name, pipeline in kept.items():
+        pipeline["processors"] = []
+        if name == "traces":
+            pipeline["exporters"] = ["otlp_http/traces"]
+    service["pipelines"] = kept
+
+
+def without(processor: str) -> Variant:
+    """Production's without one processor."""
+
+    def variant(config: dict[str, Any]) -> None:
+        for pipeline in config["service"]["pipelines"].values():
+            pipeline["processors"] = [name for name in pipeline.get("processors", []) if name != processor]
+
+    return variant
+
+
+def processors(rendered: Rendered, file: str, pipeline: str) -> list[str]:
+    """Those of one pipeline, in their order."""
+    config = yaml.safe_load(rendered.file(file))
+    told: dict[str, Any] = config["service"]["pipelines"]
+    parts = [name for name in told if name.partition("/")[0] == pipeline]
+    return [processor for part in parts for processor in told[part].get("processors", [])]
+
+
+def gateway(signal: str, requests: int, *, fsync: bool, variant: Variant | None = None) -> Callable[[], Run]:
+    """A gateway takes ``requests`` of a hundred records each, until the last one is in its stores."""
+    rendered, body = workload("otel-collector"), REQUESTS[signal]()
+
+    def run() -> Run:
+        stores = {name: Store() for names in STORES.values() for name in names}
+        with tempfile.TemporaryDirectory(prefix="atlas-bench-") as folder:
+            process = gateway_of(
+                rendered,
+                Path(folder) / "gateway",
+                {name: store.url for name, store in stores.items()},
+                variant=_plain(variant),
+                environment={"QUEUE_FSYNC": str(fsync).lower()},
+            )
+            with running(process):
+                _send(process.address, signal, body, WARM)
+                expected = WARM * BATCH
+                _arrived([stores[name] for name in STORES[signal]], expected)
+                begun, used = time.monotonic(), _processor(process)
+                _send(process.address, signal, body, requests)
+                _arrived([stores[name] for name in STORES[signal]], expected + requests * BATCH)
+                found = Run(time.monotonic() - begun, _processor(process) - used, _memory(process))
+        for store in stores.values():
+            store.close()
+        return found
+
+    return run
+
+
+def agent(number: int, *, variant: Variant | None = None) -> Callable[[], Run]:
+    """An agent reads ``number`` lines that were written at once, until the last one is with the gateway."""
+    rendered, text = workload("node-agent"), lines(0, number)
+
+    def run() -> Run:
+        stub = GatewayStub()
+        stub.up()
+        with tempfile.TemporaryDirectory(prefix="atlas-bench-") as folder:
+            process = agent_of(rendered, Path(folder) / "agent", stub.endpoint, variant=variant)
+            log = ContainerLog(process.pods)
+            with agent_running(process):
+                log.raw(lines(0, 2000).encode())
+                _until(lambda: len(stub.records) >= 2000)
+                begun, used = time.monotonic(), _processor(process)
+                log.raw(text.encode())
+                _until(lambda: len(stub.records) >= 2000 + number)
+                found = Run(time.monotonic() - begun, _processor(process) - used, _memory(process))
+        stub.down()
+        return found
+
+    return run
+
+
+def bare_agent(config: dict[str, Any]) -> None:
+    """Reads files and sends their lines as they are."""
+    config["receivers"]["file_log"] = {
+        name: value
+        for name, value in config["receivers"]["file_log"].items()
+        if name not in ("operators", "storage", "retry_on_failure")
+    }
+    config["processors"] = {}
+    for exporter in config["exporters"].values():
+        del exporter["sending_queue"]["storage"]
+    config["extensions"] = {"health_check": config["extensions"]["health_check"]}
+    config["service"]["extensions"] = ["health_check"]
+    for pipeline in config["service"]["pipelines"].values():
+        pipeline["processors"] = []
+
+
+def _plain(variant: Variant | None) -> Variant | None:
+    """The harness hastens the span metrics for its tests; here they come as often as in production."""
+
+    def changed(config: dict[str, Any]) -> None:
+        config["connectors"]["span_metrics"]["metrics_flush_interval"] = "15s"
+        if variant:
+            variant(config)
+
+    return changed
+
+
+def _send(address: str, signal: str, body: bytes, requests: int) -> None:
+    shares = [requests // SENDERS] * SENDERS
+    shares[0] += requests - sum(shares)
+
+    def work(share: int) -> None:
+        connection = http.client.HTTPConnection(address, 4318, timeout=60)
+        sent = 0
+        while sent < share:
+            connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 200:
+                sent += 1
+            else:
+                time.sleep(0.05)
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _arrived(stores: list[Store], records: int) -> None:
+    _until(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not all records arrived within {PATIENCE} s")
+        time.sleep(0.02)
+
+
+def _processor(process: CollectorProcess) -> float:
+    """The seconds of processors that it has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _memory(process: CollectorProcess) -> int:
+    """The most memory that it had resident, with the parts of its queues' files that it has mapped."""
+    (line,) = (
+        line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,88 @@
+"""What a trading service sends, as requests of a hundred: log records, spans and data points of ordinary size."""
+
+import json
+import time
+
+from agent_process import now
+from counting import KEY, WORD
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+BATCH = 100
+SOURCE = "bench"
+RESOURCE = {
+    "service.name": "api",
+    "service.namespace": "trading",
+    "service.version": "1.4.2",
+    "telemetry.sdk.language": "nodejs",
+    "telemetry.sdk.name": "opentelemetry",
+    "telemetry.sdk.version": "2.1.0",
+}
+REQUEST = {
+    "http.request.method": "POST",
+    "http.route": "/api/orders",
+    "url.scheme": "http",
+    "server.address": "api",
+    "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+    "network.protocol.version": "1.1",
+    "order_id": "4e1f0c3a-6f8e-4d5c-9c4b-8f0e8f5a7d21",
+    "user_id": "u-20817",
+}
+
+
+def _describe(item: object, values: dict[str, str]) -> None:
+    for key, value in values.items():
+        item.attributes.add(key=key).value.string_value = value  # type: ignore[attr-defined]
+
+
+def logs() -> bytes:
+    request = ExportLogsServiceRequest()
+    group = request.resource_logs.add()
+    _describe(group.resource, RESOURCE)
+    records = group.scope_logs.add().log_records
+    for number in range(BATCH):
+        record = records.add(time_unix_nano=time.time_ns(), severity_text="INFO", severity_number=9)
+        record.body.string_value = (
+            f"{WORD} {SOURCE} {number} order of BTC-USD accepted at 64123.50, size 0.25, in 12 ms"
+        )
+        _describe(record, REQUEST)
+    return request.SerializeToString()
+
+
+def traces() -> bytes:
+    """Every one is kept by the sampling, so that as much leaves as comes."""
+    request, at = ExportTraceServiceRequest(), time.time_ns()
+    group = request.resource_spans.add()
+    _describe(group.resource, RESOURCE)
+    spans = group.scope_spans.add().spans
+    for number in range(BATCH):
+        span = spans.add(name="POST /api/orders", kind=2, start_time_unix_nano=at, end_time_unix_nano=at + 12_000_000)
+        span.trace_id, span.span_id = (number + 1).to_bytes(16, "big"), (number + 1).to_bytes(8, "big")
+        _describe(span, REQUEST | {KEY: f"{WORD} {SOURCE} {number} "})
+        span.attributes.add(key="http.response.status_code").value.int_value = 201
+        span.attributes.add(key="sampling.important").value.bool_value = True
+    return request.SerializeToString()
+
+
+def metrics() -> bytes:
+    request, at = ExportMetricsServiceRequest(), time.time_ns()
+    group = request.resource_metrics.add()
+    _describe(group.resource, RESOURCE)
+    gauge = group.scope_metrics.add().metrics.add(name="orders.open").gauge
+    for number in range(BATCH):
+        point = gauge.data_points.add(time_unix_nano=at, as_double=number)
+        _describe(point, {KEY: f"{WORD} {SOURCE} {number} ", "product": "BTC-USD", "side": "buy"})
+    return request.SerializeToString()
+
+
+REQUESTS = {"logs": logs, "traces": traces, "metrics": metrics}
+
+
+def lines(first: int, number: int) -> str:
+    """Lines of a container's log, JSON as pino writes it."""
+    told = {"level": 30, "reqId": "4e1f0c3a", "route": "/api/orders", "userId": "u-20817", "durationMs": 12}
+    return "".join(
+        f"{now()} stdout F {json.dumps(told | {'msg': f'{WORD} {SOURCE} {at} order of BTC-USD accepted'})}\n"
+        for at in range(first, first + number)
+    )

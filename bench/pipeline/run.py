@@ -1,0 +1,118 @@
+"""Measures production's gateway and agent against a bare Collector on the same binary, in one run, and prints Markdown tables.
+
+    python bench/pipeline/run.py [--rounds N] [--records N] [--minutes N]
+
+What counts is records a second of one core: records by the processors' seconds that the Collector itself used, so that senders and
+stores beside it do not matter. Medians of alternating rounds. Every round is written to .local/bench/pipeline.json.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("bench", "tests/unit", "tests/data", "tests/faults"))]
+
+from contenders import agent, bare, bare_agent, gateway, processors, without  # noqa: E402
+from process import Run  # noqa: E402
+from records import BATCH  # noqa: E402
+from rendered import workload  # noqa: E402
+from rounds import Comparison, measured  # noqa: E402
+
+RESULTS = ROOT / ".local/bench"
+GOAL = 0.6
+DECIDES = "transform/keep"
+"""Without it most spans would not be kept, and there were less to do after it."""
+SIGNALS = {"logs": "log records", "traces": "spans", "metrics": "data points"}
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
+    """A row for each hop and signal: bare, ours without and with fsync."""
+    rows, everything = list[str](), dict[str, list[Run]]()
+    requests = records // BATCH
+    hops: dict[str, Mapping[str, Callable[[], Run]]] = {
+        f"gateway, {what}": {
+            "bare": gateway(signal, requests, fsync=False, variant=bare),
+            "ours": gateway(signal, requests, fsync=False),
+            "ours with fsync": gateway(signal, requests, fsync=True),
+        }
+        for signal, what in SIGNALS.items()
+    }
+    hops["agent, lines"] = {"bare": agent(records, variant=bare_agent), "ours": agent(records)}
+    for hop, contenders in hops.items():
+        say(hop)
+        found = measured(contenders, rounds=rounds, until=until, tell=say)
+        everything |= {f"{hop}: {name}": runs for name, runs in found.items()}
+        rows.append(_row(hop, found, records))
+    return rows, everything
+
+
+def _row(hop: str, found: Mapping[str, list[Run]], records: int) -> str:
+    cells = [hop]
+    for name in ("bare", "ours", "ours with fsync"):
+        runs = found.get(name)
+        cells.append(_speed(runs, records) if runs else "")
+        if runs and name != "bare":
+            ratio = Comparison([run.cpu for run in found["bare"]], [run.cpu for run in runs])
+            low, high = ratio.spread
+            cells.append(f"{ratio.ratio:.2f} ({low:.2f} to {high:.2f})")
+        elif name != "bare":
+            cells.append("")
+    cells.append(" : ".join(f"{statistics.median(run.peak for run in runs) / 2**20:.0f}" for runs in found.values()))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _speed(runs: list[Run], records: int) -> str:
+    return f"{records / statistics.median(run.cpu for run in runs):,.0f}"
+
+
+def costs(signal: str, records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
+    """A row for each processor of a signal: what all cost a record, and how much less it is without that one."""
+    requests = records // BATCH
+    found_in = dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal))
+    names = [name for name in found_in if name != DECIDES]
+    contenders = {"ours": gateway(signal, requests, fsync=False)} | {
+        name: gateway(signal, requests, fsync=False, variant=without(name)) for name in names
+    }
+    say(f"processors of {signal}")
+    found = measured(contenders, rounds=rounds, until=until, tell=say)
+    whole = [run.cpu for run in found["ours"]]
+    rows = [f"| {SIGNALS[signal]}, all of it | {statistics.median(whole) / records * 1e6:.1f} µs | |"]
+    for name in names:
+        saved = [all_of_it - run.cpu for all_of_it, run in zip(whole, found[name], strict=True)]
+        share = statistics.median(saved) / statistics.median(whole)
+        rows.append(f"| {SIGNALS[signal]}, {name} | {statistics.median(saved) / records * 1e6:.1f} µs | {share:.0%} |")
+    return rows, {f"{signal} without {name}": runs for name, runs in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the pipeline against a bare Collector.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--records", type=int, default=100_000, help="of each measurement")
+    parser.add_argument("--minutes", type=float, default=15, help="no new round after this")
+    chosen = parser.parse_args()
+    until = time.monotonic() + chosen.minutes * 60
+    rows, everything = ratios(chosen.records, chosen.rounds, until)
+    print(f"| records a second of one core | bare | ours | ratio (goal {GOAL}) | with fsync | ratio | memory, MiB |")
+    print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+    print("\n| the gateway's processors | a record | share |\n|---|---|---|")
+    for signal in ("logs", "traces", "metrics"):
+        rows, found = costs(signal, chosen.records, chosen.rounds, until)
+        print("\n".join(rows), flush=True)
+        everything |= found
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    told = {name: [asdict(run) for run in runs] for name, runs in everything.items()}
+    (RESULTS / "pipeline.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
