@@ -20,8 +20,8 @@ DIRECTORY = ROOT / ".local" / "docker"
 DEBIAN = "/usr/bin:/usr/sbin:/bin:/sbin"
 """Debian's engine works with Debian's own runc and containerd, whatever else is on PATH."""
 START_SECONDS = 60
-LONGEST_SOCKET = 100
-"""Characters of a socket's path that the kernel takes, with room to spare (unix(7): 108)."""
+LONGEST_SOCKET = 107
+"""Characters of a socket's path that the kernel takes (unix(7))."""
 PROGRAMS = ("dockerd", "docker", "containerd", "runc")
 
 
@@ -130,9 +130,10 @@ class Engine:
                 "an engine of this clone's own needs root: run this as root, or use an engine that runs "
                 "(DOCKER_HOST=unix:///var/run/docker.sock)"
             )
-        if len(str(self.socket)) > LONGEST_SOCKET:
+        longest = self.directory / "run" / "containerd" / "containerd-debug.sock"
+        if len(str(longest)) > LONGEST_SOCKET:
             raise EngineError(
-                f"{self.socket} is too long for a socket ({LONGEST_SOCKET} characters at most): "
+                f"{longest} is too long for a socket ({LONGEST_SOCKET} characters at most): "
                 "put the clone into a directory nearer to the root"
             )
 

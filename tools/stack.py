@@ -97,6 +97,9 @@ class Stack:
         if not self._exists():
             print(f"stack {self.name} has not been deployed from here")
             return healthy
+        if self.local and not self._cluster().node.wanted:
+            print("the cluster has no node, so no pod runs")
+            return healthy
         return healthy and glance(self._access(), self._namespaces())
 
     def open(self) -> bool:

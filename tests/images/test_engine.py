@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -14,8 +16,10 @@ import images as images_tool
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Engine:
-    return Engine(tmp_path / "engine")
+def own() -> Iterator[Engine]:
+    # Near the root: pytest's own folders are too deep for its sockets where TMPDIR is deep already.
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        yield Engine(Path(folder) / "e")
 
 
 def test_it_starts_is_left_alone_when_it_runs_and_stops(own: Engine) -> None:
