@@ -38,6 +38,12 @@ def switch(running: Platform, engaged: bool) -> None:
     wait_until(lambda: running.value("workers", "atlas_kill_switch") == shown, 10, f"the kill switch at {shown}")
 
 
+def counted(running: Platform, outcome: str) -> None:
+    """An outcome can be read before it is counted."""
+    name, labels = "atlas_order_processing_seconds_count", f'{{outcome="{outcome}"}}'
+    wait_until(lambda: running.value("workers", name, labels) >= 1, 10, "the count")
+
+
 def last_price(running: Platform, product: str = "BTC-USD") -> float:
     return running.value("workers", "atlas_last_price", f'{{product="{product}"}}')
 
@@ -51,7 +57,7 @@ def test_a_market_order_is_filled_at_the_last_price_and_shows_as_exposure(runnin
         lambda: running.value("workers", "atlas_exposure", '{product="BTC-USD"}'), 10, "an exposure of the position"
     )
     assert shown == pytest.approx(0.002 * last_price(running), rel=0.02)
-    assert running.value("workers", "atlas_order_processing_seconds_count", '{outcome="filled"}') >= 1
+    counted(running, "filled")
 
 
 def test_a_limit_order_rests_until_its_price_comes(running: Platform) -> None:
@@ -71,7 +77,7 @@ def test_an_order_over_the_notional_limit_is_refused_with_the_reason(running: Pl
     refused = running.order(size=0.1)
 
     assert (refused["status"], refused["reason"]) == ("refused", "order notional over limit")
-    assert running.value("workers", "atlas_order_processing_seconds_count", '{outcome="refused"}') >= 1
+    counted(running, "refused")
 
 
 def test_no_more_orders_rest_than_allowed(running: Platform) -> None:
