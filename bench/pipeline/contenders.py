@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from agent_process import ContainerLog, GatewayStub, agent_running
-from collector_process import CollectorProcess, running
+from agent_process import ContainerLog, GatewayStub
+from collector_process import CollectorProcess
 from counting import Store
 from pipeline import Variant, agent_of, gateway_of
 from process import Run
 from records import BATCH, REQUESTS, lines
 from rendered import Rendered, workload
+from tool_process import running
 
 STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}
 """What each signal goes to in production."""
@@ -81,7 +82,7 @@ def gateway(signal: str, requests: int, *, fsync: bool, variant: Variant | None 
                 begun, used = time.monotonic(), _processor(process)
                 _send(process.address, signal, body, requests)
                 _arrived([stores[name] for name in STORES[signal]], expected + requests * BATCH)
-                found = Run(time.monotonic() - begun, _processor(process) - used, _memory(process))
+                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
         for store in stores.values():
             store.close()
         return found
@@ -99,13 +100,13 @@ def agent(number: int, *, variant: Variant | None = None) -> Callable[[], Run]:
         with tempfile.TemporaryDirectory(prefix="atlas-bench-") as folder:
             process = agent_of(rendered, Path(folder) / "agent", stub.endpoint, variant=variant)
             log = ContainerLog(process.pods)
-            with agent_running(process):
+            with running(process):
                 log.raw(lines(0, 2000).encode())
                 _until(lambda: len(stub.records) >= 2000)
                 begun, used = time.monotonic(), _processor(process)
                 log.raw(text.encode())
                 _until(lambda: len(stub.records) >= 2000 + number)
-                found = Run(time.monotonic() - begun, _processor(process) - used, _memory(process))
+                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
         stub.down()
         return found
 
@@ -179,11 +180,3 @@ def _processor(process: CollectorProcess) -> float:
     """The seconds of processors that it has used."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _memory(process: CollectorProcess) -> int:
-    """The most memory that it had resident, with the parts of its queues' files that it has mapped."""
-    (line,) = (
-        line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("VmHWM")
-    )
-    return int(line.split()[1]) * 1024

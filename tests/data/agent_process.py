@@ -7,9 +7,8 @@ ship.
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import grpc
 import yaml
-from collector_process import CollectorProcess, loopback
+from collector_process import CollectorProcess
 from kubelet_stub import Kubelet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -25,6 +24,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from tool_process import loopback
 
 CONFIG = Path(__file__).parents[2] / "config/collector/agent.yaml"
 FLAGS = ["--feature-gates=stanza.synchronousLogEmitter"]
@@ -225,12 +225,3 @@ def as_run(folder: Path, text: str | None = None) -> dict[str, Any]:
         assert mounted in text
         text = text.replace(mounted, here)
     return yaml.safe_load(text)
-
-
-@contextmanager
-def agent_running(agent: Agent) -> Iterator[Agent]:
-    try:
-        agent.start()
-        yield agent
-    finally:
-        agent.stop()

@@ -6,10 +6,7 @@ What differs from what ships: folders, addresses, PagerDuty's address, and time,
 import json
 import re
 import secrets
-import signal
-import subprocess
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from collector_process import tool, wait_until
+from tool_process import ToolProcess, tool
 
 from components.alertmanager_config import SECRETS
 from components.secrets import ALERT_FILES
@@ -55,12 +52,13 @@ class People:
         return [message for message in list(self.told[name]) if word in json.dumps(message)]
 
 
-class Alertmanager:
+class Alertmanager(ToolProcess):
     """One Alertmanager and the people behind it, at an address of its own. ``key`` is PagerDuty's.
 
-    It can be started and stopped again and again: its data stay. ``text`` is the configuration, ``given`` are the secret files
-    that it has, and a minute in it lasts ``minute`` seconds.
+    ``text`` is the configuration, ``given`` are the secret files that it has, and a minute in it lasts ``minute`` seconds.
     """
+
+    ready_within = ends_within = 20
 
     def __init__(
         self,
@@ -75,7 +73,6 @@ class Alertmanager:
     ) -> None:
         self.people, self.address, self.key = people, address, secrets.token_hex(16)
         self.url = f"http://{address}:9093"
-        self.log = folder / "log"
         (folder / "secrets").mkdir(parents=True)
         for name in given:
             (folder / "secrets" / name).write_text(self.key if name == "pagerduty-key" else f"{people.url}/{name}")
@@ -83,31 +80,14 @@ class Alertmanager:
         config["global"]["pagerduty_url"] = f"{people.url}/v2/enqueue"
         _quicker_routes(config["route"], minute)
         (folder / "alertmanager.yaml").write_text(yaml.safe_dump(config))
-        self._command = [
+        command = [
             tool("alertmanager"),
             f"--config.file={folder / 'alertmanager.yaml'}",
             f"--storage.path={folder / 'data'}",
             f"--web.listen-address={address}:9093",
             *arguments,
         ]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        wait_until(self.ready, 20, f"Alertmanager; its log is {self.log}")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=20)
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+        super().__init__(command, f"{self.url}/-/ready", folder / "log", {})
 
     def fire(self, *alerts: dict[str, str], ended: bool = False) -> None:
         """Alerts by their labels, as Prometheus sends them; each has the annotations that rules must give."""

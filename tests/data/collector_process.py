@@ -7,32 +7,21 @@ It listens on a loopback address of its own, at the ports that ship.
 import gzip
 import http.client
 import json
-import os
 import secrets
-import shutil
-import signal
-import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tool_process import ToolProcess, loopback, tool
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
 POD = "api-7d9c-x2x7q"
-
-
-def tool(name: str) -> str:
-    """Path of a pinned tool. A missing one is a failure, not a skipped test: nothing else checks what it checks."""
-    found = shutil.which(name)
-    assert found, f"{name} is not on PATH; `make setup` finds or builds it, and `make test` runs the tests with it"
-    return found
 
 
 class Sink:
@@ -173,16 +162,13 @@ def pod(name: str, namespace: str, address: str) -> dict[str, Any]:
     }
 
 
-def loopback() -> str:
-    """A loopback address that nobody else uses: the tools keep the ports that ship."""
-    return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
-
-
-class CollectorProcess:
-    """A Collector that can be started and stopped again and again: what it keeps in its folder stays.
+class CollectorProcess(ToolProcess):
+    """A Collector at ``address``, with its configuration and its log in its folder.
 
     ``through`` is a command that starts the Collector's own, such as one that bounds its memory.
     """
+
+    ready_within = 20
 
     def __init__(
         self,
@@ -197,52 +183,12 @@ class CollectorProcess:
         file = folder / "config.yaml"
         file.write_text(yaml.safe_dump(config, sort_keys=False))
         self.address = address
-        self._log = folder / "log"
-        self._command = [*through, tool("otelcol-atlas"), f"--config={file}", *flags]
-        self._environment = {"PATH": os.environ["PATH"], "MY_POD_IP": address, **environment}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process
-        return self._process.pid
-
-    @property
-    def ended(self) -> int | None:
-        """The exit code, negative for a signal; ``None`` while it runs."""
-        assert self._process
-        return self._process.poll()
-
-    def start(self) -> float:
-        """The seconds until it is healthy."""
-        begun = time.monotonic()
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-        wait_until(self._healthy, 20, f"the Collector to be healthy; its log is {self._log}")
-        return time.monotonic() - begun
-
-    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 30) -> float:
-        """The seconds until it has ended."""
-        begun = time.monotonic()
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=within)
-        return time.monotonic() - begun
-
-    def log(self) -> str:
-        return self._log.read_text()
+        command = [*through, tool("otelcol-atlas"), f"--config={file}", *flags]
+        super().__init__(command, f"http://{address}:13133/", folder / "log", {"MY_POD_IP": address, **environment})
 
     def own_metrics(self) -> str:
         with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
             return answer.read().decode()
-
-    def _healthy(self) -> bool:
-        assert self.ended is None, f"the Collector ended:\n{self.log()[-4000:]}"
-        try:
-            with urllib.request.urlopen(f"http://{self.address}:13133/", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
 
 
 class Gateway(CollectorProcess):
@@ -303,24 +249,6 @@ class Gateway(CollectorProcess):
         status = connection.getresponse().status
         connection.close()
         return status
-
-
-@contextmanager
-def running(gateway: Gateway) -> Iterator[Gateway]:
-    try:
-        gateway.start()
-        yield gateway
-    finally:
-        gateway.stop()
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
-    return result
 
 
 def value(plain: Any) -> dict[str, Any]:

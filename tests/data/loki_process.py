@@ -1,16 +1,14 @@
 """Loki's own configuration, run by the real Loki as one process with a folder."""
 
 import json
-import os
-import subprocess
+import signal
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from collector_process import loopback, tool, wait_until
+from tool_process import ToolProcess, loopback, tool
 
 CONFIG = Path(__file__).parents[2] / "config/loki/loki.yaml"
 
@@ -43,35 +41,19 @@ def replicated(address: str) -> dict[str, str]:
     }
 
 
-class Loki:
+class Loki(ToolProcess):
     """One Loki with ``text`` as its configuration, its data in ``folder``, at the ports that ship."""
+
+    ends_by = signal.SIGKILL
 
     def __init__(self, folder: Path, text: str) -> None:
         folder.mkdir(parents=True)
-        self.address = loopback()
-        self.url = f"http://{self.address}:3100"
-        self.log = folder / "log"
+        address = loopback()
+        self.url = f"http://{address}:3100"
         config = folder / "loki.yaml"
         config.write_text(text.replace("/var/lib/loki", str(folder / "data")))
-        self._command = [tool("loki"), f"-config.file={config}", "-config.expand-env=true"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def ended(self) -> int | None:
-        """The exit code; ``None`` while it runs."""
-        assert self._process
-        return self._process.poll()
-
-    def start(self) -> None:
-        told = {"PATH": os.environ["PATH"], **environment(self.address)}
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=told, stdout=log, stderr=log)
-        wait_until(self._answers, 30, f"Loki; its log is {self.log}")
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+        command = [tool("loki"), f"-config.file={config}", "-config.expand-env=true"]
+        super().__init__(command, f"{self.url}/loki/api/v1/status/buildinfo", folder / "log", environment(address))
 
     def own_metrics(self) -> str:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
@@ -83,10 +65,3 @@ class Loki:
         url = f"{self.url}/loki/api/v1/query?{urllib.parse.urlencode(asked)}"
         with urllib.request.urlopen(url, timeout=30) as answer:
             return sum(int(float(series["value"][1])) for series in json.load(answer)["data"]["result"])
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/loki/api/v1/status/buildinfo", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False

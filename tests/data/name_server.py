@@ -5,7 +5,7 @@ import struct
 import threading
 from collections.abc import Mapping
 
-from collector_process import loopback
+from tool_process import loopback
 
 
 class NameServer:

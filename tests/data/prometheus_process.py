@@ -4,10 +4,6 @@ What differs from what ships: folders, addresses, the way to the Kubernetes API,
 """
 
 import json
-import os
-import signal
-import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -15,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from collector_process import KubernetesStub, pod, tool, wait_until
+from collector_process import KubernetesStub, pod
+from tool_process import ToolProcess, tool
 
 
 def service(
@@ -55,11 +52,10 @@ def cluster(*services: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Kubern
     return KubernetesStub(objects)
 
 
-class Prometheus:
-    """One Prometheus. It can be started and stopped again and again: its data stay, in ``<folder>/data``.
+class Prometheus(ToolProcess):
+    """One Prometheus, with its data in ``<folder>/data``. ``files`` are its configuration and its rules, by their names."""
 
-    ``files`` are its configuration and its rules, by their names.
-    """
+    ready_within = ends_within = 60
 
     def __init__(
         self,
@@ -73,7 +69,6 @@ class Prometheus:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.url = f"http://{address}:9090"
-        self.log = folder / "log"
         (folder / "rules").mkdir(parents=True)
         for name, text in files.items():
             if name != "prometheus.yaml":
@@ -86,44 +81,15 @@ class Prometheus:
                 discovery["kubeconfig_file"] = kubeconfig
         config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), interval)
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-        self._command = [
+        command = [
             tool("prometheus"),
             f"--config.file={folder / 'prometheus.yaml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={address}:9090",
             *arguments,
         ]
-        told = {"ENVIRONMENT": "local", "CLUSTER": "test", "REPLICA": "prometheus-0"} | dict(environment or {})
-        self._environment = {"PATH": os.environ["PATH"], "MY_POD_IP": address} | told
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process
-        return self._process.pid
-
-    @property
-    def ended(self) -> int | None:
-        """The exit code; ``None`` while it runs."""
-        assert self._process
-        return self._process.poll()
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-        wait_until(self.ready, 60, f"Prometheus; its log is {self.log}")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=60)
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+        told = {"ENVIRONMENT": "local", "CLUSTER": "test", "REPLICA": "prometheus-0", **(environment or {})}
+        super().__init__(command, f"{self.url}/-/ready", folder / "log", {"MY_POD_IP": address} | told)
 
     def ask(self, what: str, **query: Any) -> Any:
         """The data of an answer of its API."""

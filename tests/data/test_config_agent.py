@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from agent_process import CONFIG, FLAGS, as_run
-from collector_process import tool
 from kubelet_stub import certificate
+from tool_process import tool
 
 TEXT = CONFIG.read_text()
 ENVIRONMENT = {

@@ -5,7 +5,6 @@ The node is this machine. The kubelet is a stub that answers in the shape of its
 
 import json
 import os
-import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from agent_process import Agent, GatewayStub, agent_running
-from collector_process import Gateway, loopback, running, tool, wait_until
+from agent_process import Agent, GatewayStub
+from collector_process import Gateway
 from kubelet_stub import Kubelet, certificate
+from tool_process import ToolProcess, loopback, running, tool, wait_until
 
 NODE_LABELS = {"deployment_environment_name", "k8s_cluster_name", "k8s_node_name"}
 POD_LABELS = NODE_LABELS | {"k8s_namespace_name", "k8s_pod_name"}
@@ -89,15 +89,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, 
         except OSError:
             return False
 
-    with (folder / "prometheus.log").open("wb") as log:
-        prometheus = subprocess.Popen(command, env={"PATH": os.environ["PATH"]}, stdout=log, stderr=log)
-    try:
-        with running(gateway), agent_running(agent):
-            wait_until(complete, 30, "every series")
-            yield series()
-    finally:
-        prometheus.kill()
-        prometheus.wait()
+    prometheus = ToolProcess(command, f"{url}/-/ready", folder / "prometheus.log", {})
+    with running(prometheus), running(gateway), running(agent):
+        wait_until(complete, 30, "every series")
+        yield series()
 
 
 def test_every_series_has_the_name_and_labels_that_rules_and_panels_use(stored: list[dict[str, str]]) -> None:
@@ -141,7 +136,7 @@ def _kubelet_series(folder: Path, kubelet: Kubelet, authority: Path, insecure: s
     agent = Agent(
         folder / "agent", gateway.endpoint, kubelet=kubelet, environment={"KUBELET_INSECURE": insecure}, variant=variant
     )
-    with agent_running(agent):
+    with running(agent):
         wait_until(lambda: len([name for name in _names(gateway) if name == "system.cpu.time"]) >= 3, 20, "the node")
     gateway.down()
     return len([name for name in _names(gateway) if name.startswith("k8s.")]), agent.log()
@@ -166,7 +161,7 @@ def test_the_kubelet_is_asked_for_nothing_but_its_figures(tmp_path: Path) -> Non
     kubelet = Kubelet(tmp_path / "kubelet")
     gateway = GatewayStub()
     gateway.up()
-    with agent_running(Agent(tmp_path / "agent", gateway.endpoint, kubelet=kubelet)):
+    with running(Agent(tmp_path / "agent", gateway.endpoint, kubelet=kubelet)):
         wait_until(lambda: len(kubelet.asked) >= 2, 20, "two questions")
     gateway.down()
     assert set(kubelet.asked) == {"/stats/summary"}

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, agent_running, now
-from collector_process import Gateway, Sink, running, wait_until
+from agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
+from collector_process import Gateway, Sink
 from name_server import NameServer
+from tool_process import running, wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""
@@ -31,7 +32,7 @@ def gateway() -> Iterator[GatewayStub]:
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory, gateway: GatewayStub) -> Iterator[Agent]:
-    with agent_running(Agent(tmp_path_factory.mktemp("agent"), gateway.endpoint)) as started:
+    with running(Agent(tmp_path_factory.mktemp("agent"), gateway.endpoint)) as started:
         yield started
 
 
@@ -485,12 +486,12 @@ def test_an_agent_that_is_asked_to_stop_loses_nothing(tmp_path: Path) -> None:
     agent = Agent(tmp_path, gateway.endpoint)
     log = ContainerLog(agent.pods)
     for turn in range(3):
-        with agent_running(agent):
+        with running(agent):
             _numbered(log, turn * 100, 100)
             log.write(*PYTHON.split("\n"))
             time.sleep(0.6)
     gateway.up()
-    with agent_running(agent):
+    with running(agent):
         _settle(gateway, 301)
     gateway.down()
     assert gateway.bodies() == _whole(300) + Counter({PYTHON: 3})
@@ -541,7 +542,7 @@ def test_the_gateways_share_the_agents_requests(tmp_path: Path) -> None:
     def taken() -> Counter[str]:
         return gateways[0].bodies() + gateways[1].bodies()
 
-    with agent_running(agent):
+    with running(agent):
         for number in range(8):
             _numbered(log, number, 1)
             wait_until(lambda: len(taken()) > number, 10, "the line")  # noqa: B023
@@ -563,7 +564,7 @@ def test_lines_pass_the_real_gateway_even_when_it_is_killed(tmp_path: Path) -> N
     def stored() -> Counter[str]:
         return Counter(item["body"].get("stringValue", "") for item in sink.records())
 
-    with running(gateway), agent_running(agent):
+    with running(gateway), running(agent):
         for turn in range(3):
             _numbered(log, turn * 200, 200)
             wait_until(lambda: len(stored()) >= 200 * turn, 20, "the lines before")  # noqa: B023

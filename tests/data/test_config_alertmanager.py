@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_process import tool
+from tool_process import tool
 
 from components.alertmanager_config import SECRETS, pruned
 from components.secrets import ALERT_FILES

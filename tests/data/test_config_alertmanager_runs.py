@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from alertmanager_process import Alertmanager, People, labels
-from collector_process import loopback, wait_until
+from tool_process import loopback, running, wait_until
 
 from components.alertmanager_config import pruned
 from components.secrets import ALERT_FILES
@@ -29,25 +29,24 @@ ALONE = (
 @contextmanager
 def alertmanager(folder: Path, given: Collection[str]) -> Iterator[Alertmanager]:
     process = Alertmanager(folder, People(), loopback(), pruned(TEXT, given), given, minute=MINUTE, arguments=ALONE)
-    try:
-        process.start()
+    with running(process):
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    with alertmanager(tmp_path_factory.mktemp("alertmanager"), tuple(ALERT_FILES)) as running:
-        yield running
+    with alertmanager(tmp_path_factory.mktemp("alertmanager"), tuple(ALERT_FILES)) as started:
+        yield started
 
 
 CHAT = ("slack-url", "teams-url", "webhook-url")
 
 
-def _settled(running: Alertmanager, word: str, *names: str) -> None:
+def _settled(alertmanager: Alertmanager, word: str, *names: str) -> None:
     """Wait until all of ``names`` have heard of ``word``, and a moment for those that must not."""
-    wait_until(lambda: all(running.people.about(name, word) for name in names), 15, f"{word} at {', '.join(names)}")
+    wait_until(
+        lambda: all(alertmanager.people.about(name, word) for name in names), 15, f"{word} at {', '.join(names)}"
+    )
     time.sleep(1)
 
 

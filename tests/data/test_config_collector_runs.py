@@ -12,7 +12,8 @@ from typing import Any
 
 import grpc
 import pytest
-from collector_process import POD, Gateway, Sink, attributes, key_values, logs, running, span, traces, value, wait_until
+from collector_process import POD, Gateway, Sink, attributes, key_values, logs, span, traces, value
+from tool_process import running, wait_until
 
 SHARE = 25.0
 ORDINARY = 800

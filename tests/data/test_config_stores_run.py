@@ -5,10 +5,8 @@ What differs from what ships: folders, addresses, and the way to the Kubernetes 
 """
 
 import json
-import os
 import re
 import secrets
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -20,21 +18,11 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_process import (
-    Gateway,
-    key_values,
-    logs,
-    loopback,
-    running,
-    span,
-    tool,
-    traces,
-    value,
-    wait_until,
-)
+from collector_process import Gateway, key_values, logs, span, traces, value
 from loki_process import CONFIG as LOKI
 from loki_process import Loki
 from prometheus_process import Prometheus, cluster, service
+from tool_process import ToolProcess, loopback, running, tool, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASOURCES = {
@@ -69,57 +57,34 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    addresses = {name: loopback() for name in ("jaeger", "prometheus")}
-
-    def config(name: str) -> Path:
-        text = (CONFIG / name / f"{name}.yaml").read_text().replace(f"/var/lib/{name}", str(folder / name))
-        (folder / f"{name}.yaml").write_text(text)
-        return folder / f"{name}.yaml"
-
-    loki = Loki(folder / "loki", LOKI.read_text())
+    loki, jaeger, scraper = Loki(folder / "loki", LOKI.read_text()), loopback(), loopback()
     gateway = Gateway(
         folder / "gateway",
         {
             "logs": f"{loki.url}/otlp",
-            "traces": f"http://{addresses['jaeger']}:4318",
-            "metrics": f"http://{addresses['prometheus']}:9090/api/v1/otlp",
+            "traces": f"http://{jaeger}:4318",
+            "metrics": f"http://{scraper}:9090/api/v1/otlp",
         },
     )
     prometheus = Prometheus(
         folder / "prometheus",
-        addresses["prometheus"],
+        scraper,
         {"prometheus.yaml": (CONFIG / "prometheus/prometheus.yaml").read_text()},
         cluster(
             service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
         ),
     )
+    with running(_jaeger(folder, jaeger)), running(prometheus), running(loki), running(gateway):
+        yield Stores(loki.url, f"http://{jaeger}:16686", prometheus.url, gateway)
 
-    def start(name: str, *args: str, **environment: str) -> subprocess.Popen[bytes]:
-        with (folder / f"{name}.log").open("wb") as log:
-            environment |= {"PATH": os.environ["PATH"], "MY_POD_IP": addresses[name]}
-            return subprocess.Popen([tool(name), *args], env=environment, stdout=log, stderr=log)
 
-    processes = [
-        start("jaeger", f"--config={config('jaeger')}", JAEGER_RETENTION="72h"),
-    ]
-    try:
-        found = Stores(
-            loki.url,
-            f"http://{addresses['jaeger']}:16686",
-            prometheus.url,
-            gateway,
-        )
-        prometheus.start()
-        loki.start()
-        wait_until(lambda: _answers(f"http://{addresses['jaeger']}:13133/status"), 30, "Jaeger")
-        with running(gateway):
-            yield found
-    finally:
-        prometheus.stop()
-        loki.stop()
-        for process in processes:
-            process.kill()
-            process.wait()
+def _jaeger(folder: Path, address: str) -> ToolProcess:
+    config = folder / "jaeger.yaml"
+    shipped = (CONFIG / "jaeger/jaeger.yaml").read_text()
+    config.write_text(shipped.replace("/var/lib/jaeger", str(folder / "jaeger")))
+    told = {"MY_POD_IP": address, "JAEGER_RETENTION": "72h"}
+    command = [tool("jaeger"), f"--config={config}"]
+    return ToolProcess(command, f"http://{address}:13133/status", folder / "jaeger.log", told)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import loki_process
 import pytest
 import yaml
-from collector_process import tool
+from tool_process import tool
 
 CONFIG = Path(__file__).parents[2] / "config"
 ENVIRONMENT = {

@@ -4,9 +4,7 @@ The exporters and the platform's services are not asked here.
 """
 
 import json
-import os
 import re
-import subprocess
 import threading
 import time
 import urllib.error
@@ -18,12 +16,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import loki_process
 import pytest
 import yaml
-from collector_process import Gateway, logs, loopback, running, span, tool, traces, wait_until
+from collector_process import Gateway, logs, span, traces
+from loki_process import CONFIG as LOKI
+from loki_process import Loki
 from panels import ROOT, Target, targets
 from promql import filled
+from tool_process import ToolProcess, loopback, running, tool, wait_until
 
 TABLE = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())["emitters"]
 LINE = re.compile(r"^(\w+)(?:\{(.*)\})? ", re.MULTILINE)
@@ -64,34 +64,15 @@ def answers(url: str) -> bool:
     return True
 
 
-@contextmanager
-def started(folder: Path, name: str, *arguments: str, **environment: str) -> Iterator[None]:
-    """A program that runs while the block does; its log is in the folder."""
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [tool(name), *arguments], env={"PATH": os.environ["PATH"]} | environment, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Loki as it ships, with one line taken and one refused for its age."""
-    folder, address = tmp_path_factory.mktemp("loki"), loopback()
-    config = (ROOT / "config/loki/loki.yaml").read_text().replace("/var/lib/loki", str(folder / "data"))
-    (folder / "loki.yaml").write_text(config)
-    arguments = [f"-config.file={folder / 'loki.yaml'}", "-config.expand-env=true"]
-    url = f"http://{address}:3100"
-    with started(folder, "loki", *arguments, **loki_process.environment(address)):
-        wait_until(lambda: answers(f"{url}/ready"), 60, "Loki")
+    with running(Loki(tmp_path_factory.mktemp("loki") / "own", LOKI.read_text())) as started:
+        wait_until(lambda: answers(f"{started.url}/ready"), 60, "Loki")
         now = time.time_ns()
-        assert push(url, now) == 204
-        assert push(url, now - 30 * DAYS) == 400
-        yield url
+        assert push(started.url, now) == 204
+        assert push(started.url, now - 30 * DAYS) == 400
+        yield started.url
 
 
 def push(loki: str, moment: int) -> int:
@@ -132,13 +113,13 @@ def test_prometheus_emits_what_the_table_says(tmp_path: Path) -> None:
         yaml.safe_dump({"global": {"evaluation_interval": "1s"}, "rule_files": [str(ROOT / "rules/*.yaml")]})
     )
     url = f"http://{address}:9090"
-    arguments = [
+    command = [
+        tool("prometheus"),
         f"--config.file={tmp_path / 'prometheus.yaml'}",
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address={address}:9090",
     ]
-    with started(tmp_path, "prometheus", *arguments):
-        wait_until(lambda: answers(f"{url}/-/ready"), 30, "Prometheus")
+    with running(ToolProcess(command, f"{url}/-/ready", tmp_path / "log", {})):
         # The first samples are those of the Watchdog.
         wait_until(lambda: "head_samples_appended" in read(f"{url}/metrics"), 90, "the rules' first evaluation")
         assert missing("prometheus", read(f"{url}/metrics")) == []

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_process import Agent, ContainerLog, agent_running
-from collector_process import Gateway, running
+from agent_process import Agent, ContainerLog
+from collector_process import Gateway
 from counting import Sender, Source, State, Store, Writer
 from name_server import NameServer
 from rendered import Rendered, workload
+from tool_process import running
 
 Variant = Callable[[dict[str, Any]], None]
 STORES = {"logs": "logs", "traces": "traces", "metrics": "metrics", "metrics_replica": "metrics"}
@@ -223,6 +224,14 @@ def takes(address: str, source: str) -> bool:
     return set(sender.answers) == {"200"}
 
 
+def taken_after(address: str, within: float) -> float:
+    """The seconds until a gateway takes log records; ``within`` and a little more when it does not."""
+    begun = time.monotonic()
+    while not takes(address, "after") and time.monotonic() - begun < within:
+        time.sleep(0.2)
+    return time.monotonic() - begun
+
+
 @contextmanager
 def flowing(pipeline: Pipeline) -> Iterator[Pipeline]:
     """Runs it all, and ends it all."""
@@ -231,14 +240,5 @@ def flowing(pipeline: Pipeline) -> Iterator[Pipeline]:
             stack.callback(store.close)
         for gateway in pipeline.gateways:
             stack.enter_context(running(gateway))
-        stack.enter_context(agent_running(pipeline.agent))
+        stack.enter_context(running(pipeline.agent))
         yield pipeline
-
-
-@contextmanager
-def loaded(load: Load) -> Iterator[Load]:
-    try:
-        load.start()
-        yield load
-    finally:
-        load.stop()

@@ -11,16 +11,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from bounds import fill, lacking, volume_of
-from collector_process import Gateway, loopback, running, wait_until
+from collector_process import Gateway
 from counting import KEY, Sender, Store
 from known_bad import gives_up
-from pipeline import Load, Variant, gateway_of, loaded
+from pipeline import Load, Variant, gateway_of
 from prometheus_process import Prometheus, cluster, service
 from rendered import Rendered, workload
+from tool_process import loopback, running, wait_until
 from verdict import Verdict
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
@@ -117,11 +119,14 @@ def _hole(prometheus: Prometheus, seconds: float) -> float:
 
 
 def _corruptions(prometheus: Prometheus) -> float:
-    """What it found broken in its own data."""
+    """What it found broken in its own data, as soon as it tells."""
     names = ("prometheus_tsdb_wal_corruptions_total", "prometheus_tsdb_mmap_chunk_corruptions_total")
-    found = [series for name in names for series in prometheus.query(name)]
-    assert len(found) >= len(names)
-    return sum(float(series["value"][1]) for series in found)
+
+    def told() -> list[dict[str, Any]] | None:
+        found = [series for name in names for series in prometheus.query(name)]
+        return found if len(found) >= len(names) else None
+
+    return sum(float(series["value"][1]) for series in wait_until(told, 30, "its own metrics"))
 
 
 def _scraped(prometheus: Prometheus) -> bool:
@@ -130,7 +135,7 @@ def _scraped(prometheus: Prometheus) -> bool:
 
 def killed(folder: Path, interval: float, down: float, variant: Variant | None = None, patience: float = 60) -> Verdict:
     verdict = Verdict("F10 Prometheus killed")
-    with replicas_of(folder, interval, variant) as replicas, loaded(replicas.load()) as load:
+    with replicas_of(folder, interval, variant) as replicas, running(replicas.load()) as load:
         begun = time.monotonic()
         wait_until(lambda: _scraped(replicas.first), 20 + 2 * interval, "scrapes")
         time.sleep(3 * interval)
@@ -143,7 +148,6 @@ def killed(folder: Path, interval: float, down: float, variant: Variant | None =
         load.stop()
         verdict.tell("restart", restart, " s")
         verdict.tell("points", load.acknowledged)
-        wait_until(lambda: _corruptions(replicas.first) is not None, 30, "its own metrics")
         hole = _hole(replicas.first, time.monotonic() - begun)
         verdict.judge("hole beyond the restart", hole - restart, HOLE, " s")
         verdict.judge("corruptions", _corruptions(replicas.first), 0)
@@ -166,13 +170,13 @@ def test_a_replica_with_a_full_disk_recovers_and_the_other_one_has_everything(
     tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
 ) -> None:
     verdict, interval = Verdict("F10 Prometheus with a full disk"), 1
-    with replicas_of(tmp_path, interval) as replicas, loaded(replicas.load()) as load:
+    with replicas_of(tmp_path, interval) as replicas, running(replicas.load()) as load:
         wait_until(lambda: _scraped(replicas.first), 20, "scrapes")
         foreign = replicas.volume / "foreign"
         fill(foreign)
         time.sleep(120 if full else 12)
         verdict.require("the replica alive", replicas.first.ended is None)
-        verdict.require("its writes failed", "no space left on device" in replicas.first.log.read_text())
+        verdict.require("its writes failed", "no space left on device" in replicas.first.log())
         foreign.unlink()
         begun, since = time.monotonic(), time.time()
         again = f'timestamp(up{{service="otel-collector"}}) > {since}'
@@ -186,7 +190,6 @@ def test_a_replica_with_a_full_disk_recovers_and_the_other_one_has_everything(
         verdict.tell("lost by the full one", _lacks(replicas.first, load, 20))
         replicas.first.stop(signal.SIGKILL)
         replicas.first.start()
-        wait_until(lambda: _corruptions(replicas.first) is not None, 30, "its own metrics")
         verdict.judge("corruptions after a kill", _corruptions(replicas.first), 0)
     passes(verdict)
 

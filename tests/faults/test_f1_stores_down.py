@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from known_bad import gives_up
-from pipeline import Pipeline, Variant, flowing, loaded
+from pipeline import Pipeline, Variant, flowing
+from tool_process import running
 from verdict import Verdict
 
 RATE = 1000
@@ -13,7 +14,7 @@ RATE = 1000
 
 def drill(folder: Path, seconds: float, variant: Variant | None = None, patience: float = 90) -> Verdict:
     verdict = Verdict("F1 stores down")
-    with flowing(Pipeline(folder, gateway_variant=variant)) as pipeline, loaded(pipeline.load(RATE)) as load:
+    with flowing(Pipeline(folder, gateway_variant=variant)) as pipeline, running(pipeline.load(RATE)) as load:
         time.sleep(3)
         pipeline.set_stores("refusing")
         time.sleep(seconds)

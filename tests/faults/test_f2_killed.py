@@ -7,7 +7,8 @@ from pathlib import Path
 
 from counting import State
 from known_bad import no_checkpoints, queue_in_memory
-from pipeline import Pipeline, flowing, loaded
+from pipeline import Pipeline, flowing
+from tool_process import running
 from verdict import Verdict
 
 RATE = 1000
@@ -20,7 +21,7 @@ POLL_LINES = 600
 
 def drill(pipeline: Pipeline, pause: float) -> Verdict:
     verdict, ready = Verdict("F2 killed"), list[float]()
-    with flowing(pipeline), loaded(pipeline.load(RATE)) as load:
+    with flowing(pipeline), running(pipeline.load(RATE)) as load:
         time.sleep(2)
         largest = pipeline.largest
         for state in STATES:

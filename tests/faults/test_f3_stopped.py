@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from known_bad import queue_in_memory
-from pipeline import Pipeline, Variant, flowing, loaded
+from pipeline import Pipeline, Variant, flowing
+from tool_process import running
 from verdict import Verdict
 
 RATE = 1000
@@ -18,7 +19,7 @@ def drill(folder: Path, rounds: int, variant: Variant | None = None) -> Verdict:
     took: dict[str, list[float]] = {"gateway": [], "agent": []}
     with (
         flowing(Pipeline(folder, gateways=2, gateway_variant=variant)) as pipeline,
-        loaded(pipeline.load(RATE)) as load,
+        running(pipeline.load(RATE)) as load,
     ):
         time.sleep(2)
         pipeline.set_stores("refusing")

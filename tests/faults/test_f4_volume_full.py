@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from bounds import fill, lacking, volume_of
 from counting import Sender, Signal
-from pipeline import STORES, Load, Pipeline, flowing, loaded, takes
+from pipeline import STORES, Load, Pipeline, flowing, taken_after
+from tool_process import running
 from verdict import Verdict
 
 from components.quantity import to_bytes
@@ -36,7 +37,7 @@ def drill(folder: Path, set_to: str, size: int) -> Verdict:
     pipeline = Pipeline(folder, changes={"collector": {"volume": set_to}})
     with volume_of(size, folder / "gateway-0/queues"), flowing(pipeline):
         pipeline.set_stores("refusing")
-        with loaded(_flood(pipeline.gateway.address)) as load:
+        with running(_flood(pipeline.gateway.address)) as load:
             begun = time.monotonic()
             while len(_refusing(load)) < len(SIGNALS) and time.monotonic() - begun < size / MIB / 2:
                 time.sleep(0.2)
@@ -46,10 +47,7 @@ def drill(folder: Path, set_to: str, size: int) -> Verdict:
             load.stop()
         restarted = pipeline.gateway.start()
         pipeline.set_stores("up")
-        back = time.monotonic()
-        while not takes(pipeline.gateway.address, "after") and time.monotonic() - back < 2 * RECOVERY:
-            time.sleep(0.2)
-        recovered = time.monotonic() - back
+        recovered = taken_after(pipeline.gateway.address, 2 * RECOVERY)
         lost = pipeline.settle(load, within=120)
         verdict.tell("volume", size / MIB, " MiB")
         verdict.tell("acknowledged", load.acknowledged)
@@ -101,7 +99,7 @@ def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_i
     verdict = Verdict("F4 volume filled by something else")
     with (
         flowing(Pipeline(tmp_path, changes={"collector": {"volume": SMALLEST}})) as pipeline,
-        loaded(pipeline.load(200)) as load,
+        running(pipeline.load(200)) as load,
     ):
         time.sleep(2)
         pipeline.set_stores("refusing")

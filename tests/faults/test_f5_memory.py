@@ -8,8 +8,9 @@ import pytest
 from bounds import lacking, memory_of
 from counting import Sender
 from known_bad import no_memory_limiter
-from pipeline import Load, Pipeline, Variant, flowing, loaded, takes
+from pipeline import Load, Pipeline, Variant, flowing, taken_after
 from rendered import workload
+from tool_process import running
 from verdict import Verdict
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
@@ -27,16 +28,13 @@ def drill(folder: Path, memory: str, seconds: float, variant: Variant | None = N
         with flowing(pipeline):
             pipeline.set_stores("hanging")
             flood = _flood(pipeline.gateway.address)
-            with loaded(flood):
+            with running(flood):
                 time.sleep(seconds)
-            killed, resident = bound.kills, 0 if pipeline.gateway.ended else _peak(pipeline.gateway.pid)
+            killed, resident = bound.kills, 0 if pipeline.gateway.ended else pipeline.gateway.memory("VmHWM")
             pipeline.set_stores("up")
             if killed:
                 pipeline.gateway.start()
-            begun = time.monotonic()
-            while not takes(pipeline.gateway.address, "after") and time.monotonic() - begun < 2 * NORMAL:
-                time.sleep(0.2)
-            normal = time.monotonic() - begun
+            normal = taken_after(pipeline.gateway.address, 2 * NORMAL)
             lost = pipeline.settle(flood, within=180)
     verdict.tell("memory limit", size / MIB, " MiB")
     verdict.tell("offered", flood.sent)
@@ -52,12 +50,6 @@ def drill(folder: Path, memory: str, seconds: float, variant: Variant | None = N
 
 def _flood(address: str) -> Load:
     return Load([Sender("logs", address, "otlp-t", rate=TEN_TIMES, batch=100, padding=4000, connections=8, timeout=40)])
-
-
-def _peak(pid: int) -> int:
-    """The most memory of its own that a process had, in bytes."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
 
 
 def test_a_hanging_store_and_ten_times_the_load_kill_no_gateway(

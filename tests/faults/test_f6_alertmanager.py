@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from alertmanager_process import Alertmanager, People, labels
-from collector_process import wait_until
 from namespaces import Network, inside, lacking, network_of
 from rendered import workload
+from tool_process import wait_until
 from verdict import Verdict
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from collector_process import loopback, running, wait_until
 from counting import WORD, Sender, Store, request
 from loki_process import Loki
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from pipeline import Pipeline, Variant, flowing, gateway_of, loaded
+from pipeline import Pipeline, Variant, flowing, gateway_of
 from prometheus_process import Prometheus, cluster, service
 from rendered import workload
+from tool_process import loopback, running, wait_until
 from verdict import Verdict
 
 MIB = 1 << 20
@@ -82,18 +82,12 @@ def half_open(address: str, connections: int) -> Iterator[None]:
         yield
 
 
-def resident(pid: int) -> int:
-    """The memory of its own that a process has now, in bytes."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024
-
-
 def collector_drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
     verdict, bads = Verdict("F7 bad input to the gateway"), catalogue()
-    with flowing(Pipeline(folder, gateway_variant=variant)) as pipeline, loaded(pipeline.load(500)) as load:
+    with flowing(Pipeline(folder, gateway_variant=variant)) as pipeline, running(pipeline.load(500)) as load:
         address = pipeline.gateway.address
         time.sleep(8)
-        before, wrong = resident(pipeline.gateway.pid), set[str]()
+        before, wrong = pipeline.gateway.memory("RssAnon"), set[str]()
         with half_open(address, 200):
             begun = time.monotonic()
             for turn in count():
@@ -101,7 +95,7 @@ def collector_drill(folder: Path, seconds: float, variant: Variant | None = None
                 if turn and time.monotonic() - begun > seconds:
                     break
         time.sleep(5)
-        after = resident(pipeline.gateway.pid)
+        after = pipeline.gateway.memory("RssAnon")
         load.stop()
         verdict.require("each refused with its own answer" + "".join(f"; {name}" for name in sorted(wrong)), not wrong)
         verdict.require("the gateway alive", pipeline.gateway.ended is None)
@@ -255,7 +249,7 @@ def prometheus_drill(folder: Path, seconds: float, variant: Variant | None = Non
             verdict.require("the exploding target refused", exploding["value"][1] == "0")
             verdict.require("the refusal counted", told and float(told[0]["value"][1]) >= 1)
             verdict.judge("series of it", float(stored[0]["value"][1]), 0)
-            verdict.tell("memory", resident(prometheus.pid) / MIB, " MiB")
+            verdict.tell("memory", prometheus.memory("RssAnon") / MIB, " MiB")
         finally:
             prometheus.stop()
     return verdict

@@ -9,7 +9,8 @@ from typing import Any
 
 from agent_process import ContainerLog, now
 from counting import WORD, Writer
-from pipeline import Load, Pipeline, Variant, flowing, loaded
+from pipeline import Load, Pipeline, Variant, flowing
+from tool_process import running
 from verdict import Verdict
 
 PADDING = "y" * 200
@@ -102,7 +103,7 @@ def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdi
     busy = ContainerLog(pipeline.agent.pods, container="busy")
     away = Hand(pipeline.agent.pods, "away")
     load = Load([Writer(busy, "file-busy", rate=1000, rotate=1000), *hands, away])
-    with flowing(pipeline), loaded(load):
+    with flowing(pipeline), running(load):
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             for happening, hand in zip(HAPPENINGS, hands, strict=True):

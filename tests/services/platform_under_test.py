@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import service_builds
-from collector_process import wait_until
 from data_servers import Postgres, RabbitMQ, Redis
 from processes_of_tests import Process, answers, free_port
+from tool_process import wait_until
 
 
 @dataclass

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from collector_process import wait_until
+from tool_process import wait_until
 
 
 def free_port() -> int:

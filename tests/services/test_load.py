@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import service_builds
-from collector_process import wait_until
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import Process, free_port
+from tool_process import wait_until
 
 FOLDER = service_builds.SERVICES / "load"
 

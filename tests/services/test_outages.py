@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from collector_process import wait_until
 from platform_under_test import Data, Platform, platform, request
+from tool_process import wait_until
 
 BUSES = pytest.mark.parametrize("bus", ["redis", "rabbitmq"])
 

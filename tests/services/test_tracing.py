@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import bcrypt
 import pytest
 import service_builds
-from collector_process import Gateway, Sink, wait_until
-from collector_process import running as running_gateway
+from collector_process import Gateway, Sink
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import free_port
 from sessions import signed_in
 from telemetry import Span, hops, line_of, spans
+from tool_process import running as running_gateway
+from tool_process import wait_until
 
 NODE = service_builds.ROOT / "images/instrumentation/node"
 PYTHON = service_builds.ROOT / "images/instrumentation/python"

@@ -5,8 +5,8 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from collector_process import wait_until
 from platform_under_test import Data, Platform, platform, request
+from tool_process import wait_until
 
 FAR = 0.5  # of the last price: no limit order so far away is filled during a test
 

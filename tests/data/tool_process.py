@@ -1,0 +1,113 @@
+"""The pinned tools as processes: started until they answer, stopped, and started again with what they have kept."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+
+def tool(name: str) -> str:
+    """Path of a pinned tool. A missing one is a failure, not a skipped test: nothing else checks what it checks."""
+    found = shutil.which(name)
+    assert found, f"{name} is not on PATH; `make setup` finds or builds it, and `make test` runs the tests with it"
+    return found
+
+
+def loopback() -> str:
+    """A loopback address that nobody else uses: the tools keep the ports that ship."""
+    return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
+    return result
+
+
+class ToolProcess:
+    """A tool that can be started and stopped again and again: its data stay. Its output is in ``log_file``.
+
+    It is ready when ``health``, a URL, answers with 200. Beside ``environment`` it has the PATH.
+    """
+
+    ready_within: float = 30
+    ends_within: float = 30
+    ends_by = signal.SIGTERM
+
+    def __init__(self, command: Sequence[str], health: str, log_file: Path, environment: Mapping[str, str]) -> None:
+        self.log_file = log_file
+        self._command, self._health = command, health
+        self._environment = {"PATH": os.environ["PATH"], **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; ``None`` while it runs."""
+        assert self._process
+        return self._process.poll()
+
+    def start(self) -> float:
+        """The seconds until it is ready."""
+        begun = time.monotonic()
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        wait_until(self._ready, self.ready_within, f"{type(self).__name__}; its log is {self.log_file}")
+        return time.monotonic() - begun
+
+    def stop(self, how: signal.Signals | None = None, within: float | None = None) -> float:
+        """The seconds until it has ended."""
+        begun = time.monotonic()
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how or self.ends_by)
+            self._process.wait(timeout=within or self.ends_within)
+        return time.monotonic() - begun
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def memory(self, field: str) -> int:
+        """A figure of its memory by the kernel's name for it (proc(5): VmHWM, RssAnon), in bytes."""
+        (line,) = (each for each in Path(f"/proc/{self.pid}/status").read_text().splitlines() if each.startswith(field))
+        return int(line.split()[1]) * 1024
+
+    def _ready(self) -> bool:
+        assert self.ended is None, f"{type(self).__name__} ended:\n{self.log()[-4000:]}"
+        try:
+            with urllib.request.urlopen(self._health, timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+class _Startable(Protocol):
+    def start(self) -> Any: ...
+    def stop(self) -> Any: ...
+
+
+S = TypeVar("S", bound=_Startable)
+
+
+@contextmanager
+def running(process: S) -> Iterator[S]:
+    """Started for the block, and stopped after it."""
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
