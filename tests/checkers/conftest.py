@@ -1,6 +1,5 @@
 """Fixtures of the checkers' tests: each tool looks once at all stacks, or once at the repository."""
 
-import signal
 from functools import cache
 from pathlib import Path
 
@@ -29,14 +28,9 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an API server publishes that also knows the Prometheus Operator's kinds; it is gone again when this returns."""
     folder = tmp_path_factory.mktemp("schemas")
-    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a test run that is told to end still ends its cluster
-    try:
-        embedded.up()
+    with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
         install_operator_crds(embedded)
         write_schemas(embedded, folder)
-    finally:
-        embedded.wipe()
     return folder
 
 

@@ -1,6 +1,5 @@
 """Fixtures of the tests with the real engine and a real API server; the developer's cluster, state and access stay untouched."""
 
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,13 +10,8 @@ from harness import EmbeddedCluster, Workspace, copy_program
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """A control plane of this test session's own, on free ports; it ends with the session."""
-    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a test run that is told to end still ends its cluster
-    try:
-        embedded.up()
+    with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
         yield embedded
-    finally:
-        embedded.wipe()
 
 
 @pytest.fixture

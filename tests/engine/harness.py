@@ -4,11 +4,13 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 _NOT_THE_PROGRAM = {".git", ".github", ".local", "services", "tests", "tools", "bench"}
-MADE = {"__pycache__", ".venv", "node_modules"}
+_MADE = {"__pycache__", ".venv", "node_modules"}
 """Folders that tools make anywhere in a clone; no copy takes them along."""
 
 
@@ -64,6 +66,16 @@ class EmbeddedCluster:
     def wipe(self) -> None:
         answer = self.command("wipe")
         assert answer.returncode == 0, answer.stdout + answer.stderr
+
+    @contextmanager
+    def running(self) -> Iterator["EmbeddedCluster"]:
+        """Up for the block and wiped after it, also when the test run is told to end."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            self.up()
+            yield self
+        finally:
+            self.wipe()
 
     def kubeconfig_as(self, context: str) -> Path:
         """A kubeconfig file of this cluster under another context name, as if it were an existing dev or prod cluster."""
@@ -253,10 +265,33 @@ class Workspace:
 
 def copy_program(target: Path) -> Path:
     """A copy of the repository's program that a test may edit; the Python environment is the repository's own."""
-
-    def skipped(folder: str, names: list[str]) -> set[str]:
-        return {n for n in names if n in MADE or (Path(folder) == ROOT and n in _NOT_THE_PROGRAM)}
-
-    shutil.copytree(ROOT, target, ignore=skipped, symlinks=True)
+    copy_repository(target, _NOT_THE_PROGRAM)
     (target / ".venv").symlink_to(ROOT / ".venv")
     return target
+
+
+def copy_repository(target: Path, without: Collection[str] = (".git", ".local")) -> Path:
+    """A copy of the repository without what tools make in it, and without these of its own folders."""
+
+    def skipped(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if name in _MADE or (Path(folder) == ROOT and name in without)}
+
+    shutil.copytree(ROOT, target, ignore=skipped, symlinks=True)
+    return target
+
+
+def make(folder: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`make` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
+    kept = {name: os.environ[name] for name in os.environ if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS"))}
+    answer = subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check:
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer

@@ -10,7 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
 
-import processes  # noqa: E402
 from building import Built, Program  # noqa: E402
 from docker import Engine  # noqa: E402
 from harness import Workspace  # noqa: E402
@@ -25,12 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """This clone's own engine, so that its bases and caches serve; it is left as it was found."""
-    own = Engine()
-    ran = processes.read(own.pid_file) is not None
-    own.up()
-    yield own
-    if not ran:
-        own.down()
+    with Engine().running() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

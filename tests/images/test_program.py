@@ -16,12 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
-    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        embedded.up()
+    with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
         yield embedded
-    finally:
-        embedded.wipe()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Fixtures of the node's tests: embedded clusters whose pods really run. All of it needs root; without it the suite says so."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,8 @@ def _machine() -> None:
 @pytest.fixture
 def new_cluster(tmp_path: Path) -> Iterator[EmbeddedCluster]:
     """A cluster with a node that no other test has."""
-    yield from _cluster(tmp_path / "cluster")
+    with EmbeddedCluster(tmp_path / "cluster", node=True).running() as embedded:
+        yield embedded
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +40,5 @@ def new_machine() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def cluster(new_machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """The session's cluster with a node."""
-    yield from _cluster(tmp_path_factory.mktemp("cluster"))
-
-
-def _cluster(directory: Path) -> Iterator[EmbeddedCluster]:
-    embedded = EmbeddedCluster(directory, node=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        embedded.up()
+    with EmbeddedCluster(tmp_path_factory.mktemp("cluster"), node=True).running() as embedded:
         yield embedded
-    finally:
-        embedded.wipe()

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import shutil
-import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -13,33 +11,18 @@ from typing import Any
 
 import pytest
 from forwards import Access, Door, forwarded
-from harness import MADE, ROOT, tool_path, wait_until
+from harness import ROOT, copy_repository, make, tool_path, wait_until
 from node_host import NodeHost
 
 pytestmark = pytest.mark.slow
-NOT_CLONED = {".git", ".local"}
 SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}
-
-
-def make(folder: Path, target: str, *, check: bool = True) -> str:
-    kept = {name: os.environ[name] for name in os.environ if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS"))}
-    answer = subprocess.run(
-        ["make", target], cwd=folder, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    assert not check or answer.returncode == 0, answer.stdout[-5000:] + answer.stderr[-2000:]
-    return answer.stdout
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy without anything that git ignores; its Docker engine is the repository's own, for its bases and caches."""
-    clone = tmp_path_factory.mktemp("clone") / "atlas"
-
-    def skipped(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in MADE or (Path(folder) == ROOT and name in NOT_CLONED)}
-
-    shutil.copytree(ROOT, clone, ignore=skipped, symlinks=True)
+    clone = copy_repository(tmp_path_factory.mktemp("clone") / "atlas")
     (clone / ".local").mkdir()
     (ROOT / ".local/docker").mkdir(exist_ok=True, mode=0o700)
     (clone / ".local/docker").symlink_to(ROOT / ".local/docker")
@@ -51,7 +34,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def running(clone: Path) -> Path:
-    said = make(clone, "up")
+    said = make(clone, "up").stdout
     assert "scaled to zero: grafana, for the registry" in said
     return clone
 
@@ -73,7 +56,7 @@ def asked(clone: Path, namespace: str, service: str, port: int, path: str, **que
 
 def test_every_pod_is_ready_and_every_target_is_up(running: Path) -> None:
     def status() -> str:
-        return make(running, "status", check=False)
+        return make(running, "status", check=False).stdout
 
     wait_until(lambda: re.search(r"^targets: (\d+) of \1 up$", status(), re.MULTILINE), seconds=120)
     said = status()
@@ -119,7 +102,7 @@ def test_metrics_of_nodes_pods_and_objects_arrive(running: Path) -> None:
 
 
 def test_a_second_up_changes_nothing_and_down_leaves_nothing(running: Path) -> None:
-    again = make(running, "up")
+    again = make(running, "up").stdout
     assert re.search(r"Resources:\n +\d+ unchanged\n", again), again[-3000:]
     host = NodeHost(running / ".local/cluster/node")
     assert host.groups.processes()

@@ -29,10 +29,5 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """A running cluster that the tests of a module share."""
-    embedded = EmbeddedCluster(tmp_path_factory.mktemp("cluster"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        embedded.up()
+    with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
         yield embedded
-    finally:
-        embedded.wipe()

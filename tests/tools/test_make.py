@@ -5,36 +5,22 @@ import json
 import os
 import re
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import harness
 import pytest
-from harness import MADE, ROOT
+from harness import ROOT, copy_repository
 
-NOT_CLONED = {".git", ".local"}
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
 
 
 def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """`make` as someone with an empty environment types it, without a node: pods are for `tests/node`."""
-    kept = {name: os.environ[name] for name in os.environ if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS"))}
-    kept["NODE"] = "no"
-    answer = subprocess.run(
-        ["make", *arguments],
-        cwd=folder,
-        env=kept,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check:
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-    return answer
+    """Without a node: pods are for `tests/node`."""
+    return harness.make(folder, *arguments, check=check, NODE="no")
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -53,12 +39,7 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Path]:
     """A copy of the repository without anything that git ignores."""
-    clone = tmp_path / "clone"
-
-    def skipped(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in MADE or (Path(folder) == ROOT and name in NOT_CLONED)}
-
-    shutil.copytree(ROOT, clone, ignore=skipped, symlinks=True)
+    clone = copy_repository(tmp_path / "clone")
     yield clone
     if (clone / ".venv").exists():
         make(clone, "wipe", check=False)
