@@ -65,12 +65,14 @@ class Cluster:
             ensure_encryption(self.places.encryption)
             ports = self._ports()
             for name in ("kube-controller-manager", "kube-scheduler"):
-                self._write(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
+                pki.write_changed(
+                    self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name)
+                )
             changed = False
             for unit in self._units(ports):
                 changed |= unit.ensure_running()
             self._wait_for_service_accounts(ports)
-            self._write(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
+            pki.write_changed(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
             if node or self.node.wanted:
                 changed |= self.node.up(ports, context)
         if changed:
@@ -197,7 +199,7 @@ class Cluster:
             for name in component.ports:
                 if name not in ports or (stopped and not _free(ports[name])):
                     ports[name] = _draw_port()
-        self._write(self.places.ports, json.dumps(ports, indent=2).encode())
+        pki.write_changed(self.places.ports, json.dumps(ports, indent=2).encode())
         return ports
 
     def _remembered_ports(self) -> dict[str, int]:
@@ -205,11 +207,6 @@ class Cluster:
             return json.loads(self.places.ports.read_text())
         except (FileNotFoundError, ValueError):
             return {}
-
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        if not path.exists() or path.read_bytes() != content:
-            pki.write_private(path, content)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

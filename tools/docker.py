@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import processes
@@ -82,6 +84,21 @@ class Engine:
     def down(self) -> bool:
         """Stop it. True when it ran; images and caches stay."""
         return processes.stop(self.pid_file, grace=30)
+
+    @contextmanager
+    def running(self) -> Iterator["Engine"]:
+        """Up for the block; left running only if it ran before.
+
+        Raises:
+            EngineError: it cannot run here, or does not answer.
+        """
+        ran = processes.read(self.pid_file) is not None
+        self.up()
+        try:
+            yield self
+        finally:
+            if not ran:
+                self.down()
 
     def wipe(self) -> None:
         """Stop it and forget images and caches."""

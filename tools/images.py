@@ -64,11 +64,7 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
         context = Path(private, "context")
         shutil.copytree(BASE, context)
         shutil.copyfile(GO, context / GO.name)
-        options = []
-        for name, content in registry_files(os.environ, Path.home()).items():
-            file = Path(private, name)
-            file.write_text(content)
-            options.append(f"--secret=id={name},src={file}")
+        options = build_secrets(Path(private))
         for stage in stages:
             reference = by_stage[stage]
             if not fresh and engine.has(reference):
@@ -83,6 +79,17 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
 
             steps.do(reference, build)
     return wanted
+
+
+def build_secrets(private: Path) -> list[str]:
+    """The flags of `docker build` with which it reaches the package registries; their files go into `private`."""
+    options: list[str] = []
+    for name, content in registry_files(os.environ, Path.home()).items():
+        file = private / name
+        file.touch(mode=0o600)
+        file.write_text(content)
+        options.append(f"--secret=id={name},src={file}")
+    return options
 
 
 def _bootstrap(engine: Engine, reference: str) -> str:

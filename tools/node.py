@@ -23,7 +23,7 @@ import yaml
 from control_plane import API, LOOPBACK, Places, kubeconfig
 from node_host import NodeHost
 from node_volumes import volumes
-from pki import Certificate, ensure, write_private
+from pki import Certificate, ensure, write_changed
 from units import ClusterError, Unit, say
 
 SETTINGS = Path(__file__).resolve().parent / "node"
@@ -159,7 +159,7 @@ class Node:
                 "server": f"https://{address}:{API_PORT}",
                 "tls-server-name": "kubernetes",
             }
-            _write(self._places.credentials(name), yaml.safe_dump(document).encode())
+            write_changed(self._places.credentials(name), yaml.safe_dump(document).encode())
 
     def _write_settings(self) -> None:
         pki, address = self._places.pki, self.host.address
@@ -179,11 +179,11 @@ class Node:
             "clientConnection": {"kubeconfig": str(self._places.credentials("kube-proxy"))},
         }
         runtime = (SETTINGS / "containerd.toml").read_text().replace("PAUSE", self._pause().reference)
-        _write(self._file("containerd.toml"), runtime.encode())
-        _write(self._file("kubelet.yaml"), yaml.safe_dump(kubelet).encode())
-        _write(self._file("kube-proxy.yaml"), yaml.safe_dump(proxy).encode())
-        _write(self._file("resolv.conf"), b"")
-        _write(self.directory / "var/lib/cni/net.d/pods.conflist", (SETTINGS / "pods.conflist").read_bytes())
+        write_changed(self._file("containerd.toml"), runtime.encode())
+        write_changed(self._file("kubelet.yaml"), yaml.safe_dump(kubelet).encode())
+        write_changed(self._file("kube-proxy.yaml"), yaml.safe_dump(proxy).encode())
+        write_changed(self._file("resolv.conf"), b"")
+        write_changed(self.directory / "var/lib/cni/net.d/pods.conflist", (SETTINGS / "pods.conflist").read_bytes())
 
     def _units(self, ports: Mapping[str, int]) -> list[Unit]:
         """The node's processes in starting order, the container runtime first."""
@@ -368,8 +368,3 @@ class Node:
 
 def _load(name: str) -> dict[str, Any]:
     return yaml.safe_load((SETTINGS / name).read_text())
-
-
-def _write(path: Path, content: bytes) -> None:
-    if not path.exists() or path.read_bytes() != content:
-        write_private(path, content)

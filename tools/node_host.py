@@ -154,25 +154,24 @@ class NodeHost:
         _run(self.enter(*command))
 
     def _network(self) -> ipaddress.IPv4Network:
+        return self._remembered() or self._draw()
+
+    def _remembered(self) -> ipaddress.IPv4Network | None:
         try:
             return ipaddress.IPv4Network(json.loads((self.directory / "network.json").read_text()))
         except (FileNotFoundError, ValueError):
-            return self._draw()
+            return None
 
     def _draw(self) -> ipaddress.IPv4Network:
         """The remembered network, or another one when somebody has it."""
-        file, taken = self.directory / "network.json", list(_networks_here())
-        try:
-            remembered = ipaddress.IPv4Network(json.loads(file.read_text()))
-        except (FileNotFoundError, ValueError):
-            remembered = None
+        remembered, taken = self._remembered(), list(_networks_here())
         if remembered is not None and not any(remembered.overlaps(each) for each in taken):
             return remembered
         while True:
             offset = random.SystemRandom().randrange(NETWORKS.num_addresses // 4) * 4
             drawn = ipaddress.IPv4Network((int(NETWORKS.network_address) + offset, 30))
             if not any(drawn.overlaps(each) for each in taken):
-                write_private(file, json.dumps(str(drawn)).encode())
+                write_private(self.directory / "network.json", json.dumps(str(drawn)).encode())
                 return drawn
 
 

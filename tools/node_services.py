@@ -1,13 +1,11 @@
 """Images of the platform's own services for the embedded cluster: built in this clone's engine as the program builds them."""
 
-import os
 import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import processes
 from docker import ROOT, Engine
 from node import Node
 from steps import say
@@ -16,7 +14,6 @@ import images as bases_of
 from components.build import LOCAL, BuildArgs, build_arguments, version
 from components.build_context import Context
 from components.build_plan import planned
-from components.registries import registry_files
 from components.settings import Bases, Settings
 
 
@@ -49,18 +46,12 @@ class Services:
         lacking = [context for context in self._contexts if self._reference(context) not in there]
         if not lacking:
             return
-        engine = Engine()
-        ran = processes.read(engine.pid_file) is not None
-        engine.up()
-        try:
+        with Engine().running() as engine:
             bases_of.make_bases(engine)
             for context in lacking:
                 began = time.monotonic()
                 self._bring(context, engine, node)
                 say(f"  {self._reference(context)} built and brought in {time.monotonic() - began:.1f} s")
-        finally:
-            if not ran:
-                engine.down()
 
     def _bring(self, context: Context, engine: Engine, node: Node) -> None:
         reference = self._reference(context)
@@ -78,11 +69,7 @@ class Services:
     def _build(self, context: Context, engine: Engine) -> None:
         options = [f"--build-arg={key}={value}" for key, value in build_arguments(context, self._args).items()]
         with tempfile.TemporaryDirectory() as private:
-            for name, content in registry_files(os.environ, Path.home()).items():
-                file = Path(private, name)
-                file.touch(mode=0o600)
-                file.write_text(content)
-                options.append(f"--secret=id={name},src={file}")
+            options += bases_of.build_secrets(Path(private))
             tag = f"--tag={self._reference(context)}"
             engine.run("build", "--network=host", f"--target={context.service}", tag, *options, str(context.folder))
 

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -44,7 +45,7 @@ class Image:
     packages: Sequence[str] = ()
     environment: Sequence[str] = ()
 
-    @property
+    @cached_property  # it reads all files, and is asked several times
     def reference(self) -> str:
         """What a pod names it by: changes with all that it is made of, but for the versions of Debian's packages."""
         made_from = [

@@ -43,6 +43,12 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.rename(path)
 
 
+def write_changed(path: Path, content: bytes) -> None:
+    """Write a private file, unless it holds just that already."""
+    if not path.exists() or path.read_bytes() != content:
+        write_private(path, content)
+
+
 def ensure(directory: Path, certificates: tuple[Certificate, ...]) -> None:
     """Make `directory` hold a `.crt` and a `.key` for each certificate and authority, and `service-account.{key,pub}`."""
     authorities = {name: _ensure_authority(directory, name) for name in {c.authority for c in certificates}}
