@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 from typing import TextIO, cast
 
 from units import ClusterError
@@ -79,6 +80,8 @@ def forwarded(door: Door, access: Access) -> Iterator[int]:
     )
     try:
         _wait(process, door)
+        # Each connection is told of. Unread, that fills the pipe, and the process stands still, even when it is to end.
+        Thread(target=cast("TextIO", process.stdout).read, daemon=True).start()
         yield local
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # with those that serve a connection
