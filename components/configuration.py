@@ -101,7 +101,7 @@ class _Reader:
         given = {key for key in SECRET_KEYS if key in self.values}
         secrets = {key: self.values[key] for key in SECRET_KEYS if key in self.secret}
         cluster = self.parts.get("cluster")
-        between = [*disagreements(self.parts, environment, given), *unfit_secrets(secrets)]
+        between = [*disagreements(self.parts, environment, given), *unfit_secrets(secrets, environment)]
         if environment != "local" and cluster:
             between += unreachable_receivers(secrets, cluster.stores)
         weak, doubtful = list(weak_secrets(secrets)), list(doubts(self.parts, environment, given))

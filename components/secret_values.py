@@ -4,7 +4,7 @@ import binascii
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from components.agreement import RECEIVERS
@@ -29,15 +29,16 @@ LARGEST = 256 * 1024
 _PRIVATE_KEY = re.compile(r"\s*-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s[A-Za-z0-9+/=\s:,-]+\s-----END \1-----\s*")
 
 
-def unfit_secrets(secrets: Mapping[str, str]) -> Iterator[Disagreement]:
-    """Values that cannot work in any environment."""
+def unfit_secrets(secrets: Mapping[str, str], environment: str | None) -> Iterator[Disagreement]:
+    """Values that cannot work. One machine may tell its alerts to a receiver without TLS, and no other environment."""
+    schemes = ("https", "http") if environment == "local" else ("https",)
     for key, value in secrets.items():
-        unfit = _unfit(SECRET_KEYS[key][0], value)
+        unfit = _unfit(SECRET_KEYS[key][0], value, schemes)
         if unfit:
             yield Disagreement(key, *unfit)
 
 
-def _unfit(kind: str, value: str) -> tuple[str, str] | None:
+def _unfit(kind: str, value: str, schemes: Collection[str] = ("https",)) -> tuple[str, str] | None:
     if not value.strip():
         return "is empty", "a value, or no key at all"
     if len(value.encode(errors="replace")) > LARGEST:
@@ -45,8 +46,9 @@ def _unfit(kind: str, value: str) -> tuple[str, str] | None:
     if "\0" in value or (not value.isascii() and kind != "password"):
         return "has a character in it that does not belong there", "printable ASCII"
     match kind:
-        case "url" if not _is_https(value):
-            return "is no https URL", "an https URL with a host and nothing around it"
+        case "url" if not _is_url(value, schemes):
+            wanted = " or ".join(schemes)
+            return f"is no {wanted} URL", f"an {wanted} URL with a host and nothing around it"
         case "token" if re.search(r"\s", value):
             return "has a blank or a line end in it", "the token and nothing else"
         case "password" if value != value.strip() or not value.isprintable():
@@ -59,12 +61,12 @@ def _unfit(kind: str, value: str) -> tuple[str, str] | None:
             return None
 
 
-def _is_https(value: str) -> bool:
+def _is_url(value: str, schemes: Collection[str] = ("https",)) -> bool:
     if re.search(r"[\s\x00-\x1f\x7f]", value):
         return False
     try:
         parts = urlsplit(value)
-        return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 
@@ -81,7 +83,7 @@ def unreachable_receivers(secrets: Mapping[str, str], stores: str | None) -> Ite
     """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``stores`` is ``cluster.stores``."""
     for key in (*RECEIVERS, "deadMansSwitchUrl"):
         value = secrets.get(key, "")
-        if SECRET_KEYS[key][0] == "url" and _is_https(value) and blocked_by_policy(value, stores):
+        if SECRET_KEYS[key][0] == "url" and _is_url(value) and blocked_by_policy(value, stores):
             wrong = "is at an address or port that no pod may reach"
             yield Disagreement(key, wrong, "port 443, or a network in cluster.stores that holds it")
 

@@ -17,7 +17,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from components.services import SERVICES
 
-VALUES: Mapping[str, str] = {variable: key for each in SERVICES.values() for variable, key in each.secrets.items()}
+RECEIVERS: Mapping[str, str] = {
+    "SLACK_WEBHOOK_URL": "slackWebhookUrl",
+    "ALERT_WEBHOOK_URL": "alertWebhookUrl",
+    "DEAD_MANS_SWITCH_URL": "deadMansSwitchUrl",
+}
+"""Who hears of this machine's alerts, beside Teams, whose variable the platform has already."""
+VALUES: Mapping[str, str] = RECEIVERS | {
+    variable: key for each in SERVICES.values() for variable, key in each.secrets.items()
+}
 """The secret of each variable whose value is one."""
 FILES: Mapping[str, str] = {variable: key for each in SERVICES.values() for variable, key in each.files.items()}
 """The secret of each variable that names a file with one."""

@@ -42,6 +42,18 @@ def test_variables_become_the_secrets_of_the_services_that_read_them(conf: Path)
     assert given.unused == ("POSTGRES_USER",)
 
 
+def test_receivers_of_alerts_can_be_given_for_this_machine(conf: Path) -> None:
+    private(
+        conf / "secrets.env",
+        "ALERT_WEBHOOK_URL=http://people.example/x\nDEAD_MANS_SWITCH_URL=http://people.example/y\n",
+    )
+    given = read(conf / "secrets.env")
+    assert given.secrets == {
+        "alertWebhookUrl": "http://people.example/x",
+        "deadMansSwitchUrl": "http://people.example/y",
+    }
+
+
 def test_a_value_is_taken_as_it_stands(conf: Path) -> None:
     file = private(conf / "secrets.env", "POSTGRES_PASSWORD='a$HOME${b}#c'\n")
     assert read(file).secrets == {"postgresPassword": "a$HOME${b}#c"}

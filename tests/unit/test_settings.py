@@ -337,6 +337,9 @@ ACCEPTED: dict[str, Configuration] = {
     "a webhook on a private network": configuration(
         cluster={"stores": "10.9.0.0/16"}, secret={"alertWebhookUrl": "https://10.9.0.4:8443/x"}
     ),
+    "a receiver without TLS for one machine": configuration(
+        "local", secret={"alertWebhookUrl": "http://people:8080/x"}
+    ),
     "data services by address": configuration("prod", trading={"external": {"postgres": "10.1.0.7"}}),
     "a path at a Grafana elsewhere": configuration(
         "dev", ingress=None, grafana={"existing": True, "url": "https://example.com/grafana"}
