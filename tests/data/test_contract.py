@@ -6,11 +6,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from emitted_series import TABLE
 from panels import DASHBOARDS, ROOT, targets
 from promql import filled, grouping_labels, made_labels, selectors
 from result_labels import answer_to
@@ -25,10 +25,9 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 
 def emitted() -> dict[str, set[str]]:
     """Every series that something emits, with its labels."""
-    table = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())
     series: dict[str, set[str]] = {}
-    for name, emitter in table["emitters"].items():
-        common = set(table["common_labels"][emitter["from"]])
+    for name, emitter in TABLE["emitters"].items():
+        common = set(TABLE["common_labels"][emitter["from"]])
         own = {each: set(labels) for each, labels in emitter["series"].items()}
         for each, labels in emitter.get("histograms", {}).items():
             own |= {each + suffix: set(labels) for suffix in SUFFIXES}
@@ -122,10 +121,9 @@ def test_nothing_in_the_table_is_there_for_nobody() -> None:
     # A pattern asks for the names that it spells out; one that takes anything asks for none.
     named = {selector.name for question in QUESTIONS for selector in selectors(filled(question.expr))}
     spelt_out = [re.compile(name) for name in named if ".*" not in name]
-    table = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())
     unused = [
         f"{emitter}: {series}"
-        for emitter, content in table["emitters"].items()
+        for emitter, content in TABLE["emitters"].items()
         for series in content["series"]
         if not any(name.fullmatch(series) for name in spelt_out)
     ]
@@ -217,6 +215,5 @@ def test_every_emitter_is_something_that_is_deployed() -> None:
     settings = {"cluster": {"context": "any", "apiServer": "127.0.0.1/32"}, "grafana": {"url": "http://localhost:3000"}}
     settings |= {"trading": {"enabled": True, "url": "http://localhost:3001"}}
     workloads = {name for _, name in deployed(Settings.model_validate(settings))}
-    table = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())
-    by = {name: emitter.get("deployed_by", "") for name, emitter in table["emitters"].items()}
+    by = {name: emitter.get("deployed_by", "") for name, emitter in TABLE["emitters"].items()}
     assert {name: each for name, each in by.items() if each not in workloads | {"platform"}} == {}

@@ -1,16 +1,13 @@
 """In each environment, what its rules and dashboards name is emitted by what is deployed there, or declared to be elsewhere."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
-import yaml
+from emitted_series import EMITTERS
 from promql import filled, selectors
 from synthesis import Program, synthesise
 from test_contract import EMITTED, Asked, asked
 from variants import VARIANTS
-
-TABLE = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())["emitters"]
 
 # What an environment has from outside of this program, and whose panels are empty there because of it.
 ELSEWHERE: dict[str, dict[str, str]] = {
@@ -35,7 +32,7 @@ def program(variant: str) -> Program:
 def emitters_of(series: str) -> set[str]:
     """Which workloads emit it."""
     found: set[str] = set()
-    for emitter in TABLE.values():
+    for emitter in EMITTERS.values():
         histograms = {
             f"{name}{suffix}" for name in emitter.get("histograms", {}) for suffix in ("_bucket", "_sum", "_count")
         }
@@ -90,4 +87,4 @@ def test_without_the_embedded_store_of_traces_no_rule_asks_for_it(variant: str) 
 
 def test_every_emitter_says_what_deploys_it() -> None:
     known = {each.name for variant in VARIANTS for each, _ in program(variant).pods()} | {"platform"}
-    assert {emitter["deployed_by"] for emitter in TABLE.values()} <= known
+    assert {emitter["deployed_by"] for emitter in EMITTERS.values()} <= known

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 import yaml
 from collector_process import Gateway, logs, span, traces
+from emitted_series import EMITTERS
 from loki_process import CONFIG as LOKI
 from loki_process import Loki
 from panels import ROOT, Target, targets
 from promql import filled
 from tool_process import ToolProcess, loopback, running, tool, wait_until
 
-TABLE = yaml.safe_load((Path(__file__).parent / "emitted_series.yaml").read_text())["emitters"]
 LINE = re.compile(r"^(\w+)(?:\{(.*)\})? ", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
 DAYS = 24 * 3600 * 10**9
@@ -42,8 +42,8 @@ def emitted(page: str) -> dict[str, set[str]]:
 def missing(emitter: str, page: str) -> list[str]:
     """What the table says of an emitter and its page does not show."""
     series = emitted(page)
-    table = dict(TABLE[emitter]["series"])
-    for name, labels in TABLE[emitter].get("histograms", {}).items():
+    table = dict(EMITTERS[emitter]["series"])
+    for name, labels in EMITTERS[emitter].get("histograms", {}).items():
         table |= {f"{name}_bucket": [*labels, "le"], f"{name}_sum": labels, f"{name}_count": labels}
     gone = [name for name in table if name not in series]
     return gone + [
