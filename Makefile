@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node bench bench-instrumentation bench-pipeline schema check setup clean-cache
+.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-images: setup ## build and inspect the images with a Docker engine of this 
 test-node: setup ## run the tests of the embedded cluster's node, with real pods (minutes, as root)
 	@$(PROGRAM) -m pytest tests/node $(ARGS)
 
+test-e2e: setup ## prove each signal and alert on a running stack of its own: `make up` in a copy of the repository (minutes, as root)
+	@$(PROGRAM) -m pytest tests/e2e $(ARGS)
+
 bench: setup ## measure previews and updates against their floors (minutes; ARGS goes to bench/run.py)
 	@$(PROGRAM) bench/run.py $(ARGS)
 
@@ -72,6 +75,9 @@ bench-instrumentation: setup ## measure what the instrumentation costs a service
 
 bench-pipeline: setup ## measure the Collectors against a bare one (minutes; ARGS goes to bench/pipeline/run.py)
 	@$(PROGRAM) bench/pipeline/run.py $(ARGS)
+
+bench-stack: setup ## measure the running local stack: from a line and a span to its query, memory, processors (ARGS goes to bench/stack/run.py)
+	@$(PROGRAM) bench/stack/run.py $(ARGS)
 
 schema: ## write Pulumi.schema.json anew, after a change of the settings
 	@$(PROGRAM) -m components.schema

@@ -14,10 +14,6 @@ from harness import EmbeddedCluster  # noqa: E402
 from machine import settings_of_machine  # noqa: E402
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes; run by `make test-node`")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
     if lacking := node_needs.lacking():

@@ -1,0 +1,42 @@
+"""How long a signal takes from where it is made to where a query finds it, in seconds of this machine's clock."""
+
+import secrets
+import time
+
+from collector_process import span, traces
+from live import Live, awaited
+from pods import started
+
+LOOK_SECONDS = 0.05
+PATIENCE = 60
+SPACED = """
+import random, time
+for _ in range({samples}):
+    time.sleep(random.uniform(0.5, 1.5))
+    print(f"written at {{time.time()}}", flush=True)
+"""
+
+
+def lines_to_query(stack: Live, samples: int) -> list[float]:
+    """From a container's `print` to the answer of Loki that holds the line."""
+    writer, seen = started(stack, SPACED.format(samples=samples)), dict[str, float]()
+
+    def all_seen() -> bool:
+        time.sleep(LOOK_SECONDS)
+        for _, line in stack.logs(f'{{service_name="{writer}"}}', samples):
+            seen.setdefault(line, time.time() - float(line.rpartition(" ")[2]))
+        return len(seen) == samples
+
+    awaited(all_seen, samples * 1.5 + PATIENCE, "every line", every=0)
+    return list(seen.values())
+
+
+def spans_to_query(stack: Live, samples: int) -> list[float]:
+    """From a span's way to the gateway to the answer of Jaeger that holds it. It has failed, so that it is kept."""
+    found = list[float]()
+    for _ in range(samples):
+        trace, begun = secrets.token_hex(16), time.monotonic()
+        stack.send("traces", traces([span("bench", trace=trace, failed=True)], "bench"))
+        awaited(lambda trace=trace: stack.trace(trace), PATIENCE, "the span", every=LOOK_SECONDS)
+        found.append(time.monotonic() - begun)
+    return found

@@ -1,0 +1,74 @@
+"""What a local stack needs of this machine: control plane, node and pods, by the names of their programs."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import processes
+from node_host import NodeHost
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """``memory`` in bytes, of shared pages each process's share; ``cores`` are processor seconds a second."""
+
+    memory: Mapping[str, int]
+    cores: Mapping[str, float]
+
+    @property
+    def total_memory(self) -> int:
+        return sum(self.memory.values())
+
+    @property
+    def total_cores(self) -> float:
+        return sum(self.cores.values())
+
+
+def measured(repository: Path, seconds: float) -> Footprint:
+    """Of the stack that runs from ``repository``: memory at the end of that time, and the processors meanwhile."""
+    before = {pid: _used(pid) for pid in _processes(repository)}
+    begun = time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - begun
+    memory, cores = defaultdict[str, int](int), defaultdict[str, float](float)
+    for pid in _processes(repository):
+        name, used = _name(pid), _used(pid)
+        memory[name] += _share(pid)
+        cores[name] += max(0.0, used - before.get(pid, 0.0)) / passed
+    return Footprint(dict(memory), dict(cores))
+
+
+def _processes(repository: Path) -> set[int]:
+    cluster = repository / ".local/cluster"
+    found = NodeHost(cluster / "node").groups.processes()
+    for file in cluster.rglob("*.pid"):
+        process = processes.read(file)
+        found |= {process.pid} if process is not None else set()
+    return found
+
+
+def _name(pid: int) -> str:
+    return _read(pid, "comm").strip() or "ended"
+
+
+def _used(pid: int) -> float:
+    """Processor seconds so far."""
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
+
+
+def _share(pid: int) -> int:
+    lines = [line.split() for line in _read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")]
+    return int(lines[0][1]) * 1024 if lines else 0
+
+
+def _read(pid: int, file: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{file}").read_text()
+    except OSError:  # it has ended
+        return ""

@@ -1,0 +1,92 @@
+"""Measures the local stack while it runs, and prints Markdown tables: `make up`, then `make bench-stack`.
+
+    python bench/stack/run.py [--stack FOLDER] [--samples N] [--seconds N]
+
+How long a log line and a span take to where a query finds them, and what the whole of it needs of memory and processors, idle and
+while users place orders. ``--stack`` is the clone whose stack it is. Figures go to .local/bench/stack.json.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [
+    str(ROOT),
+    *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench/stack")),
+]
+
+from arrival import lines_to_query, spans_to_query  # noqa: E402
+from footprint import Footprint, measured  # noqa: E402
+from live import Live, live  # noqa: E402
+
+RESULTS = ROOT / ".local/bench"
+ORDERS_A_SECOND = 20
+
+
+@contextmanager
+def ordering(stack: Live) -> Iterator[None]:
+    """Users place orders meanwhile."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(1 / ORDERS_A_SECOND):
+            stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "buy", "size": 0.0001})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def row(what: str, seconds: list[float]) -> str:
+    tenths = statistics.quantiles(seconds, n=20)
+    return f"| {what} | {statistics.median(seconds):.2f} | {tenths[-1]:.2f} | {max(seconds):.2f} | {len(seconds)} |"
+
+
+def table(idle: Footprint, busy: Footprint, named: int = 10) -> Iterator[str]:
+    yield "| | memory idle, MiB | under load | cores idle | under load |\n|---|---|---|---|---|"
+    largest = sorted(busy.memory, key=lambda name: -busy.memory[name])
+    for name in ["all of it", *largest[:named]]:
+        parts = [one.total_memory if name == "all of it" else one.memory.get(name, 0) for one in (idle, busy)]
+        cores = [one.total_cores if name == "all of it" else one.cores.get(name, 0) for one in (idle, busy)]
+        yield f"| {name} | {parts[0] / 2**20:.0f} | {parts[1] / 2**20:.0f} | {cores[0]:.2f} | {cores[1]:.2f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the local stack while it runs.")
+    parser.add_argument("--stack", type=Path, default=ROOT)
+    parser.add_argument("--samples", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=60, help="of each look at memory and processors")
+    chosen = parser.parse_args()
+    stack = live(chosen.stack.absolute())
+    try:
+        arrivals: Mapping[str, list[float]] = {
+            "a line on stdout to Loki": lines_to_query(stack, chosen.samples),
+            "a span to Jaeger": spans_to_query(stack, chosen.samples),
+        }
+        print("| seconds from … to its query | median | 95 % | most | of |\n|---|---|---|---|---|")
+        print("\n".join(row(what, seconds) for what, seconds in arrivals.items()), end="\n\n", flush=True)
+        idle = measured(stack.repository, chosen.seconds)
+        with ordering(stack):
+            time.sleep(10)
+            busy = measured(stack.repository, chosen.seconds)
+        print("\n".join(table(idle, busy)))
+    finally:
+        stack.close()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    told = {"arrivals": arrivals, "idle": vars(idle), "busy": vars(busy)}
+    (RESULTS / "stack.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

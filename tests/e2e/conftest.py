@@ -1,0 +1,67 @@
+"""The stack that the tests of every signal share: `make up` in a copy of the repository, with somebody who hears its alerts."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data"))]
+
+import node_needs  # noqa: E402
+from deployed_copy import prepare  # noqa: E402
+from harness import make  # noqa: E402
+from live import Live, live  # noqa: E402
+from people import bring_people  # noqa: E402
+
+ORDER = (
+    "test_arrival",
+    "test_logs",
+    "test_traces",
+    "test_metrics",
+    "test_correlation",
+    "test_panels",
+    "test_alerts",
+    "test_end",
+)
+"""Faults come after what they would disturb, and the end at the end."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack", type=Path, help="folder of the copy whose stack is used: made where it is missing, and left"
+    )
+    parser.addoption("--full", action="store_true", help="alerts wait as long as they do in production")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: at for at, name in enumerate(ORDER)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(ORDER)))
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether alerts wait as long as they do in production."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool) -> Iterator[Live]:
+    """The running stack, with whoever hears its alerts."""
+    if lacking := node_needs.lacking():
+        pytest.skip(node_needs.message(lacking))
+    kept: Path | None = request.config.getoption("--stack")
+    copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()
+    try:
+        if not copy.exists():
+            prepare(copy, hasty=not full)
+        said = make(copy, "up").stdout
+        assert "scaled to zero: grafana, for the registry" in said
+        running = live(copy)
+        bring_people(running)
+        yield running
+        running.close()
+    finally:
+        if not kept and copy.exists():
+            make(copy, "wipe", check=False)

@@ -1,0 +1,148 @@
+"""A deployed stack as a person reaches it: its stores' own APIs at ports of this machine, and kubectl."""
+
+import http.client
+import json
+import os
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from forwards import Access, Door, forwarded
+from harness import EmbeddedCluster, tool_path
+from node_host import NodeHost
+
+DOORS: Mapping[str, tuple[str, int]] = {
+    "prometheus": ("observability", 9090),
+    "alertmanager": ("observability", 9093),
+    "loki": ("observability", 3100),
+    "jaeger": ("observability", 16686),
+    "otel-collector": ("observability", 4318),
+    "api": ("trading", 8000),
+    "people": ("people", 8080),
+}
+"""Services with their namespace and the port that is opened."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Live:
+    """The stack that runs from ``repository``. One door to each service is opened when it is first used, and stays open."""
+
+    repository: Path
+    access: Access
+    _doors: dict[str, tuple[AbstractContextManager[int], int]] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> EmbeddedCluster:
+        return EmbeddedCluster(self.repository / ".local/cluster", node=True)
+
+    def ask(
+        self,
+        service: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Get something from a service, or post ``body`` to it as JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(service), timeout=30)
+        try:
+            connection.request(
+                "GET" if body is None else "POST",
+                path + (f"?{urllib.parse.urlencode(query)}" if query else ""),
+                None if body is None else json.dumps(body).encode(),
+                {"Content-Type": "application/json", **(headers or {})},
+            )
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.getheaders()})
+        finally:
+            connection.close()
+
+    def port(self, service: str) -> int:
+        """The port of this machine at which a service answers."""
+        if service not in self._doors:
+            namespace, port = DOORS[service]
+            opened = forwarded(Door(namespace=namespace, service=service, port=port), self.access)
+            self._doors[service] = (opened, opened.__enter__())
+        return self._doors[service][1]
+
+    def close(self, *services: str) -> None:
+        """Close doors, all when none is named; one whose pod is another one by now is opened again by its next use."""
+        for service in services or tuple(self._doors):
+            if opened := self._doors.pop(service, None):
+                opened[0].__exit__(None, None, None)
+
+    def metrics(self, query: str) -> list[tuple[dict[str, str], float]]:
+        """What Prometheus answers now, each series with its value."""
+        answer = self.ask("prometheus", "/api/v1/query", query={"query": query})
+        assert answer.status == 200, f"{query}\n{answer.text}"
+        return [(each["metric"], float(each["value"][1])) for each in answer.json["data"]["result"]]
+
+    def number(self, query: str) -> float:
+        """The value of the one series that Prometheus answers; 0 for none."""
+        found = self.metrics(query)
+        assert len(found) < 2, f"{query} is {len(found)} series"
+        return found[0][1] if found else 0
+
+    def logs(self, query: str, limit: int = 5000) -> list[tuple[dict[str, str], str]]:
+        """The records of the last hour that Loki finds, newest first: labels and structured metadata, and the line."""
+        since = str(time.time_ns() - 3600 * 10**9)
+        bounds = {"start": since, "limit": str(limit)}
+        answer = self.ask("loki", "/loki/api/v1/query_range", query={"query": query, **bounds})
+        assert answer.status == 200, f"{query}\n{answer.text}"
+        streams = answer.json["data"]["result"]
+        found = [(at, stream["stream"], line) for stream in streams for at, line in stream["values"]]
+        return [(labels, line) for _, labels, line in sorted(found, key=lambda each: each[0], reverse=True)]
+
+    def trace(self, trace: str) -> list[dict[str, Any]]:
+        """A trace's spans as Jaeger gives them, each with its ``service``; none where it does not know the trace."""
+        answer = self.ask("jaeger", f"/api/traces/{trace}")
+        if answer.status == 404:
+            return []
+        return [
+            span | {"service": whole["processes"][span["processID"]]["serviceName"]}
+            for whole in answer.json["data"] or []
+            for span in whole["spans"]
+        ]
+
+    def send(self, signal: str, payload: Mapping[str, Any]) -> None:
+        """Give an OTLP request to the gateway, which has to take it."""
+        answer = self.ask("otel-collector", f"/v1/{signal}", payload)
+        assert answer.status == 200, answer.text
+
+
+def live(repository: Path) -> Live:
+    """The local stack of a copy of the repository.
+
+    Raises:
+        ClusterError: it does not run.
+    """
+    cluster = repository / ".local/cluster"
+    environment = {**os.environ, "KUBECONFIG": str(cluster / "kubeconfig"), "PATH": tool_path()}
+    inside = NodeHost(cluster / "node").enter("env", mounts=False)
+    return Live(repository, Access(environment=environment, context="atlas-local", inside=inside))
+
+
+def awaited(what: Callable[[], T], seconds: float, name: str, every: float = 0.5) -> T:
+    """What ``what`` returns once that is true, asked each ``every`` seconds; an AssertionError names ``name`` after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, f"waited {seconds:g} s for {name}"
+        time.sleep(every)
+    return found

@@ -1,0 +1,55 @@
+"""Whoever hears of alerts: a pod outside the platform that keeps each message of Alertmanager and hands it out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pods import declare, pod
+
+if TYPE_CHECKING:
+    from live import Live
+
+NAME = "people"
+PORT = 8080
+PEOPLE = f"http://{NAME}.{NAME}.svc:{PORT}"
+SCRIPT = (Path(__file__).parent / "people_pod.py").read_text()
+
+
+@dataclass(frozen=True)
+class Message:
+    """What Alertmanager posted to ``way`` (``/alerts`` or ``/alive``) at ``at``, Unix seconds."""
+
+    at: float
+    way: str
+    told: dict[str, Any]
+
+    @property
+    def receiver(self) -> str:
+        return self.told["receiver"]
+
+    @property
+    def group(self) -> dict[str, str]:
+        return self.told["groupLabels"]
+
+    def alerts(self, status: str) -> list[dict[str, Any]]:
+        """Those of it that are ``firing``, or ``resolved``."""
+        return [alert for alert in self.told["alerts"] if alert["status"] == status]
+
+
+def bring_people(live: "Live") -> None:
+    """Start them, and wait until they listen."""
+    serving = pod(live, NAME, NAME, SCRIPT, port=PORT)
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NAME, "namespace": NAME},
+        "spec": {"selector": {"app": NAME}, "ports": [{"port": PORT}]},
+    }
+    declare(live, NAME, serving, service)
+    live.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", f"--namespace={NAME}", "--timeout=60s")
+
+
+def heard(live: "Live") -> list[Message]:
+    """Every message so far, in the order of their arrival."""
+    return [Message(**each) for each in json.loads(live.ask(NAME, "/").text)]

@@ -1,0 +1,70 @@
+"""Pods of the tests: restricted ones that run a script of Python, from the image of the platform's workers."""
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from live import Live
+
+USER = 10101
+
+
+def pod(live: "Live", name: str, namespace: str, script: str, *, port: int | None = None) -> dict[str, Any]:
+    """A pod that runs ``script`` once. With ``port`` it is ready when it listens there."""
+    container: dict[str, Any] = {
+        "name": name,
+        "image": image(live),
+        "imagePullPolicy": "Never",
+        "command": ["/usr/bin/python3", "-c", script],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    if port:
+        container |= {"readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name, "app.kubernetes.io/name": name}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        },
+    }
+
+
+def image(live: "Live") -> str:
+    """What the workers run."""
+    (workers,) = [each for each in live.cluster.objects("deployments") if each["metadata"]["name"] == "workers"]
+    return workers["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def declare(live: "Live", namespace: str, *objects: dict[str, Any]) -> None:
+    """Apply objects, with their namespace before them."""
+    own = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    items = {"apiVersion": "v1", "kind": "List", "items": [own, *objects]}
+    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(items))
+
+
+def started(live: "Live", script: str) -> str:
+    """Start ``script`` in a pod of the namespace ``trading``; the pod's name, after which its logs are named."""
+    name = f"writer-{secrets.token_hex(3)}"
+    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(pod(live, name, "trading", script)))
+    return name
+
+
+def wrote(live: "Live", script: str) -> str:
+    """The same, run to its end."""
+    name, ended = started(live, script), "--for=jsonpath={.status.phase}=Succeeded"
+    live.cluster.kubectl("wait", ended, f"pod/{name}", "--namespace=trading", "--timeout=60s")
+    return name

@@ -1,0 +1,270 @@
+"""Alerts on the running stack: real faults, Prometheus with the rules, Alertmanager, and people who hear of them.
+
+The short form has shorter windows and waits (``deployed_copy.HASTY``), ``--full`` those of production. One drill begins the
+faults and ends them; each test looks at one alert in what people heard meanwhile.
+"""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from harness import ROOT
+from live import Live, awaited
+from people import Message, heard
+
+NEAR = ("DailyLossNearLimit", "ExposureNearLimit", "OpenOrdersNearLimit")
+OVER = ("DailyLossOverLimit", "ExposureOverLimit", "OpenOrdersOverLimit")
+GUIDES = ("HighErrorRate", "HighLatency", "RedisSaturation")
+KILL_SWITCH = (
+    "KillSwitchEngaged",
+    "KillSwitchIneffective",
+    "KillSwitchDisagrees",
+    "KillSwitchForgotten",
+    "KillSwitchBlind",
+)
+DRILLED = (*GUIDES, *NEAR, *OVER, "MarketDataFrozen", *KILL_SWITCH)
+WORKERS, API = "deployment/workers", "deployment/api"
+FIGURES = ROOT / ".local/e2e"
+FAULT_SECONDS = 3600
+MAX_MEMORY = 160_000_000
+POSITION = """
+INSERT INTO orders (id, user_id, product, side, size, status, fill_price, filled_at)
+VALUES (gen_random_uuid(), 'drill', 'BTC-USD', 'buy', :size, 'filled', :price, now());
+"""
+WAITING = """
+INSERT INTO orders (id, user_id, product, side, size, price, status)
+SELECT gen_random_uuid(), 'drill', 'BTC-USD', 'buy', 0.001, 1, 'open' FROM generate_series(1, :orders);
+"""
+
+
+@dataclass
+class Drill:
+    """What was done when, and everything that people heard: ``begun`` and ``first`` by alert, in Unix seconds."""
+
+    begun: dict[str, float]
+    first: dict[str, float]
+    resolved: dict[str, float]
+    messages: list[Message]
+
+    def about(self, alert: str, status: str = "firing") -> list[Message]:
+        return [each for each in self.messages if any(a["labels"]["alertname"] == alert for a in each.alerts(status))]
+
+
+class Faults:
+    """What goes wrong, and how it ends."""
+
+    def __init__(self, stack: Live, seconds: float) -> None:
+        self._stack, self._seconds = stack, seconds
+        self._cluster = stack.cluster
+        self.begun: dict[str, float] = {}
+
+    def kubectl(self, *arguments: str) -> str:
+        return self._cluster.kubectl(*arguments, "--namespace=trading").stdout
+
+    def roll(self, *arguments: str) -> None:
+        """Change deployments and wait until they have."""
+        self.kubectl(*arguments)
+        for each in (API, WORKERS):
+            self.kubectl("rollout", "status", each, "--timeout=120s")
+        self._stack.close("api")
+
+    def begin(self, *alerts: str) -> None:
+        self.begun |= dict.fromkeys(alerts, time.time())
+
+    def sql(self, statement: str, **values: float) -> None:
+        """Have PostgreSQL do it; ``:name`` stands for a value."""
+        command = ["psql", "--username=atlas", "--dbname=atlas", "--quiet", "--set=ON_ERROR_STOP=1"]
+        command += [f"--set={name}={value}" for name, value in values.items()]
+        self._cluster.kubectl("exec", "--stdin", "db-0", "--namespace=trading", "--", *command, stdin=statement)
+
+    def redis(self, *command: str) -> str:
+        return self.kubectl("exec", "cache-0", "--", "redis-cli", *command)
+
+    def api(self, path: str, body: Any) -> None:
+        answer = self._stack.ask("api", path, body)
+        assert answer.status == 202, answer.text
+
+    def fault(self, name: str, seconds: float = FAULT_SECONDS) -> None:
+        self.api("/api/faults", {"kind": name, "seconds": seconds})
+
+    def position(self, amount: float, loss: float) -> None:
+        """Of that worth, bought today at a price that has lost ``loss`` since."""
+        price = self._stack.number('max(atlas_last_price{product="BTC-USD"})')
+        self.sql(POSITION, size=amount / price, price=price * (1 + loss / amount))
+
+    def waiting(self, orders: int) -> None:
+        """So many orders whose price is never reached."""
+        self.sql(WAITING, orders=orders)
+
+    def await_heard(self, *alerts: str) -> None:
+        """Until people have heard of each."""
+        told: set[str] = set()
+
+        def all_of_them() -> bool:
+            told.update(
+                a["labels"]["alertname"]
+                for each in heard(self._stack)
+                if each.way == "/alerts"
+                for a in each.alerts("firing")
+            )
+            return told >= set(alerts)
+
+        try:
+            awaited(all_of_them, self._seconds, "alerts")
+        except AssertionError:
+            pytest.fail(f"people heard nothing of {', '.join(set(alerts) - told)} within {self._seconds:g} s")
+
+
+@contextmanager
+def requests(stack: Live, number: int, ask: Callable[[http.client.HTTPConnection], None]) -> Iterator[None]:
+    """So many clients that ask again and again."""
+    stack.ask("api", "/healthz")
+    port, ended = stack.port("api"), threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.2):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            try:
+                ask(connection)
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                continue
+            finally:
+                connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(number)]
+    for each in workers:
+        each.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for each in workers:
+            each.join()
+
+
+def wrong(connection: http.client.HTTPConnection) -> None:
+    connection.request("POST", "/api/orders", json.dumps({"product": "none"}), {"Content-Type": "application/json"})
+
+
+def slow(connection: http.client.HTTPConnection) -> None:
+    connection.request("GET", "/api/faults/slow?milliseconds=600")
+
+
+@pytest.fixture(scope="module")
+def drill(stack: Live, full: bool) -> Drill:
+    """All of it, from the first fault until everybody has heard that it is over."""
+    faults = Faults(stack, 2400 if full else 240)
+    faults.roll("set", "env", API, WORKERS, "FAULTS=true")
+    faults.sql("DELETE FROM orders;")
+
+    faults.begin(*GUIDES)
+    faults.redis("SETRANGE", "ballast", str(int(MAX_MEMORY * 0.85)), "x")
+    with requests(stack, 2, wrong), requests(stack, 3, slow):
+        faults.begin("MarketDataFrozen")
+        faults.fault("feed_frozen")
+        time.sleep(20)  # a scrape later the price is the one that stays
+        faults.begin(*NEAR)
+        faults.position(9_000, 900)
+        faults.waiting(45)
+        faults.await_heard(*NEAR)
+
+        faults.begin(*OVER)
+        faults.position(3_000, 400)
+        faults.waiting(15)
+        faults.begin("KillSwitchEngaged", "KillSwitchIneffective")
+        faults.fault("kill_switch_fails")
+        faults.api("/api/kill-switch", {"engaged": True, "reason": "drill"})
+        time.sleep(90)
+        faults.waiting(5)
+        faults.await_heard(*GUIDES, "MarketDataFrozen", *OVER, "KillSwitchEngaged", "KillSwitchIneffective")
+
+    # A worker that starts has not heard of the switch.
+    faults.begin("KillSwitchDisagrees")
+    faults.roll("scale", WORKERS, "--replicas=2")
+    faults.await_heard("KillSwitchDisagrees")
+    faults.begin("KillSwitchForgotten")
+    faults.roll("scale", WORKERS, "--replicas=1")
+    faults.roll("rollout", "restart", WORKERS)
+    faults.await_heard("KillSwitchForgotten")
+    faults.begin("KillSwitchBlind")
+    faults.roll("scale", WORKERS, "--replicas=0")
+    faults.await_heard("KillSwitchBlind")
+
+    faults.sql("DELETE FROM orders;")
+    faults.redis("DEL", "ballast")
+    faults.roll("scale", WORKERS, "--replicas=1")
+    faults.api("/api/kill-switch", {"engaged": False, "reason": "the drill is over"})
+    return over(stack, faults.begun, full)
+
+
+def over(stack: Live, begun: dict[str, float], full: bool) -> Drill:
+    """Wait until people have heard that each alert is over, as far as they will in time."""
+
+    def times(status: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for each in heard(stack):
+            for alert in each.alerts(status) if each.way == "/alerts" else ():
+                found.setdefault(alert["labels"]["alertname"], each.at)
+        return found
+
+    end = time.monotonic() + (2400 if full else 300)
+    while times("resolved").keys() < set(DRILLED) and time.monotonic() < end:
+        time.sleep(2)
+    first = times("firing")
+    tell({alert: round(first[alert] - begun[alert]) for alert in DRILLED if alert in first}, full)
+    return Drill(begun, first, times("resolved"), heard(stack))
+
+
+def tell(seconds: dict[str, int], full: bool) -> None:
+    """The seconds from each fault to the first message about it, on the terminal and in .local/e2e."""
+    print("\n" + "\n".join(f"{alert}: heard {after} s after its fault began" for alert, after in seconds.items()))
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    (FIGURES / f"alerts-{'full' if full else 'short'}.json").write_text(json.dumps(seconds, indent=1) + "\n")
+
+
+@pytest.mark.parametrize("alert", DRILLED)
+def test_people_hear_of_it_and_when_it_is_over(drill: Drill, alert: str) -> None:
+    messages = drill.about(alert)
+    assert messages
+    for each in messages:
+        assert each.receiver == "notify"
+        assert each.group["alertname"] == alert
+        for told in each.alerts("firing"):
+            assert told["labels"]["environment"] == "local"
+            assert told["annotations"]["summary"]
+            assert told["annotations"]["runbook_url"].endswith(f"{alert}.md")
+    assert drill.first[alert] >= drill.begun[alert]
+    assert drill.resolved[alert] > drill.first[alert]
+
+
+def test_nothing_pages_outside_production(drill: Drill) -> None:
+    assert {each.receiver for each in drill.messages} == {"notify", "dead-mans-switch"}
+
+
+def test_a_message_is_about_one_alert_of_one_service(drill: Drill) -> None:
+    told = [each for each in drill.messages if each.receiver == "notify"]
+    assert told
+    for each in told:
+        assert each.group.keys() == {"environment", "service", "alertname"} or each.group.keys() == {
+            "environment",
+            "alertname",
+        }
+        for alert in each.told["alerts"]:
+            assert {key: alert["labels"].get(key) for key in each.group} == each.group
+
+
+def test_the_dead_mans_switch_hears_the_watchdog_every_minute_or_so(drill: Drill) -> None:
+    alive = [each for each in drill.messages if each.way == "/alive"]
+    assert {each.receiver for each in alive} == {"dead-mans-switch"}
+    assert all(alert["labels"]["alertname"] == "Watchdog" for each in alive for alert in each.told["alerts"])
+    times = [each.at for each in alive]
+    assert len(times) > 3
+    assert max(later - earlier for earlier, later in pairwise(times)) < 150

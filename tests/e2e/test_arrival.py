@@ -1,0 +1,62 @@
+"""What `make up` has started: every pod is ready, every target is up, every service is heard of by each of its signals."""
+
+import re
+
+from harness import make
+from live import Live, awaited
+
+SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
+STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}
+EXPORTERS = {"kube-state-metrics", "blackbox-exporter", "redis-exporter", "postgres-exporter", "node-agent"}
+
+
+def test_every_pod_is_ready_and_every_target_is_up(stack: Live) -> None:
+    def status() -> str:
+        return make(stack.repository, "status", check=False).stdout
+
+    awaited(lambda: re.search(r"^targets: (\d+) of \1 up$", status(), re.MULTILINE), 120, "every target")
+    said = status()
+    pods = re.search(r"^pods: (\d+) of \1 ready$", said, re.MULTILINE)
+    assert pods, said
+    assert int(pods[1]) >= len(SERVICES | STORES | EXPORTERS)
+    assert "scaled to zero: grafana\n" in said
+
+
+def test_prometheus_scrapes_everything_that_is_deployed(stack: Live) -> None:
+    def scraped() -> set[str]:
+        return {labels["service"] for labels, value in stack.metrics('up{environment!=""}') if value == 1}
+
+    # db and cache have no page of their own: their exporters ask them.
+    awaited(lambda: scraped() >= (SERVICES | STORES | EXPORTERS) - {"db", "cache"}, 90, "a scrape of each")
+
+
+def test_logs_of_every_service_and_store_arrive(stack: Live) -> None:
+    query = 'sum by (service_name) (count_over_time({service_name=~".+"}[30m]))'
+
+    def heard() -> set[str]:
+        found = stack.ask("loki", "/loki/api/v1/query", query={"query": query}).json
+        return {each["metric"]["service_name"] for each in found["data"]["result"]}
+
+    awaited(lambda: heard() >= SERVICES | STORES, 90, "logs of each")
+
+
+def test_traces_of_the_services_arrive(stack: Live) -> None:
+    def traced() -> set[str]:
+        return set(stack.ask("jaeger", "/api/services").json["data"] or [])
+
+    awaited(lambda: traced() >= {"api", "workers", "ops-ui"}, 90, "spans of each")
+
+
+def test_a_second_up_changes_nothing(stack: Live) -> None:
+    said = make(stack.repository, "up").stdout
+    assert re.search(r"Resources:\n +\d+ unchanged\n", said), said[-3000:]
+
+
+def test_nothing_but_the_watchdog_calls_people(stack: Live) -> None:
+    """A stack that has just been deployed is well. (Volumes share this machine's disk, and its load may be high.)"""
+    loud = {
+        labels["alertname"]
+        for labels, _ in stack.metrics('ALERTS{alertstate="firing"}')
+        if not labels["alertname"].startswith(("Volume", "Node"))
+    }
+    assert loud == {"Watchdog"}

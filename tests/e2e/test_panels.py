@@ -1,0 +1,57 @@
+"""Every query of every dashboard is answered by data of the running stack, or declared empty with the reason."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from live import Live, awaited
+from panels import Target, targets
+from promql import filled
+
+EMPTY = yaml.safe_load((Path(__file__).parent / "empty_panels.yaml").read_text())
+TARGETS = [*targets("prometheus"), *targets("loki")]
+LOOK_BACK = 1800
+STEP = 15
+
+
+@pytest.fixture(scope="module")
+def busy(stack: Live) -> Live:
+    """A stack in which users have ordered, failed and tried the kill switch, and a backtest has run."""
+    job = ["create", "job", "backtest-e2e", "--from=cronjob/backtester", "--namespace=trading"]
+    stack.cluster.kubectl(*job)
+    for number in range(60):
+        side = "buy" if number % 2 else "sell"
+        stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": side, "size": 0.001})
+        if number % 6 == 0:
+            stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "hold", "size": 1})
+            stack.ask("api", "/api/orders")
+        time.sleep(0.5)
+    stack.cluster.kubectl(
+        "wait", "--for=condition=Complete", "job/backtest-e2e", "--namespace=trading", "--timeout=120s"
+    )
+    return stack
+
+
+def answered(stack: Live, target: Target) -> int:
+    """How many series, or streams, the panel would show for the last half hour."""
+    now = time.time()
+    path, scale = ("/api/v1/query_range", 1) if target.source == "prometheus" else ("/loki/api/v1/query_range", 10**9)
+    bounds = {"start": str(int((now - LOOK_BACK) * scale)), "end": str(int(now * scale)), "step": str(STEP)}
+    answer = stack.ask(target.source, path, query={"query": filled(target.expr), **bounds})
+    assert answer.status == 200, f"{filled(target.expr)}\n{answer.text}"
+    return len(answer.json["data"]["result"])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda each: f"{each.panel.name} {each.legend}")
+def test_a_panel_shows_something(busy: Live, target: Target) -> None:
+    if target.panel.name in EMPTY:
+        answered(busy, target)
+    else:
+        awaited(lambda: answered(busy, target), 60, json.dumps(filled(target.expr)))
+
+
+def test_what_is_declared_empty_is_a_panel() -> None:
+    assert EMPTY.keys() <= {target.panel.name for target in TARGETS}
+    assert all(EMPTY.values())
