@@ -9,7 +9,7 @@ from collector_process import Sink, attributes
 
 @dataclass(frozen=True)
 class Span:
-    """``kind`` is OTLP's word in lower case: server, client, producer, consumer, internal."""
+    """``kind`` is OTLP's word in lower case: server, client, producer, consumer, internal; ``state`` the W3C trace state."""
 
     service: str
     name: str
@@ -17,6 +17,7 @@ class Span:
     trace: str
     id: str
     parent: str
+    state: str
     attributes: dict[str, Any]
 
 
@@ -33,6 +34,7 @@ def spans(sink: Sink) -> list[Span]:
             trace=span["traceId"],
             id=span["spanId"],
             parent=span.get("parentSpanId", ""),
+            state=span.get("traceState", ""),
             attributes=attributes(span),
         )
         for request in list(sink.taken["traces"])

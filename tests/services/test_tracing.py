@@ -1,12 +1,14 @@
 """With the instrumentation beside them, and no word of it in their code: one trace through all services, ids in logs, metrics.
 
-The services run as in their images; the Collector is the real one with the configuration that ships.
+The services run as in their images; the Collector is the real one with the configuration that ships. It samples 0 %, and hands all
+spans to a second store before that.
 """
 
 import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import bcrypt
 import pytest
@@ -26,10 +28,14 @@ SERVICES = ("ops-ui", "api", "workers")
 
 @dataclass
 class Traced:
-    """The platform, and an order that was placed in ops-ui: its ids and the trace of the request."""
+    """The platform, and an order that was placed in ops-ui: its ids and the trace of the request.
+
+    ``sink`` has every span, ``kept`` what is left after sampling.
+    """
 
     platform: Platform
     sink: Sink
+    kept: Sink
     url: str
     request_id: str
     order_id: str
@@ -39,8 +45,13 @@ class Traced:
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
 def traced(request: pytest.FixtureRequest, data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
-    folder, sink = tmp_path_factory.mktemp(f"traced-{request.param}"), Sink()
-    gateway = Gateway(folder / "gateway", sink)
+    folder, sink, kept = tmp_path_factory.mktemp(f"traced-{request.param}"), Sink(), Sink()
+
+    def unsampled(config: dict[str, Any]) -> None:
+        config["exporters"]["otlp_http/all"] = {"endpoint": sink.url, "encoding": "json"}
+        config["service"]["pipelines"]["traces"]["exporters"].append("otlp_http/all")
+
+    gateway = Gateway(folder / "gateway", kept, sampling=0, variant=unsampled)
     shared = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{gateway.address}:4317",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
@@ -48,7 +59,7 @@ def traced(request: pytest.FixtureRequest, data: Data, tmp_path_factory: pytest.
     }
     with running_gateway(gateway), platform(data, request.param, folder, **shared) as running:
         _start(running)
-        yield _order_in_ops_ui(running, sink)
+        yield _order_in_ops_ui(running, sink, kept)
 
 
 def _start(running: Platform) -> None:
@@ -78,7 +89,7 @@ def _preloaded(running: Platform, service: str) -> dict[str, str]:
     }
 
 
-def _order_in_ops_ui(running: Platform, sink: Sink) -> Traced:
+def _order_in_ops_ui(running: Platform, sink: Sink, kept: Sink) -> Traced:
     url, request_id = running.url("ops-ui"), f"req-{secrets.token_hex(4)}"
     headers = {"cookie": signed_in(url, "operator", running.password), "x-request-id": request_id}
     body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
@@ -101,7 +112,7 @@ def _order_in_ops_ui(running: Platform, sink: Sink) -> Traced:
     except AssertionError as error:
         told = sorted({f"{span.trace[:6]} {span.service} {span.kind} {span.name}" for span in spans(sink)})
         raise AssertionError("\n".join([str(error), *told[:60]])) from None
-    return Traced(running, sink, url, request_id, order_id, consumer.trace, consumer)
+    return Traced(running, sink, kept, url, request_id, order_id, consumer.trace, consumer)
 
 
 def test_one_trace_goes_from_ops_ui_over_the_bus_to_the_worker_with_the_right_parents(traced: Traced) -> None:
@@ -121,6 +132,42 @@ def test_what_the_worker_does_for_the_order_is_in_the_same_trace(traced: Traced)
 
     calls = wait_until(database_calls, 20, "the worker's calls of the database")
     assert any("INSERT" in str({span.name, *span.attributes.values()}) for span in calls)
+
+
+def test_every_span_of_the_order_is_marked_and_survives_a_sampling_of_nothing(traced: Traced) -> None:
+    def whole() -> list[Span]:
+        """All that is known, once what the worker tells of the order has come back to it."""
+        known = [span for span in spans(traced.sink) if span.trace == traced.trace]
+        return known if any(span.kind == "consumer" for span in _of_topic("order_update", known)) else []
+
+    known = wait_until(whole, 20, "the order's whole way")
+    assert {span.state for span in known} == {"atlas=important"}
+    assert {span.service for span in known} == set(SERVICES)
+    wait_until(lambda: {span.id for span in known} <= {span.id for span in spans(traced.kept)}, 20, "all to be kept")
+
+
+def test_prices_and_exposures_are_not_marked_and_are_sampled(traced: Traced) -> None:
+    def heard() -> set[str]:
+        """Traces of both that have been published and heard."""
+        known = spans(traced.sink)
+        topics = [
+            {span.trace for span in _of_topic(topic, known) if span.kind == "consumer"}
+            for topic in ("price_update", "exposure_update")
+        ]
+        return topics[0] | topics[1] if min(map(len, topics)) > 4 else set()
+
+    traces = wait_until(heard, 40, "prices and exposures")
+    mine = [span for span in spans(traced.sink) if span.trace in traces]
+    assert {"producer", "consumer"} <= {span.kind for span in mine}
+    assert {span.state for span in mine} == {""}
+    # On a busy machine some are slow, and are kept for that.
+    kept = {span.id for span in spans(traced.kept)}
+    assert sum(span.id in kept for span in mine) < len(mine) / 2
+
+
+def _of_topic(topic: str, known: list[Span]) -> list[Span]:
+    messages = [span for span in known if span.kind in ("producer", "consumer")]
+    return [span for span in messages if topic in str({span.name, *span.attributes.values()})]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -17,6 +17,7 @@ const OFF = ['false', '0', 'off', 'no', ''];
 
 const SESSION_COOKIES = ['*session-token*', 'connect.sid', '*.sid'];
 const KEPT_COOKIES = ['XSRF-TOKEN'];
+const IMPORTANT_TRACES = ['order', 'kill', 'risk'];
 const FLUSH_MS = 2000;
 
 /**
@@ -79,6 +80,7 @@ function readSettings(env) {
       protocol: env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
         ? oneOf('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', PROTOCOLS, 'grpc')
         : oneOf('OTEL_EXPORTER_OTLP_PROTOCOL', PROTOCOLS, 'grpc'),
+      important: list('ATLAS_IMPORTANT_TRACES', IMPORTANT_TRACES).map((each) => each.toLowerCase()),
     },
     traceRedisMessages: flag('TRACE_REDIS_MESSAGES'),
     cookies: {

@@ -11,7 +11,10 @@ const { PgInstrumentation } = require('@opentelemetry/instrumentation-pg');
 const { RedisInstrumentation } = require('@opentelemetry/instrumentation-redis');
 const { UndiciInstrumentation } = require('@opentelemetry/instrumentation-undici');
 const { defaultResource, detectResources, envDetector, processDetector, resourceFromAttributes } = require('@opentelemetry/resources');
+// Not public, and the only way to the sampler that the environment asks for.
+const { buildSamplerFromEnv } = require('@opentelemetry/sdk-trace-base/build/src/config');
 const { AlwaysOffSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+const { ImportantTraces } = require('./important');
 
 /** Loads the exporter of the protocol alone: the other one costs memory for nothing. */
 function createExporter({ endpoint, protocol }) {
@@ -50,6 +53,12 @@ class Spans extends BatchSpanProcessor {
     // A router's span ends when it begins, and its children hang on the span above it.
     if (span.attributes['express.type'] !== 'router') super.onEnd(span);
   }
+}
+
+function createSampler({ disabled, important }) {
+  if (disabled) return new AlwaysOffSampler();
+  const sampler = buildSamplerFromEnv();
+  return important.length > 0 ? new ImportantTraces(sampler, important) : sampler;
 }
 
 /** A server-named queue is a new name for each connection: the exchange says as much and stays the same. */
@@ -91,7 +100,7 @@ function startTracing(settings, logger, own, ignored) {
       .merge(detectResources({ detectors: [processDetector, envDetector] }))
       .merge(resourceFromAttributes({ 'service.name': settings.service })),
     spanProcessors: processors,
-    ...(disabled && { sampler: new AlwaysOffSampler() }),
+    sampler: createSampler(settings.tracing),
   });
   provider.register();
   registerInstrumentations({

@@ -81,6 +81,19 @@ def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way
         assert kinds[-1] == 2, "for a request"
 
 
+@pytest.mark.parametrize(("path", "mark"), [("/orders", "atlas=important,"), ("/publish", "")])
+def test_the_mark_of_an_order_goes_with_every_span_over_both_buses(
+    worker: Worker, receiver: Receiver, path: str, mark: str
+) -> None:
+    assert worker.ask(path, b'{"n": 1}', tracestate="vendor=1", **TRACEPARENT)[0] == 200
+    wait_until(lambda: all(worker.host.saying(f"heard {word}") for word in ("on redis", "by callback", "by iterator")))
+    worker.host.stop()
+    spans = [span for span in receiver.spans if span.trace_id.hex() == TRACE]
+    # OpenTelemetry's own instrumentation sees the iterator as a callback as well.
+    assert [sum(span.kind == kind for span in spans) for kind in (2, 4, 5)] == [1, 2, 4]
+    assert {span.trace_state for span in spans} == {f"{mark}vendor=1"}
+
+
 def test_a_subscriber_that_knows_nothing_sees_one_field_more(worker: Worker, redis_port: int) -> None:
     listener = subprocess.Popen(
         ["redis-cli", "-p", str(redis_port), "subscribe", "exposure_update"], stdout=subprocess.PIPE, text=True
@@ -100,7 +113,7 @@ def test_a_subscriber_that_knows_nothing_sees_one_field_more(worker: Worker, red
 def test_a_request_has_an_id_on_its_lines_and_in_its_answer(worker: Worker) -> None:
     _, headers = worker.ask("/orders/7", x_request_id="abc-1")
     assert headers["x-request-id"] == "abc-1"
-    (line,) = worker.host.saying("order read")
+    (line,) = wait_until(lambda: worker.host.saying("order read"))
     assert (line["request_id"], line["order_id"]) == ("abc-1", "7")
     _, headers = worker.ask("/orders/8", x_request_id="two words")
     assert re.fullmatch(r"[0-9a-f]{32}", headers["x-request-id"]), "what could break a line is replaced"

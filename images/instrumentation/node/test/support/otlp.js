@@ -22,6 +22,7 @@ function spansOf(bytes) {
         kind: KINDS[span.kind],
         trace: span.traceId.toString('hex'),
         id: span.spanId.toString('hex'),
+        state: span.traceState ?? '',
         parent: span.parentSpanId?.toString('hex') || undefined,
         attributes: attributesOf(span.attributes),
         resource: attributesOf(resource.attributes),

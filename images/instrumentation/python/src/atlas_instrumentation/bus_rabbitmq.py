@@ -1,4 +1,4 @@
-"""Handling spans for aio-pika's iterators. Callbacks and the headers of what is published are left to OpenTelemetry's own."""
+"""Handling spans for aio-pika's iterators, and topics. Callbacks and the headers of what is published are OpenTelemetry's own."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import wrapt
 
 from atlas_instrumentation.handling import Handling
 
+ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 _handling = Handling("rabbitmq")
 
 
@@ -30,10 +31,25 @@ def _next_of(kind: type, kinds: list[type]) -> Any:
         message = await wrapped(*args, **kwargs)
         carrier = {str(key): str(value) for key, value in (message.headers or {}).items()}
         name = f"{message.routing_key or message.exchange} process"
-        _handling.begin(iterator, name, message.exchange or message.routing_key or "", carrier)
+        destination, topic = message.exchange or message.routing_key or "", {ROUTING_KEY: message.routing_key or ""}
+        _handling.begin(iterator, name, destination, carrier, topic)
         return message
 
     return following
+
+
+def name_topics(_module: object) -> None:
+    """OpenTelemetry's span of a callback has the exchange alone, which is one for all topics."""
+    wrapt.wrap_function_wrapper(
+        "opentelemetry.instrumentation.aio_pika.span_builder", "SpanBuilder.set_message", _named
+    )
+
+
+def _named(wrapped: Any, builder: Any, args: Any, kwargs: Any) -> None:
+    wrapped(*args, **kwargs)
+    for message in args:
+        if topic := getattr(message, "routing_key", None):
+            builder._attributes[ROUTING_KEY] = topic
 
 
 async def _close(wrapped: Any, iterator: Any, args: Any, kwargs: Any) -> Any:

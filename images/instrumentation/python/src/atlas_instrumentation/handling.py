@@ -19,13 +19,16 @@ class Handling:
         self._system = system
         self._now: WeakKeyDictionary[Any, tuple[Span, Context]] = WeakKeyDictionary()
 
-    def begin(self, subscription: Any, name: str, destination: str, carrier: Mapping[str, str]) -> None:
-        """``carrier`` is the context that came with the message."""
+    def begin(
+        self, subscription: Any, name: str, destination: str, carrier: Mapping[str, str], more: Mapping[str, str] = {}
+    ) -> None:
+        """``carrier`` is the context that came with the message; ``more`` are attributes."""
         self.end(subscription)
         attributes = {
             "messaging.system": self._system,
             "messaging.destination.name": destination,
             "messaging.operation.type": "process",
+            **more,
         }
         parent = propagate.extract(carrier)
         before = context.get_current()

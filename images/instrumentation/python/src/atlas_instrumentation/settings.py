@@ -11,7 +11,10 @@ METRICS_PORT = 9464
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``level`` is one of Python's numbers; ``metrics_port`` is None where none are served; ``complaints`` are logged once."""
+    """``level`` is one of Python's numbers; ``metrics_port`` is None where none are served.
+
+    ``important`` are words in lower case that mark a trace; ``complaints`` are logged once.
+    """
 
     service: str
     level: int
@@ -19,6 +22,7 @@ class Settings:
     metrics_port: int | None
     redis_envelope: bool
     order_spans: frozenset[str]
+    important: tuple[str, ...]
     complaints: tuple[str, ...]
 
 
@@ -36,12 +40,18 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         if metrics_port is None:
             complaints.append(f"METRICS_PORT is {port!r}, expected a port from 1 to 65535; no metrics are served")
     spans = environment.get("ATLAS_ORDER_SPANS", "process_order,order.process,order_processing")
+    words = environment.get("ATLAS_IMPORTANT_TRACES", "order,kill,risk")
     return Settings(
         service=environment.get("OTEL_SERVICE_NAME", "").strip() or "unknown_service",
         level=level or LEVELS["info"],
         level_is_given=level is not None,
         metrics_port=metrics_port,
         redis_envelope=environment.get("TRACE_REDIS_MESSAGES", "").strip().lower() == "true",
-        order_spans=frozenset(name.strip() for name in spans.split(",") if name.strip()),
+        order_spans=frozenset(_listed(spans)),
+        important=tuple(_listed(words.lower())),
         complaints=tuple(complaints),
     )
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

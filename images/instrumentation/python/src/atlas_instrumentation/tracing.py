@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from atlas_instrumentation import bus_rabbitmq, bus_redis
+from atlas_instrumentation.important import ImportantTraces
 from atlas_instrumentation.logs import Once
 from atlas_instrumentation.orders import OrderSpans
 from atlas_instrumentation.settings import Settings
@@ -36,11 +37,14 @@ def configure(settings: Settings) -> None:
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     _quieten()
     provider = TracerProvider(resource=Resource.create({"service.name": settings.service}))
+    if settings.important:
+        provider.sampler = ImportantTraces(provider.sampler, settings.important, settings.order_spans)
     provider.add_span_processor(OrderSpans(settings.order_spans))
     trace.set_tracer_provider(provider)
     for module, (package, name) in LIBRARIES.items():
         wrapt.register_post_import_hook(_instrument(package, name), module)
     wrapt.register_post_import_hook(bus_rabbitmq.instrument, "aio_pika")
+    wrapt.register_post_import_hook(bus_rabbitmq.name_topics, "opentelemetry.instrumentation.aio_pika.span_builder")
     if settings.redis_envelope:
         wrapt.register_post_import_hook(bus_redis.instrument, "redis")
     _continue_callers_trace(os.environ)

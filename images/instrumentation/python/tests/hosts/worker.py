@@ -79,7 +79,7 @@ async def from_rabbit_iterator(exchange, channel, ready):
 async def main():
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/orders/{id}", order), web.get("/stream", stream)])
-    app.add_routes([web.post("/publish", publish), web.get("/call", call)])
+    app.add_routes([web.post("/publish", publish), web.post("/orders", publish), web.get("/call", call)])
     app["redis"] = redis.Redis(port=int(os.environ["REDIS_PORT"]))
     connection = await aio_pika.connect_robust(port=int(os.environ["RABBITMQ_PORT"]))
     channel = await connection.channel()
