@@ -1,6 +1,8 @@
 """The stack that the tests of every signal share: `make up` in a copy of the repository, with somebody who hears its alerts."""
 
+import secrets
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,3 +67,19 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     finally:
         if not kept and copy.exists():
             make(copy, "wipe", check=False)
+
+
+@pytest.fixture(scope="session")
+def busy(stack: Live) -> Live:
+    """The stack after users have ordered and failed, and a backtest has run."""
+    job = f"backtest-{secrets.token_hex(3)}"
+    stack.cluster.kubectl("create", "job", job, "--from=cronjob/backtester", "--namespace=trading")
+    for number in range(60):
+        side = "buy" if number % 2 else "sell"
+        stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": side, "size": 0.001})
+        if number % 6 == 0:
+            stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "hold", "size": 1})
+            stack.ask("api", "/api/orders")
+        time.sleep(0.5)
+    stack.cluster.kubectl("wait", "--for=condition=Complete", f"job/{job}", "--namespace=trading", "--timeout=120s")
+    return stack

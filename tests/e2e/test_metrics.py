@@ -34,11 +34,11 @@ def lacking(stack: Live, emitter: str) -> list[str]:
 
 
 @pytest.mark.parametrize("emitter", dict.fromkeys(owner for owner, _, _ in series()))
-def test_what_is_emitted_is_there(stack: Live, emitter: str) -> None:
+def test_what_is_emitted_is_there(busy: Live, emitter: str) -> None:
     said: list[str] = []
 
     def complete() -> bool:
-        said[:] = lacking(stack, emitter)
+        said[:] = lacking(busy, emitter)
         return not said
 
     try:

@@ -16,24 +16,6 @@ LOOK_BACK = 1800
 STEP = 15
 
 
-@pytest.fixture(scope="module")
-def busy(stack: Live) -> Live:
-    """A stack in which users have ordered, failed and tried the kill switch, and a backtest has run."""
-    job = ["create", "job", "backtest-e2e", "--from=cronjob/backtester", "--namespace=trading"]
-    stack.cluster.kubectl(*job)
-    for number in range(60):
-        side = "buy" if number % 2 else "sell"
-        stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": side, "size": 0.001})
-        if number % 6 == 0:
-            stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "hold", "size": 1})
-            stack.ask("api", "/api/orders")
-        time.sleep(0.5)
-    stack.cluster.kubectl(
-        "wait", "--for=condition=Complete", "job/backtest-e2e", "--namespace=trading", "--timeout=120s"
-    )
-    return stack
-
-
 def answered(stack: Live, target: Target) -> int:
     """How many series, or streams, the panel would show for the last half hour."""
     now = time.time()
