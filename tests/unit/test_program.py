@@ -12,7 +12,7 @@ from kubernetes_schema import unknown_keys
 from synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 
 from components.deployed import SUBJECTS
-from components.quantity import to_bytes
+from components.quantity import to_bytes, to_millicores
 from components.services import SERVICES
 
 
@@ -351,6 +351,17 @@ def test_environments_differ_in_a_declared_list_and_else_in_values_alone() -> No
         stack: {each.name for each in synthesise(stack).kubernetes() if each.kind == "Ingress"} for stack in STACKS
     }
     assert doors == {"local": set(), "dev": {"grafana", "ops-ui", "api"}, "prod": {"grafana", "ops-ui", "api"}}
+
+
+def test_the_local_stack_fits_two_cores_with_a_backtest_and_any_roll_out() -> None:
+    program = synthesise("local")
+    asked = {
+        each.name: sum(to_millicores(part["resources"]["requests"]["cpu"]) for part in containers(pod))
+        for each, pod in [*program.pods(), *program.job_pods()]
+    }
+    # A Deployment starts the new pod beside the old one. DNS and the node itself ask for less than 100.
+    rolled_out = max(asked[each.name] for each in program.of_kind("Deployment"))
+    assert sum(asked.values()) + rolled_out + 100 <= 2000
 
 
 def test_production_has_more_than_one_of_what_people_wait_for() -> None:
