@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.collector import HEAP_SHARE, queue_environment
+from components.collector import heap_environment, queue_environment
 from components.files import read_once
 from components.place import Place
-from components.quantity import from_bytes, to_bytes
 from components.rbac import grant_in_cluster
 from components.settings import Agent
 from components.workload import HostPath, OnEveryNode, Probes, RunsAs, Workload, WorkloadArgs
@@ -51,7 +50,7 @@ class NodeAgent(pulumi.ComponentResource):
                     "GATEWAY_ENDPOINT": pulumi.Output.concat("dns:///", args.gateway),
                     "KUBELET_INSECURE": str(args.kubelet_insecure).lower(),
                     **queue_environment(settings.queue, QUEUES, fsync=False),
-                    "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * HEAP_SHARE)) + "B",
+                    **heap_environment(settings.memory),
                 },
                 field_env={
                     "NODE_NAME": "spec.nodeName",

@@ -1,11 +1,10 @@
 """Collectors to measure: production's, without this or that, and a bare one that only receives and exports, on the same binary."""
 
 import http.client
-import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,30 @@ STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metr
 WARM = 20
 SENDERS = 2
 PATIENCE = 120
-_TICKS = os.sysconf("SC_CLK_TCK")
+OWN_DEFAULTS = {"GOGC": "100"}
+"""What the Collector runs with where nobody says otherwise."""
 
 
 def bare(config: dict[str, Any]) -> None:
     """From receivers to exporters: nothing between them, queues in memory with the same batches."""
-    config["processors"], config["connectors"] = {}, {}
+    queue_alone(config)
+    _in_memory(config)
+
+
+def _in_memory(config: dict[str, Any]) -> None:
+    """Queues in memory, and the Collector's own compression."""
     for exporter in config["exporters"].values():
         del exporter["sending_queue"]["storage"]
+        exporter.pop("compression", None)
+        exporter.pop("compression_params", None)
     config["extensions"] = {"health_check": config["extensions"]["health_check"]}
+    config["service"]["extensions"] = ["health_check"]
+
+
+def queue_alone(config: dict[str, Any]) -> None:
+    """Production's receivers, queues and exporters, and nothing between them."""
+    config["processors"], config["connectors"] = {}, {}
     service = config["service"]
-    service["extensions"] = ["health_check"]
     kept = {name: pipeline for name, pipeline in service["pipelines"].items() if "/" not in name}
     for name, pipeline in kept.items():
         pipeline["processors"] = []
@@ -61,7 +73,14 @@ def processors(rendered: Rendered, file: str, pipeline: str) -> list[str]:
     return [processor for part in parts for processor in told[part].get("processors", [])]
 
 
-def gateway(signal: str, requests: int, *, fsync: bool, variant: Variant | None = None) -> Callable[[], Run]:
+def gateway(
+    signal: str,
+    requests: int,
+    *,
+    fsync: bool = False,
+    variant: Variant | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Callable[[], Run]:
     """A gateway takes ``requests`` of a hundred records each, until the last one is in its stores."""
     rendered, body = workload("otel-collector"), REQUESTS[signal]()
 
@@ -73,7 +92,7 @@ def gateway(signal: str, requests: int, *, fsync: bool, variant: Variant | None 
                 Path(folder) / "gateway",
                 {name: store.url for name, store in stores.items()},
                 variant=_plain(variant),
-                environment={"QUEUE_FSYNC": str(fsync).lower()},
+                environment={"QUEUE_FSYNC": str(fsync).lower(), **(environment or {})},
             )
             with running(process):
                 _send(process.address, signal, body, WARM)
@@ -90,7 +109,9 @@ def gateway(signal: str, requests: int, *, fsync: bool, variant: Variant | None 
     return run
 
 
-def agent(number: int, *, variant: Variant | None = None) -> Callable[[], Run]:
+def agent(
+    number: int, *, variant: Variant | None = None, environment: Mapping[str, str] | None = None
+) -> Callable[[], Run]:
     """An agent reads ``number`` lines that were written at once, until the last one is with the gateway."""
     rendered, text = workload("node-agent"), lines(0, number)
 
@@ -98,7 +119,9 @@ def agent(number: int, *, variant: Variant | None = None) -> Callable[[], Run]:
         stub = GatewayStub()
         stub.up()
         with tempfile.TemporaryDirectory(prefix="atlas-bench-") as folder:
-            process = agent_of(rendered, Path(folder) / "agent", stub.endpoint, variant=variant)
+            process = agent_of(
+                rendered, Path(folder) / "agent", stub.endpoint, variant=variant, environment=environment
+            )
             log = ContainerLog(process.pods)
             with running(process):
                 log.raw(lines(0, 2000).encode())
@@ -121,10 +144,7 @@ def bare_agent(config: dict[str, Any]) -> None:
         if name not in ("operators", "storage", "retry_on_failure")
     }
     config["processors"] = {}
-    for exporter in config["exporters"].values():
-        del exporter["sending_queue"]["storage"]
-    config["extensions"] = {"health_check": config["extensions"]["health_check"]}
-    config["service"]["extensions"] = ["health_check"]
+    _in_memory(config)
     for pipeline in config["service"]["pipelines"].values():
         pipeline["processors"] = []
 
@@ -177,6 +197,5 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 def _processor(process: CollectorProcess) -> float:
-    """The seconds of processors that it has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """The seconds of processors that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
+    return time.clock_gettime((~process.pid << 3) | 2)

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("bench", "tests/unit", "tests/data", "tests/faults"))]
 
-from contenders import agent, bare, bare_agent, gateway, processors, without  # noqa: E402
+from contenders import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without  # noqa: E402
 from process import Run  # noqa: E402
 from records import BATCH  # noqa: E402
 from rendered import workload  # noqa: E402
@@ -26,6 +26,7 @@ from rounds import Comparison, measured  # noqa: E402
 
 RESULTS = ROOT / ".local/bench"
 GOAL = 0.6
+COLUMNS = ("bare", "queue on disk", "ours", "with fsync")
 DECIDES = "transform/keep"
 """Without it most spans would not be kept, and there were less to do after it."""
 SIGNALS = {"logs": "log records", "traces": "spans", "metrics": "data points"}
@@ -36,18 +37,22 @@ def say(text: str) -> None:
 
 
 def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
-    """A row for each hop and signal: bare, ours without and with fsync."""
+    """A row for each hop and signal, with a column for each of COLUMNS."""
     rows, everything = list[str](), dict[str, list[Run]]()
     requests = records // BATCH
     hops: dict[str, Mapping[str, Callable[[], Run]]] = {
         f"gateway, {what}": {
-            "bare": gateway(signal, requests, fsync=False, variant=bare),
-            "ours": gateway(signal, requests, fsync=False),
-            "ours with fsync": gateway(signal, requests, fsync=True),
+            "bare": gateway(signal, requests, variant=bare, environment=OWN_DEFAULTS),
+            "queue on disk": gateway(signal, requests, variant=queue_alone),
+            "ours": gateway(signal, requests),
+            "with fsync": gateway(signal, requests, fsync=True),
         }
         for signal, what in SIGNALS.items()
     }
-    hops["agent, lines"] = {"bare": agent(records, variant=bare_agent), "ours": agent(records)}
+    hops["agent, lines"] = {
+        "bare": agent(records, variant=bare_agent, environment=OWN_DEFAULTS),
+        "ours": agent(records),
+    }
     for hop, contenders in hops.items():
         say(hop)
         found = measured(contenders, rounds=rounds, until=until, tell=say)
@@ -58,15 +63,13 @@ def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str
 
 def _row(hop: str, found: Mapping[str, list[Run]], records: int) -> str:
     cells = [hop]
-    for name in ("bare", "ours", "ours with fsync"):
+    for name in COLUMNS:
         runs = found.get(name)
         cells.append(_speed(runs, records) if runs else "")
         if runs and name != "bare":
             ratio = Comparison([run.cpu for run in found["bare"]], [run.cpu for run in runs])
             low, high = ratio.spread
-            cells.append(f"{ratio.ratio:.2f} ({low:.2f} to {high:.2f})")
-        elif name != "bare":
-            cells.append("")
+            cells[-1] += f", {ratio.ratio:.2f} ({low:.2f} to {high:.2f})"
     cells.append(" : ".join(f"{statistics.median(run.peak for run in runs) / 2**20:.0f}" for runs in found.values()))
     return "| " + " | ".join(cells) + " |"
 
@@ -80,8 +83,8 @@ def costs(signal: str, records: int, rounds: int, until: float) -> tuple[list[st
     requests = records // BATCH
     found_in = dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal))
     names = [name for name in found_in if name != DECIDES]
-    contenders = {"ours": gateway(signal, requests, fsync=False)} | {
-        name: gateway(signal, requests, fsync=False, variant=without(name)) for name in names
+    contenders = {"ours": gateway(signal, requests)} | {
+        name: gateway(signal, requests, variant=without(name)) for name in names
     }
     say(f"processors of {signal}")
     found = measured(contenders, rounds=rounds, until=until, tell=say)
@@ -102,8 +105,8 @@ def main() -> None:
     chosen = parser.parse_args()
     until = time.monotonic() + chosen.minutes * 60
     rows, everything = ratios(chosen.records, chosen.rounds, until)
-    print(f"| records a second of one core | bare | ours | ratio (goal {GOAL}) | with fsync | ratio | memory, MiB |")
-    print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+    print(f"| records a second of one core, ratio (goal {GOAL}) | {' | '.join(COLUMNS)} | memory, MiB |")
+    print("|---" * (len(COLUMNS) + 2) + "|\n" + "\n".join(rows))
     print("\n| the gateway's processors | a record | share |\n|---|---|---|")
     for signal in ("logs", "traces", "metrics"):
         rows, found = costs(signal, chosen.records, chosen.rounds, until)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +65,10 @@ def volume_of(size: int, folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def fill(file: Path) -> None:
-    """Whatever is left on the file's volume."""
-    with file.open("wb", buffering=0) as opened:
-        try:
-            while True:
-                opened.write(b"\0" * (1 << 20))
-        except OSError:
-            return
+def fill(file: Path, leaving: int = 0) -> None:
+    """Whatever is left on the file's volume, but for ``leaving`` bytes."""
+    volume = os.statvfs(file.parent)
+    size = volume.f_bavail * volume.f_frsize - leaving
+    with file.open("wb", buffering=0) as opened, suppress(OSError):
+        while not leaving or opened.tell() < size:
+            opened.write(b"\0" * (1 << 20))

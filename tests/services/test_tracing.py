@@ -4,16 +4,25 @@ The services run as in their images; the Collector is the real one with the conf
 spans to a second store before that.
 """
 
+import contextlib
 import json
+import os
 import secrets
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bcrypt
+import grpc
 import pytest
 import service_builds
 from collector_process import Gateway, Sink
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from platform_under_test import Data, Platform, platform, request
 from processes_of_tests import free_port
 from sessions import signed_in
@@ -221,3 +230,66 @@ def test_the_services_stop_in_order_with_the_instrumentation_in_them(traced: Tra
     codes = {name: process.stop() for name, process in traced.platform.processes.items()}
 
     assert codes == dict.fromkeys(SERVICES, 0)
+
+
+MIB = 1 << 20
+EXPORT_SECONDS = 10
+"""After which a request for spans is given up: OpenTelemetry's own, in both languages."""
+
+
+@contextlib.contextmanager
+def hanging_gateway() -> Iterator[tuple[str, Counter[str]]]:
+    """A gateway's address that takes requests for spans and answers none, and how many it has of each service."""
+    asked, over = Counter[str](), threading.Event()
+
+    class Service(trace_service_pb2_grpc.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            for group in request.resource_spans:
+                asked.update(
+                    pair.value.string_value for pair in group.resource.attributes if pair.key == "service.name"
+                )
+            over.wait()
+            return trace_service_pb2.ExportTraceServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(50))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}", asked
+    finally:
+        over.set()
+        server.stop(None).wait()
+
+
+def test_while_the_gateway_takes_spans_and_never_answers_no_order_waits_and_memory_stays(
+    data: Data, tmp_path: Path
+) -> None:
+    limits = {"MAX_ORDERS_PER_MINUTE": "100000", "MAX_OPEN_ORDERS": "100000"}
+    with (
+        hanging_gateway() as (endpoint, asked),
+        platform(data, "redis", tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **limits) as running,
+    ):
+        workers = running.workers(extra=PYTHON, OTEL_SERVICE_NAME="workers")
+        running.ports["api-metrics"] = free_port()
+        api = running.api(extra=NODE, **_preloaded(running, "api"))
+        body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
+        begun, waited, memory = time.monotonic(), list[float](), list[int]()
+        while (spent := time.monotonic() - begun) < 3 * EXPORT_SECONDS:
+            at = time.monotonic()
+            assert request(running.url("api", "/api/orders"), "POST", body).status == 202
+            waited.append(time.monotonic() - at)
+            time.sleep(0.03)
+            if not memory and spent > EXPORT_SECONDS:
+                memory = [_resident(process.pid) for process in (workers, api)]
+        grown = [_resident(process.pid) - before for process, before in zip((workers, api), memory, strict=True)]
+
+        assert set(asked) == {"workers", "api"}
+        assert running.order()["status"] == "filled"
+        assert max(waited) < EXPORT_SECONDS / 5
+        assert max(grown) < 64 * MIB
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -146,6 +146,25 @@ def receiver() -> Iterator[Receiver]:
     server.stop(None)
 
 
+@pytest.fixture
+def never() -> Iterator[str]:
+    """The address of a receiver that takes requests and answers none."""
+    over = threading.Event()
+
+    class Service(trace_service_pb2_grpc.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:
+            over.wait()
+            return trace_service_pb2.ExportTraceServiceResponse()
+
+    server = grpc.server(futures.ThreadPoolExecutor(20))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), server)
+    address = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield address
+    over.set()
+    server.stop(None)
+
+
 @pytest.fixture(scope="session")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A real Redis."""

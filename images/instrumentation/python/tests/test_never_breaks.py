@@ -1,6 +1,7 @@
 """A host starts and works whatever is wrong around it, and one line says what."""
 
 import socket
+import time
 import urllib.request
 
 import pytest
@@ -40,6 +41,18 @@ def test_a_collector_that_is_not_there_is_said_once(start: Start) -> None:
     assert len(host.saying("works")) == 1
     told = [line for line in host.lines if line["logger"].startswith("opentelemetry")]
     assert 1 <= len(told) <= 2, told
+
+
+def test_a_collector_that_never_answers_holds_up_no_end(start: Start, never: str) -> None:
+    program = (
+        "from opentelemetry import trace\n"
+        "for n in range(2000):\n    trace.get_tracer('t').start_span('s').end()\nprint('works')\n"
+    )
+    host = start(program, OTEL_EXPORTER_OTLP_ENDPOINT=never)
+    wait_until(lambda: host.saying("works"))
+    begun = time.monotonic()
+    assert host.wait() == 0
+    assert time.monotonic() - begun < 8
 
 
 def test_a_taken_metrics_port_is_said_once(start: Start) -> None:

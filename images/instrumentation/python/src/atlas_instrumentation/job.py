@@ -28,7 +28,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from atlas_instrumentation import settings
 from atlas_instrumentation.lines import Lines
-from atlas_instrumentation.tracing import by_http, endpoint
+from atlas_instrumentation.tracing import by_http, endpoint, flush
 
 BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 """Seconds."""
@@ -157,8 +157,7 @@ def main(arguments: list[str]) -> int:
     with contextlib.suppress(OSError):  # some cannot be handled, and so need not
         signal.signal(-code, signal.SIG_DFL)
     sys.stdout.flush()
-    provider = trace.get_tracer_provider()
-    getattr(provider, "force_flush", lambda _: None)(FLUSH_MILLISECONDS)
+    flush()
     os.kill(os.getpid(), -code)
     os._exit(128 - code)
 

@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,8 @@ def configure(settings: Settings) -> None:
     # The stable names (http.request.method), which the platform's span metrics and Node's packages have.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     _quieten()
-    provider = TracerProvider(resource=Resource.create({"service.name": settings.service}))
+    # What its own shutdown would do at exit, `flush` does, and within its time.
+    provider = TracerProvider(resource=Resource.create({"service.name": settings.service}), shutdown_on_exit=False)
     if settings.important:
         provider.sampler = ImportantTraces(provider.sampler, settings.important, settings.order_spans)
     provider.add_span_processor(OrderSpans(settings.order_spans))
@@ -62,10 +64,17 @@ def by_http() -> bool:
 
 
 def flush() -> None:
-    """Send what waits, as far as somebody takes it."""
+    """Send what waits, as far as somebody takes it within FLUSH_MILLISECONDS: the SDK itself heeds no time."""
     provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        provider.force_flush(FLUSH_MILLISECONDS)
+    if not isinstance(provider, TracerProvider):
+        return
+    sending = threading.Thread(target=provider.force_flush, daemon=True)
+    try:
+        sending.start()
+    except RuntimeError:  # from Python 3.12 on no thread begins while the interpreter ends
+        provider.force_flush()
+    else:
+        sending.join(FLUSH_MILLISECONDS / 1000)
 
 
 def _exporter() -> SpanExporter:
