@@ -34,6 +34,7 @@ WORKERS, API = "deployment/workers", "deployment/api"
 FIGURES = ROOT / ".local/e2e"
 FAULT_SECONDS = 3600
 MAX_MEMORY = 160_000_000
+PSQL = 'read -r PGPASSWORD < "$POSTGRES_PASSWORD_FILE"; export PGPASSWORD; exec /usr/lib/postgresql/15/bin/psql "$@"'
 POSITION = """
 INSERT INTO orders (id, user_id, product, side, size, status, fill_price, filled_at)
 VALUES (gen_random_uuid(), 'drill', 'BTC-USD', 'buy', :size, 'filled', :price, now());
@@ -66,7 +67,7 @@ class Faults:
         self.begun: dict[str, float] = {}
 
     def kubectl(self, *arguments: str) -> str:
-        return self._cluster.kubectl(*arguments, "--namespace=trading").stdout
+        return self._cluster.kubectl("--namespace=trading", *arguments).stdout
 
     def roll(self, *arguments: str) -> None:
         """Change deployments and wait until they have."""
@@ -80,7 +81,7 @@ class Faults:
 
     def sql(self, statement: str, **values: float) -> None:
         """Have PostgreSQL do it; ``:name`` stands for a value."""
-        command = ["psql", "--username=atlas", "--dbname=atlas", "--quiet", "--set=ON_ERROR_STOP=1"]
+        command = ["dash", "-c", PSQL, "psql", "--username=atlas", "--dbname=atlas", "--quiet", "--set=ON_ERROR_STOP=1"]
         command += [f"--set={name}={value}" for name, value in values.items()]
         self._cluster.kubectl("exec", "--stdin", "db-0", "--namespace=trading", "--", *command, stdin=statement)
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from conftest import Host, Receiver, Start, free_port, wait_until
@@ -137,6 +138,29 @@ def test_requests_are_counted_by_route_and_never_by_path(worker: Worker) -> None
     assert 'duration_seconds_count{method="GET",route="/stream"' not in page, "a stream's duration is no latency"
     assert re.search(r'_bucket\{.*\} \S+ # \{trace_id="[0-9a-f]{32}"\}', page), "exemplars lead to traces"
     assert "process_start_time_seconds" in page
+
+
+def test_what_a_hosts_own_histogram_observes_in_a_span_leads_to_its_trace(start: Start, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    program = f"""
+import pathlib
+from opentelemetry import trace
+from prometheus_client import REGISTRY, Histogram
+from prometheus_client.openmetrics.exposition import generate_latest
+own = Histogram("own_seconds", "Own.", ["kind"])
+with trace.get_tracer("t").start_as_current_span("work"):
+    own.labels("inside").observe(0.1)
+    own.labels("given").observe(0.1, {{"trace_id": "mine"}})
+own.labels("outside").observe(0.1)
+pathlib.Path({str(page)!r}).write_text(generate_latest(REGISTRY).decode())
+print("works")
+"""
+    host = start(program, OTEL_EXPORTER_OTLP_ENDPOINT="")
+    wait_until(lambda: host.saying("works"))
+    led = re.findall(r'own_seconds_bucket\{kind="(\w+)",.*# \{trace_id="(\w+)"\}', page.read_text())
+    assert [kind for kind, _ in led] == ["inside", "given"]
+    assert re.fullmatch(r"[0-9a-f]{32}", led[0][1])
+    assert led[1][1] == "mine"
 
 
 def test_a_call_of_another_service_is_a_child(worker: Worker, receiver: Receiver) -> None:

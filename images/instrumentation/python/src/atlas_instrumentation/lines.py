@@ -77,9 +77,9 @@ def ids() -> dict[str, str]:
 
 
 def exemplar() -> dict[str, str] | None:
-    """What leads from an observation to its trace, for prometheus_client; None outside of a span."""
-    found = ids()
-    return {"trace_id": found["trace_id"]} if found else None
+    """What leads from an observation to its trace, for prometheus_client; None outside of a span that is recorded."""
+    context = trace.get_current_span().get_span_context()
+    return {"trace_id": f"{context.trace_id:032x}"} if context.is_valid and context.trace_flags.sampled else None
 
 
 def dumped(fields: Mapping[str, Any]) -> str:

@@ -73,8 +73,16 @@ class Server:
 
 def configure(settings: Settings, lines: Lines, *, serve: bool) -> None:
     wrapt.register_post_import_hook(_instrument_aiohttp, "aiohttp.web")
+    wrapt.wrap_function_wrapper("prometheus_client", "Histogram.observe", _observed_in_trace)
     if serve and settings.metrics_port is not None:
         Server(settings.metrics_port, lines)
+
+
+def _observed_in_trace(observe: Any, _histogram: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """What a histogram of ours or of the host's observes leads to the trace that it was observed in."""
+    if len(args) < 2 and "exemplar" not in kwargs and (found := exemplar()):
+        kwargs["exemplar"] = found
+    observe(*args, **kwargs)
 
 
 class _Requests:
@@ -95,7 +103,7 @@ class _Requests:
             return
         self._counter.labels(*labels).inc()
         if not streamed:
-            self._histogram.labels(*labels).observe(seconds, exemplar=exemplar())
+            self._histogram.labels(*labels).observe(seconds)
 
 
 def _instrument_aiohttp(_module: object) -> None:

@@ -12,8 +12,6 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
 from prometheus_client import REGISTRY, Histogram
 
-from atlas_instrumentation.lines import exemplar
-
 NAME = "atlas_order_processing_seconds"
 OUTCOME = "order.outcome"
 """Attribute of a span that tells the outcome; without it a span that failed is ``error`` and any other one ``done``."""
@@ -33,7 +31,7 @@ class _Ours:
             if NAME in REGISTRY._names_to_collectors:
                 return
             self._histogram = Histogram(NAME, "From taking an order up to its outcome.", ["outcome"], buckets=BUCKETS)
-        self._histogram.labels(outcome).observe(seconds, exemplar=exemplar())
+        self._histogram.labels(outcome).observe(seconds)
 
 
 _ours = _Ours()
