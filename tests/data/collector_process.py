@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tool_process import ToolProcess, loopback, tool
+from tool_process import ToolProcess, loopback, tool, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
 POD = "api-7d9c-x2x7q"
@@ -235,7 +235,18 @@ class Gateway(CollectorProcess):
             "GOMEMLIMIT": "400MiB",
             **(environment or {}),
         }
+        self._looks_up_pods = any(
+            "k8s_attributes" in each.get("processors", ()) for each in config["service"]["pipelines"].values()
+        )
         super().__init__(folder, loopback(), config, told, through=through)
+
+    def start(self) -> float:
+        """It is ready before it knows the pods; a busy machine's first telemetry would not say whose it is."""
+        before = len(self.kubernetes.asked)
+        seconds = super().start()
+        if self._looks_up_pods:
+            wait_until(lambda: any(map(_watches, self.kubernetes.asked[before:])), 20, "the gateway to know the pods")
+        return seconds
 
     def send(self, signal_name: str, payload: Mapping[str, Any]) -> int:
         """Post one OTLP/HTTP request; the status that the sender sees."""
@@ -249,6 +260,11 @@ class Gateway(CollectorProcess):
         status = connection.getresponse().status
         connection.close()
         return status
+
+
+def _watches(path: str) -> bool:
+    """Whether this was asked after a list: a watch that wants the list as well is refused."""
+    return "watch=" in path and "sendInitialEvents" not in path
 
 
 def value(plain: Any) -> dict[str, Any]:

@@ -174,6 +174,57 @@ def test_the_cause_of_another_environment_silences_nothing(everything: Alertmana
     wait_until(lambda: len(everything.people.about("webhook-url", loud["service"])) == 2, 15, "both")
 
 
+HELD_BACK = [
+    ("EventBusDown", "TargetDown", "warning"),
+    ("RedisDown", "TargetDown", "warning"),
+    ("PostgresqlDown", "TargetDown", "warning"),
+    ("WorkloadDown", "ProbeFailing", "warning"),
+    ("WorkloadDown", "ServiceUnreachable", "critical"),
+    ("WorkloadDown", "PodCrashLooping", "warning"),
+]
+
+
+def test_a_cause_holds_back_what_it_explains_of_its_own_service_alone(everything: Alertmanager) -> None:
+    here = {"namespace": "trading"}
+    expected: dict[str, set[str]] = {}
+    fired: list[dict[str, str]] = []
+    for cause, consequence, severity in HELD_BACK:
+        loud, other = labels(cause, "critical", **here), labels(consequence, severity, **here)
+        own = {"service": loud["service"]}
+        same = labels(consequence, severity, **here, **own)
+        expected |= {loud["service"]: {cause, "PodPending"}, other["service"]: {consequence}}
+        fired += [loud, same, labels("PodPending", "warning", **here, **own), other]
+    everything.fire(*fired)
+
+    def told() -> dict[str, set[str]]:
+        hooks = [(hook["groupLabels"]["alertname"], json.dumps(hook)) for hook in everything.people.told["webhook-url"]]
+        return {service: {name for name, text in hooks if service in text} for service in expected}
+
+    wait_until(lambda: all(names <= told()[service] for service, names in expected.items()), 15, "all that is told")
+    time.sleep(1.5)
+    assert told() == expected
+
+
+def test_a_workload_that_is_down_holds_back_nothing_of_another_namespace(everything: Alertmanager) -> None:
+    loud = labels("WorkloadDown", "critical", namespace="trading")
+    other = labels("ProbeFailing", "warning", namespace="observability", service=loud["service"])
+    everything.fire(loud, other)
+    wait_until(lambda: len(everything.people.about("webhook-url", loud["service"])) == 2, 15, "both")
+
+
+@pytest.mark.parametrize(("cause", "consequence", "severity"), HELD_BACK)
+def test_a_cause_that_does_not_say_whose_it_is_holds_back_nothing(
+    everything: Alertmanager, cause: str, consequence: str, severity: str
+) -> None:
+    """Both lack `service`, which counts as equal."""
+    place = {"namespace": labels("", "")["service"]}
+    fired = [labels(cause, "critical", **place), labels(consequence, severity, **place)]
+    for alert in fired:
+        del alert["service"]
+    everything.fire(*fired)
+    wait_until(lambda: len(everything.people.about("webhook-url", place["namespace"])) == 2, 15, "both")
+
+
 def test_critical_silences_the_warning_of_the_same_name(everything: Alertmanager) -> None:
     loud = labels("KillSwitchForgotten", "critical")
     everything.fire(loud, loud | {"severity": "warning"})

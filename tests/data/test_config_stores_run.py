@@ -19,10 +19,11 @@ from typing import Any
 import pytest
 import yaml
 from collector_process import Gateway, key_values, logs, span, traces, value
+from jaeger_process import Jaeger
 from loki_process import CONFIG as LOKI
 from loki_process import Loki
 from prometheus_process import Prometheus, cluster, service
-from tool_process import ToolProcess, loopback, running, tool, wait_until
+from tool_process import loopback, running, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASOURCES = {
@@ -57,12 +58,12 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    loki, jaeger, scraper = Loki(folder / "loki", LOKI.read_text()), loopback(), loopback()
+    loki, jaeger, scraper = Loki(folder / "loki", LOKI.read_text()), Jaeger(folder / "jaeger"), loopback()
     gateway = Gateway(
         folder / "gateway",
         {
             "logs": f"{loki.url}/otlp",
-            "traces": f"http://{jaeger}:4318",
+            "traces": f"http://{jaeger.address}:4318",
             "metrics": f"http://{scraper}:9090/api/v1/otlp",
         },
     )
@@ -74,17 +75,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
         ),
     )
-    with running(_jaeger(folder, jaeger)), running(prometheus), running(loki), running(gateway):
-        yield Stores(loki.url, f"http://{jaeger}:16686", prometheus.url, gateway)
-
-
-def _jaeger(folder: Path, address: str) -> ToolProcess:
-    config = folder / "jaeger.yaml"
-    shipped = (CONFIG / "jaeger/jaeger.yaml").read_text()
-    config.write_text(shipped.replace("/var/lib/jaeger", str(folder / "jaeger")))
-    told = {"MY_POD_IP": address, "JAEGER_RETENTION": "72h"}
-    command = [tool("jaeger"), f"--config={config}"]
-    return ToolProcess(command, f"http://{address}:13133/status", folder / "jaeger.log", told)
+    with running(jaeger), running(prometheus), running(loki), running(gateway):
+        yield Stores(loki.url, jaeger.url, prometheus.url, gateway)
 
 
 @pytest.fixture(scope="module")

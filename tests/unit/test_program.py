@@ -110,6 +110,16 @@ def test_every_pod_is_hardened(program: Program) -> None:
             assert container["resources"]["requests"]["memory"] == container["resources"]["limits"]["memory"]
 
 
+def test_a_workload_its_container_and_its_service_have_one_name(program: Program) -> None:
+    """Alerts on containers and workloads say by that name whose they are."""
+    services = {service.inputs["metadata"]["name"] for service in program.of_kind("Service")}
+    for workload, pod in program.pods():
+        name = workload.inputs["metadata"]["name"]
+        assert [each["name"] for each in containers(pod)] == [name]
+        assert workload.inputs["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] == name
+        assert name in services
+
+
 def test_only_what_reads_the_api_gets_a_token(program: Program) -> None:
     with_token = {workload.name for workload, pod in program.pods() if pod["automountServiceAccountToken"]}
     assert with_token == {"otel-collector", "prometheus", "kube-state-metrics", "node-agent"}
