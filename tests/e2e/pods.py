@@ -16,7 +16,7 @@ def pod(live: "Live", name: str, namespace: str, script: str, *, port: int | Non
         "name": name,
         "image": image(live),
         "imagePullPolicy": "Never",
-        "command": ["/usr/bin/python3", "-c", script],
+        "command": ["/usr/bin/python3", "-I", "-S", "-c", script],  # -S: without the image's instrumentation
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
