@@ -24,6 +24,7 @@ ORDER = (
     "test_metrics",
     "test_correlation",
     "test_panels",
+    "test_bench",
     "test_alerts",
     "test_end",
 )
@@ -38,8 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {name: at for at, name in enumerate(ORDER)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(ORDER)))
+    items.sort(key=lambda item: ORDER.index(item.path.stem))
 
 
 @pytest.fixture(scope="session")
