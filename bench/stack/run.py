@@ -49,8 +49,8 @@ def ordering(stack: Live) -> Iterator[None]:
 
 
 def row(what: str, seconds: list[float]) -> str:
-    tenths = statistics.quantiles(seconds, n=20)
-    return f"| {what} | {statistics.median(seconds):.2f} | {tenths[-1]:.2f} | {max(seconds):.2f} | {len(seconds)} |"
+    parts = statistics.quantiles(seconds, n=20, method="inclusive")
+    return f"| {what} | {statistics.median(seconds):.2f} | {parts[-1]:.2f} | {max(seconds):.2f} | {len(seconds)} |"
 
 
 def table(idle: Footprint, busy: Footprint, named: int = 10) -> Iterator[str]:
