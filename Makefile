@@ -2,6 +2,8 @@
 STACK ?= local
 export NODE ?=
 ARGS ?=
+# ARGS="-n0" is for a debugger: one process, as with pytest alone.
+WORKERS = --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 PYTHON ?= python3
 PROGRAM = .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
@@ -39,7 +41,7 @@ env: ## print the environment for the plain pulumi and kubectl: eval "$$(make en
 	@$(PROGRAM) tools/stack.py env $(STACK)
 
 test: setup ## run the tests: unit, data, engine, tools (ARGS goes to pytest)
-	@$(PROGRAM) -m pytest -m "not slow" $(ARGS)
+	@$(PROGRAM) -m pytest -m "not slow" $(WORKERS) $(ARGS)
 
 test-slow: setup ## run the tests that take minutes each
 	@$(PROGRAM) -m pytest -m slow $(ARGS)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from harness import EmbeddedCluster, Workspace, copy_program, edit
+from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, copy_program, edit
 
 EDITED = ("config", "dashboards", "rules")
 
@@ -16,7 +16,7 @@ def standing(
     tmp_path_factory: pytest.TempPathFactory, workspace: Callable[..., Workspace], cluster: EmbeddedCluster
 ) -> Iterator[Workspace]:
     """The local stack, up once for all tests here."""
-    stack = workspace(copy_program(tmp_path_factory.mktemp("standing") / "atlas"))
+    stack = workspace(copy_program(tmp_path_factory.mktemp("standing") / "atlas"), environment=STATE_AT_THE_END)
     stack.up()
     yield stack
     cluster.clean()
@@ -70,7 +70,7 @@ def test_rotation_replaces_the_generated_secrets_and_rolls_their_user_alone(depl
 
 
 def test_rotating_one_secret_rolls_its_own_pods_alone_and_shows_nothing_of_it(deployed: Workspace) -> None:
-    planted = secrets.token_urlsafe(24)
+    planted = secrets.token_hex(24)
     deployed.run("config", "set", "--secret", "atlas:grafanaAdminPassword", planted)
     preview = deployed.run("preview", "--diff")
     assert planted not in preview.output

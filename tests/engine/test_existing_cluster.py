@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedCluster, Workspace
+from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace
 from operator_crds import GROUP, install_operator_crds
 
 NAMESPACES = {"observability": "team-telemetry", "trading": "team-trading", "agents": "team-node-agents"}
@@ -43,7 +43,8 @@ def existing(clean_cluster: EmbeddedCluster) -> EmbeddedCluster:
 @pytest.fixture
 def dev(program: Path, workspace: Callable[..., Workspace], existing: EmbeddedCluster) -> Workspace:
     """The dev stack as its user sets it, by the plain CLI alone. It does not wait for pods: the embedded cluster has no node."""
-    stack = workspace(program, stack="dev", kubeconfig=existing.kubeconfig_as("atlas-dev"))
+    access = existing.kubeconfig_as("atlas-dev")
+    stack = workspace(program, stack="dev", kubeconfig=access, environment=STATE_AT_THE_END)
     for key, value in SETTINGS.items():
         for path, leaf in leaves(f"atlas:{key}", value):
             stack.run("config", "set", "--path", path, leaf)

@@ -13,7 +13,7 @@ from typing import Any
 import given
 import pytest
 import yaml
-from harness import EmbeddedCluster, Workspace, edit, wait_until
+from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, edit, wait_until
 
 STACKS = ("local", "dev", "prod")
 
@@ -46,7 +46,8 @@ def settled(outcome: Any) -> None:
 def test_every_stack_goes_up_settles_and_leaves_nothing(
     stack: str, program: Path, workspace: Callable[..., Workspace], clean_cluster: EmbeddedCluster
 ) -> None:
-    one = prepare(workspace(program, stack=stack, kubeconfig=clean_cluster.kubeconfig_as(f"atlas-{stack}")))
+    kubeconfig = clean_cluster.kubeconfig_as(f"atlas-{stack}")
+    one = prepare(workspace(program, stack=stack, kubeconfig=kubeconfig, environment=STATE_AT_THE_END))
     planned = {step["urn"] for step in one.preview_json()["steps"] if step["op"] == "create"}
     up = one.up()
     # The engine starts its default providers without listing them in a preview.
@@ -77,7 +78,7 @@ def test_no_secret_is_in_clear_in_state_logs_or_objects(
     program: Path, workspace: Callable[..., Workspace], clean_cluster: EmbeddedCluster
 ) -> None:
     """Not with --logtostderr: the engine itself then writes down whatever passes between it and its plugins."""
-    planted = secrets.token_urlsafe(24)
+    planted = secrets.token_hex(24)
     stack = workspace(program)
     stack.run("config", "set", "--secret", "atlas:grafanaAdminPassword", planted)
     said = [stack.preview_json(), stack.up("--debug").output, stack.run("stack", "output").output]

@@ -17,10 +17,6 @@ from harness import Workspace  # noqa: E402
 import images as images_tool  # noqa: E402
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes; run by `make test-slow`")
-
-
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """This clone's own engine, so that its bases and caches serve; it is left as it was found."""

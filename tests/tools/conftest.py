@@ -13,10 +13,6 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/engine")]
 from harness import EmbeddedCluster  # noqa: E402
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes; run by `make test-slow`")
-
-
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
     """A folder for a cluster; whatever a test leaves running there ends with it."""

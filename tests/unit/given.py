@@ -18,6 +18,6 @@ def secret_settings(stack: str) -> Mapping[str, str]:
     return {
         "atlas:alertWebhookUrl": f"https://alerts.example.com/{secrets.token_hex(8)}",
         "atlas:deadMansSwitchUrl": f"https://heartbeat.example.com/{secrets.token_hex(8)}",
-        "atlas:postgresPassword": secrets.token_urlsafe(24),
-        "atlas:rabbitmqPassword": secrets.token_urlsafe(24),
+        "atlas:postgresPassword": secrets.token_hex(24),
+        "atlas:rabbitmqPassword": secrets.token_hex(24),
     }

@@ -267,7 +267,11 @@ def test_credentials_in_an_address_are_not_shown(url: str) -> None:
         assert planted not in line
 
 
-@pytest.mark.parametrize("kind", ["admin", "z" * 40, "changeme-changeme", secrets.token_hex(6)])
+@pytest.mark.parametrize(
+    "kind",
+    ["admin", "z" * 40, "changeme-changeme", secrets.token_hex(6)],
+    ids=["known", "one letter", "unchanged", "short"],
+)
 def test_a_weak_password_is_a_warning_outside_production(kind: str, warnings: list[str]) -> None:
     read_settings(configuration(secret={"grafanaAdminPassword": kind}))
     (warning,) = warnings
