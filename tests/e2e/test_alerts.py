@@ -8,7 +8,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,7 +33,8 @@ DRILLED = (*GUIDES, *NEAR, *OVER, "MarketDataFrozen", *KILL_SWITCH)
 WORKERS, API = "deployment/workers", "deployment/api"
 FIGURES = ROOT / ".local/e2e"
 FAULT_SECONDS = 3600
-MAX_MEMORY = 160_000_000
+BALLAST = 125_000_000
+"""Bytes of a key, for which Redis takes 128 MiB of the 160 that it may."""
 PSQL = 'read -r PGPASSWORD < "$POSTGRES_PASSWORD_FILE"; export PGPASSWORD; exec /usr/lib/postgresql/15/bin/psql "$@"'
 POSITION = """
 INSERT INTO orders (id, user_id, product, side, size, status, fill_price, filled_at)
@@ -105,22 +106,28 @@ class Faults:
         self.sql(WAITING, orders=orders)
 
     def await_heard(self, *alerts: str) -> None:
-        """Until people have heard of each."""
+        """Until people have heard of each, since its fault began."""
         told: set[str] = set()
 
         def all_of_them() -> bool:
-            told.update(
-                a["labels"]["alertname"]
-                for each in heard(self._stack)
-                if each.way == "/alerts"
-                for a in each.alerts("firing")
-            )
+            told.update(first_told(self._stack, "firing", self.begun))
             return told >= set(alerts)
 
         try:
             awaited(all_of_them, self._seconds, "alerts")
         except AssertionError:
             pytest.fail(f"people heard nothing of {', '.join(set(alerts) - told)} within {self._seconds:g} s")
+
+
+def first_told(stack: Live, status: str, begun: Mapping[str, float]) -> dict[str, float]:
+    """When people were first told of each alert with that status, since its fault began."""
+    found: dict[str, float] = {}
+    for each in heard(stack):
+        for alert in each.alerts(status) if each.way == "/alerts" else ():
+            name = alert["labels"]["alertname"]
+            if each.at >= begun.get(name, 0):
+                found.setdefault(name, each.at)
+    return found
 
 
 @contextmanager
@@ -167,7 +174,7 @@ def drill(stack: Live, full: bool) -> Drill:
     faults.sql("DELETE FROM orders;")
 
     faults.begin(*GUIDES)
-    faults.redis("SETRANGE", "ballast", str(int(MAX_MEMORY * 0.85)), "x")
+    faults.redis("SETRANGE", "ballast", str(BALLAST), "x")
     with requests(stack, 2, wrong), requests(stack, 3, slow):
         faults.begin("MarketDataFrozen")
         faults.fault("feed_frozen")
@@ -209,22 +216,12 @@ def drill(stack: Live, full: bool) -> Drill:
 def over(stack: Live, begun: dict[str, float], full: bool) -> Drill:
     """Wait until people have heard that each alert is over, as far as they will in time."""
 
-    def times(status: str) -> dict[str, float]:
-        """When each alert was first told with that status, since its fault began."""
-        found: dict[str, float] = {}
-        for each in heard(stack):
-            for alert in each.alerts(status) if each.way == "/alerts" else ():
-                name = alert["labels"]["alertname"]
-                if each.at >= begun.get(name, 0):
-                    found.setdefault(name, each.at)
-        return found
-
     end = time.monotonic() + (2400 if full else 300)
-    while not times("resolved").keys() >= set(DRILLED) and time.monotonic() < end:
+    while not first_told(stack, "resolved", begun).keys() >= set(DRILLED) and time.monotonic() < end:
         time.sleep(2)
-    first = times("firing")
+    first, resolved = (first_told(stack, status, begun) for status in ("firing", "resolved"))
     tell({alert: round(first[alert] - begun[alert]) for alert in DRILLED if alert in first}, full)
-    return Drill(begun, first, times("resolved"), heard(stack))
+    return Drill(begun, first, resolved, heard(stack))
 
 
 def tell(seconds: dict[str, int], full: bool) -> None:
