@@ -1,6 +1,7 @@
-// What the instrumentation costs: the same service with and without it, in alternating pairs, driven by a closed loop.
-// `make bench-instrumentation`, or: node cost.mjs node|python [--pairs 7] [--seconds 4] [--connections 10] [--wait 20]
-// Ends with 1 where the median of a ratio misses its goal.
+// What the instrumentation costs: the same service with and without it, in alternating rounds, driven by a closed loop.
+// `make bench-instrumentation`, or: node cost.mjs node|python [--pairs 7] [--seconds 4] [--connections 10] [--wait 20] [--outage]
+// With --outage, what a lost gateway costs: the instrumented service while the gateway takes spans, refuses connections, and takes
+// requests that it never answers. Ends with 1 where the median of a ratio misses its goal.
 
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,13 +13,13 @@ import { parseArgs } from 'node:util';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, '..', '..', 'images', 'instrumentation');
-const GOALS = { throughput: 0.9, p95: 1.1 };
+const GOALS = { cost: { throughput: 0.9, p95: 1.1 }, outage: { throughput: 0.95, p95: 1.05 } };
 const WARM_SECONDS = 2;
 const START_SECONDS = 20;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { pairs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' }, connections: { type: 'string', default: '10' }, wait: { type: 'string', default: '20' } },
+  options: { pairs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '4' }, connections: { type: 'string', default: '10' }, wait: { type: 'string', default: '20' }, outage: { type: 'boolean', default: false } },
 });
 const [pairs, seconds, connections, wait] = ['pairs', 'seconds', 'connections', 'wait'].map((name) => {
   const value = Number(values[name]);
@@ -120,33 +121,49 @@ async function measure(command, environment) {
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const show = (list, digits = 2) => `${median(list).toFixed(digits)} (${Math.min(...list).toFixed(digits)} to ${Math.max(...list).toFixed(digits)})`;
 
+/** Takes spans at `port`; `hanging` leaves each request without an answer. */
+async function gateway(...how) {
+  const child = fork(join(HERE, 'receiver.cjs'), how);
+  const port = await new Promise((resolve) => child.once('message', resolve));
+  const batches = () => new Promise((resolve) => { child.once('message', (told) => resolve(told.batches)); child.send('tell'); });
+  return { port, batches, stop: () => child.kill() };
+}
+
 const commands = SERVICES[language]();
-const receiver = fork(join(HERE, 'receiver.cjs'));
-const target = await new Promise((resolve) => receiver.once('message', resolve));
-const instrumented = {
-  OTEL_SERVICE_NAME: 'bench', METRICS_PORT: String(await freePort()), METRICS_HOST: '127.0.0.1',
-  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${target}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
-};
-const sides = { without: {}, with: instrumented };
+const [answering, hanging] = [await gateway(), await gateway('hanging')];
+const metricsPort = String(await freePort());
+const instrumented = (port) => ({
+  OTEL_SERVICE_NAME: 'bench', METRICS_PORT: metricsPort, METRICS_HOST: '127.0.0.1',
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+});
+/** By name, command and environment; the first is what the others are compared with. */
+const sides = values.outage
+  ? { answered: [commands.with, instrumented(answering.port)], refused: [commands.with, instrumented(await freePort())], hanging: [commands.with, instrumented(hanging.port)] }
+  : { without: [commands.without, {}], with: [commands.with, instrumented(answering.port)] };
+const names = Object.keys(sides);
 const rounds = [];
 for (let pair = 0; pair < pairs; pair += 1) {
-  // Either goes first in turn, so that a slowly changing machine favours neither.
+  // Each goes first in turn, so that a slowly changing machine favours none.
   const round = {};
-  for (const name of pair % 2 === 0 ? ['without', 'with'] : ['with', 'without']) round[name] = await measure(commands[name], sides[name]);
+  for (let at = 0; at < names.length; at += 1) {
+    const name = names[(pair + at) % names.length];
+    round[name] = await measure(...sides[name]);
+  }
   rounds.push(round);
-  console.log(`pair ${pair + 1}: ${Object.keys(sides).map((name) => `${name} ${round[name].rate.toFixed(0)}/s p95 ${round[name].p95.toFixed(2)} ms ${round[name].resident.toFixed(0)} MiB`).join(', ')}`);
+  console.log(`round ${pair + 1}: ${names.map((name) => `${name} ${round[name].rate.toFixed(0)}/s p95 ${round[name].p95.toFixed(2)} ms ${round[name].resident.toFixed(0)} MiB`).join(', ')}`);
 }
-receiver.send('tell');
-const { batches } = await new Promise((resolve) => receiver.once('message', resolve));
-receiver.kill();
-if (batches === 0) throw new Error('No spans arrived: the instrumented side did not do its work');
+if (await answering.batches() === 0) throw new Error('No spans arrived: the instrumented side did not do its work');
+if (values.outage && await hanging.batches() === 0) throw new Error('Nobody asked the hanging gateway');
+for (const child of [answering, hanging]) child.stop();
 
-const throughput = rounds.map((round) => round.with.rate / round.without.rate);
-const p95 = rounds.map((round) => round.with.p95 / round.without.p95);
-const both = (key, digits) => ['without', 'with'].map((name) => `${show(rounds.map((round) => round[name][key]), digits)} ${name}`).join(', ');
-console.log(`\n${language}: ${pairs} pairs of ${seconds} s, ${connections} connections, a wait of ${wait} ms, medians (lowest to highest)`);
-console.log(`throughput  requests/s: ${both('rate', 0)}: ratio ${show(throughput)}, goal ${GOALS.throughput}`);
-console.log(`p95         ms: ${both('p95', 2)}: ratio ${show(p95)}, goal ${GOALS.p95}`);
-console.log(`processor   ms for a request: ${both('processor', 2)}`);
-console.log(`memory      MiB: ${both('resident', 0)}`);
-process.exitCode = median(throughput) >= GOALS.throughput && median(p95) <= GOALS.p95 ? 0 : 1;
+const [base, ...others] = names;
+const goals = values.outage ? GOALS.outage : GOALS.cost;
+const each = (key, digits) => names.map((name) => `${show(rounds.map((round) => round[name][key]), digits)} ${name}`).join(', ');
+const ratios = (key, name) => rounds.map((round) => round[name][key] / round[base][key]);
+const ratio = (key, goal) => others.map((name) => `${name} to ${base} ${show(ratios(key, name))}`).join(', ') + `, goal ${goal}`;
+console.log(`\n${language}: ${pairs} rounds of ${seconds} s, ${connections} connections, a wait of ${wait} ms, medians (lowest to highest)`);
+console.log(`throughput  requests/s: ${each('rate', 0)}: ${ratio('rate', goals.throughput)}`);
+console.log(`p95         ms: ${each('p95', 2)}: ${ratio('p95', goals.p95)}`);
+console.log(`processor   ms for a request: ${each('processor', 2)}`);
+console.log(`memory      MiB: ${each('resident', 0)}`);
+process.exitCode = others.every((name) => median(ratios('rate', name)) >= goals.throughput && median(ratios('p95', name)) <= goals.p95) ? 0 : 1;
