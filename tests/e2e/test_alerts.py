@@ -170,6 +170,11 @@ def slow(connection: http.client.HTTPConnection) -> None:
 def drill(stack: Live, full: bool) -> Drill:
     """All of it, from the first fault until everybody has heard that it is over."""
     faults = Faults(stack, 2400 if full else 240)
+    active = f'ALERTS{{alertname=~"{"|".join(DRILLED)}"}}'
+    awaited(lambda: not stack.metrics(active), 600 if full else 180, "the end of what earlier tests have called")
+    time.sleep(
+        310 if full else 20
+    )  # Alertmanager tells of it at its group's next turn, and of what is back before that not at all
     faults.roll("set", "env", API, WORKERS, "FAULTS=true")
     faults.sql("DELETE FROM orders;")
 

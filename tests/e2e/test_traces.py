@@ -1,6 +1,7 @@
 """From a service's spans to Jaeger: one order's whole way, what sampling keeps, and what span metrics count before it."""
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -121,15 +122,18 @@ def test_span_metrics_of_a_service_are_its_true_requests(stack: Live) -> None:
     asked = 40
 
     def settled() -> tuple[float, float]:
-        """Both counts, when neither has changed for more than a scrape and a flush."""
-        last: list[tuple[float, float]] = []
+        """Both counts, when neither has changed for longer than a scrape and a flush take together."""
+        seen, since = (stack.number(own), stack.number(of_spans)), time.monotonic()
 
         def same() -> bool:
-            last.append((stack.number(own), stack.number(of_spans)))
-            return len(last) > 80 and len(set(last[-80:])) == 1
+            nonlocal seen, since
+            now = (stack.number(own), stack.number(of_spans))
+            if now != seen:
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > 35
 
         awaited(same, 180, "counts that stand still")
-        return last[-1]
+        return seen
 
     before = settled()
     for _ in range(asked):
