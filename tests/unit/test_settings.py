@@ -20,15 +20,22 @@ from components.settings import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Setti
 from components.vocabulary import every_path, example, expected, field_at, is_structure, whole_type
 
 ONLY_IN = {
+    "agent.cpu": {"local"},
+    "collector.cpu": {"local"},
     "images": {"local", "dev"},
     "ingress": {"dev", "prod"},
+    "jaeger.cpu": {"local"},
     "jaeger": {"local", "dev"},
+    "loki.cpu": {"local"},
     "loki.objectStorage": {"prod"},
+    "prometheus.cpu": {"local"},
     "prometheus.remoteWrite": {"prod"},
     "traces": {"prod"},
     "trading.apiUrl": {"dev", "prod"},
     "trading.external": {"prod"},
+    "trading.services.backtester.cpu": {"local"},
     "trading.services.ops-ui": {"prod"},
+    "trading.services.workers.cpu": {"local"},
 }
 """The keys that only some stack files have. All others are in each of them, with values of its own."""
 
