@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pods import declare, pod
+from pods import declare, pod, until
 
 if TYPE_CHECKING:
     from live import Live
@@ -47,7 +47,7 @@ def bring_people(live: "Live") -> None:
         "spec": {"selector": {"app": NAME}, "ports": [{"port": PORT}]},
     }
     declare(live, NAME, serving, service)
-    live.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", f"--namespace={NAME}", "--timeout=60s")
+    until(live, "condition=Ready", NAME, NAME)
 
 
 def heard(live: "Live") -> list[Message]:

@@ -4,6 +4,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from live import Live
 
@@ -65,6 +67,14 @@ def started(live: "Live", script: str) -> str:
 
 def wrote(live: "Live", script: str) -> str:
     """The same, run to its end."""
-    name, ended = started(live, script), "--for=jsonpath={.status.phase}=Succeeded"
-    live.cluster.kubectl("wait", ended, f"pod/{name}", "--namespace=trading", "--timeout=60s")
+    name = started(live, script)
+    until(live, "jsonpath={.status.phase}=Succeeded", name, "trading")
     return name
+
+
+def until(live: "Live", state: str, name: str, namespace: str) -> None:
+    """Wait for a pod. One that does not get there says what Kubernetes knows of it, and its last words."""
+    of_it = [f"pod/{name}", f"--namespace={namespace}"]
+    if live.cluster.kubectl("wait", f"--for={state}", *of_it, "--timeout=90s", check=False).returncode:
+        told = [live.cluster.kubectl(*what, *of_it, check=False).stdout[-3000:] for what in (["describe"], ["logs"])]
+        pytest.fail("\n".join([f"{name} does not come to {state}", *told]))
