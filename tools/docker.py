@@ -35,10 +35,11 @@ class Engine:
     """The engine in one directory."""
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
-        self.directory = directory
-        self.socket = directory / "docker.sock"
-        self.pid_file = directory / "engine.pid"
-        self.log = directory / "engine.log"
+        # Where a link leads: a socket's path may be 107 characters long, and the link's own may be longer.
+        self.directory = directory.resolve()
+        self.socket = self.directory / "docker.sock"
+        self.pid_file = self.directory / "engine.pid"
+        self.log = self.directory / "engine.log"
 
     @property
     def host(self) -> str:

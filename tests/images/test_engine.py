@@ -60,6 +60,13 @@ def test_a_directory_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
         Engine(tmp_path / ("x" * 100)).up()
 
 
+def test_a_link_from_such_a_directory_is_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "short").mkdir()
+    deep = tmp_path / ("x" * 100)
+    deep.symlink_to(tmp_path / "short")
+    assert Engine(deep).socket == tmp_path.resolve() / "short/docker.sock"
+
+
 def test_an_engine_that_cannot_start_shows_its_last_words(own: Engine) -> None:
     own.directory.mkdir(parents=True)
     (own.directory / "data").write_text("a file where a folder should be")
