@@ -20,6 +20,8 @@ SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 STATE_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 """For updates whose state in between no test looks at: writing it after each step is two thirds of what the engine does."""
 _NOT_THE_PROGRAM = {".git", ".github", ".local", "services", "tests", "tools", "bench"}
+_OF_THE_OUTER_MAKE = {"ARGS", "NODE", "STACK"}
+"""What was given to the `make` that runs the tests, which hands it on to all that it starts."""
 _MADE = {"__pycache__", ".venv", "node_modules"}
 """Folders that tools make anywhere in a clone; no copy takes them along."""
 
@@ -284,7 +286,11 @@ def copy_repository(target: Path, without: Collection[str] = (".git", ".local"))
 
 def make(folder: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
     """`make` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
-    kept = {name: os.environ[name] for name in os.environ if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS"))}
+    kept = {
+        name: os.environ[name]
+        for name in os.environ
+        if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS")) and name not in _OF_THE_OUTER_MAKE
+    }
     answer = subprocess.run(
         ["make", *arguments],
         cwd=folder,
