@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from emitted_series import TABLE
+from emitted_series import TABLE, own_series
 from panels import DASHBOARDS, ROOT, targets
 from promql import filled, grouping_labels, made_labels, selectors
 from result_labels import answer_to
@@ -20,19 +20,13 @@ from components.deployed import deployed
 from components.rules import deployed_rules
 from components.settings import Limits, Settings
 
-SUFFIXES = ("_bucket", "_sum", "_count")
-
 
 def emitted() -> dict[str, set[str]]:
     """Every series that something emits, with its labels."""
     series: dict[str, set[str]] = {}
     for name, emitter in TABLE["emitters"].items():
         common = set(TABLE["common_labels"][emitter["from"]])
-        own = {each: set(labels) for each, labels in emitter["series"].items()}
-        for each, labels in emitter.get("histograms", {}).items():
-            own |= {each + suffix: set(labels) for suffix in SUFFIXES}
-            own[f"{each}_bucket"].add("le")
-        for each, labels in own.items():
+        for each, labels in own_series(emitter).items():
             assert each not in series, f"{each} is in the table twice, again under {name}"
             series[each] = labels | common
     generated = yaml.safe_load(deployed_rules(Limits(), ["anything"]))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from collector_process import Gateway, logs, span, traces
-from emitted_series import EMITTERS
+from emitted_series import EMITTERS, own_series
 from loki_process import CONFIG as LOKI
 from loki_process import Loki
 from panels import ROOT, Target, targets
@@ -42,13 +42,9 @@ def emitted(page: str) -> dict[str, set[str]]:
 def missing(emitter: str, page: str) -> list[str]:
     """What the table says of an emitter and its page does not show."""
     series = emitted(page)
-    table = dict(EMITTERS[emitter]["series"])
-    for name, labels in EMITTERS[emitter].get("histograms", {}).items():
-        table |= {f"{name}_bucket": [*labels, "le"], f"{name}_sum": labels, f"{name}_count": labels}
+    table = own_series(EMITTERS[emitter])
     gone = [name for name in table if name not in series]
-    return gone + [
-        f"{name}{{{label}}}" for name in table.keys() - set(gone) for label in set(table[name]) - series[name]
-    ]
+    return gone + [f"{name}{{{label}}}" for name in table.keys() - set(gone) for label in table[name] - series[name]]
 
 
 def read(url: str, **query: str) -> str:

@@ -26,12 +26,12 @@ def loopback() -> str:
     return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
 
 
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.05) -> Any:
     """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
     end = time.monotonic() + seconds
     while not (result := condition()):
         assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
+        time.sleep(every)
     return result
 
 

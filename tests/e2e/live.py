@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from forwards import Access, Door, forwarded
 from harness import EmbeddedCluster, tool_path
 from node_host import NodeHost
+from tool_process import wait_until
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
-    "alertmanager": ("observability", 9093),
     "loki": ("observability", 3100),
     "jaeger": ("observability", 16686),
     "otel-collector": ("observability", 4318),
@@ -32,7 +32,6 @@ T = TypeVar("T")
 class Answer:
     status: int
     text: str
-    headers: Mapping[str, str]
 
     @property
     def json(self) -> Any:
@@ -70,7 +69,7 @@ class Live:
                 {"Content-Type": "application/json", **(headers or {})},
             )
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.getheaders()})
+            return Answer(answer.status, answer.read().decode())
         finally:
             connection.close()
 
@@ -140,9 +139,5 @@ def live(repository: Path) -> Live:
 
 
 def awaited(what: Callable[[], T], seconds: float, name: str, every: float = 0.5) -> T:
-    """What ``what`` returns once that is true, asked each ``every`` seconds; an AssertionError names ``name`` after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {name}"
-        time.sleep(every)
-    return found
+    """As ``wait_until``, with the patience that a whole stack asks for."""
+    return wait_until(what, seconds, name, every)

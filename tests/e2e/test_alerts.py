@@ -172,9 +172,8 @@ def drill(stack: Live, full: bool) -> Drill:
     faults = Faults(stack, 2400 if full else 240)
     active = f'ALERTS{{alertname=~"{"|".join(DRILLED)}"}}'
     awaited(lambda: not stack.metrics(active), 600 if full else 180, "the end of what earlier tests have called")
-    time.sleep(
-        310 if full else 20
-    )  # Alertmanager tells of it at its group's next turn, and of what is back before that not at all
+    # Alertmanager tells of that end at its group's next turn, and of what is back before not at all.
+    time.sleep(310 if full else 20)
     faults.roll("set", "env", API, WORKERS, "FAULTS=true")
     faults.sql("DELETE FROM orders;")
 
@@ -220,7 +219,6 @@ def drill(stack: Live, full: bool) -> Drill:
 
 def over(stack: Live, begun: dict[str, float], full: bool) -> Drill:
     """Wait until people have heard that each alert is over, as far as they will in time."""
-
     end = time.monotonic() + (2400 if full else 300)
     while not first_told(stack, "resolved", begun).keys() >= set(DRILLED) and time.monotonic() < end:
         time.sleep(2)

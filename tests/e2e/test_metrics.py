@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from emitted_series import EMITTERS
+from emitted_series import EMITTERS, own_series
 from live import Live, awaited
 
 SILENT = yaml.safe_load((Path(__file__).parent / "silent_series.yaml").read_text())
@@ -15,10 +15,7 @@ SILENT = yaml.safe_load((Path(__file__).parent / "silent_series.yaml").read_text
 def series() -> Iterator[tuple[str, str, set[str]]]:
     """Emitter, series and labels of the table, but for the series that the running stack need not have."""
     for emitter, content in EMITTERS.items():
-        own = {name: set(labels) for name, labels in content["series"].items()}
-        for name, labels in content.get("histograms", {}).items():
-            own |= {f"{name}_bucket": {*labels, "le"}, f"{name}_sum": set(labels), f"{name}_count": set(labels)}
-        yield from ((emitter, name, labels) for name, labels in own.items() if name not in SILENT)
+        yield from ((emitter, name, labels) for name, labels in own_series(content).items() if name not in SILENT)
 
 
 def lacking(stack: Live, emitter: str) -> list[str]:
