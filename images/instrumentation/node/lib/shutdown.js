@@ -15,7 +15,7 @@ function within(milliseconds, work) {
 
 /**
  * Lets nothing be lost at the end. The host's own handlers decide what happens on a signal; when one of them ends the process, that
- * waits for the flush. Without any, the process ends by the signal, as it would have.
+ * waits for a flush of all that was finished until then. Without any, the process ends by the signal, as it would have.
  *
  * @param {(milliseconds: number) => Promise<void>} flush
  * @param {number} milliseconds the longest that an end may wait
@@ -30,30 +30,35 @@ function installShutdown(flush, milliseconds) {
   process.listenerCount = (event, ...rest) =>
     listenerCount.call(process, event, ...rest) - (rest.length === 0 && event in SIGNALS ? listeners.call(process, event).filter(isOurs).length : 0);
 
-  let flushing;
+  let flushes = Promise.resolve();
+  /** A span ends a moment after its answer was read. An earlier flush may still be sending what this one does not see any more. */
+  function flushed() {
+    flushes = Promise.all([flushes, new Promise(setImmediate).then(() => flush(milliseconds))]);
+    return flushes;
+  }
+
+  let exit;
   function holdExit() {
-    if (flushing !== undefined) return;
-    flushing = flush(milliseconds);
-    const { exit } = process;
+    if (exit !== undefined) return;
+    exit = process.exit;
+    let ending;
     process.exit = (code) => {
       if (code !== undefined) process.exitCode = code;
-      flushing.finally(() => exit.call(process));
+      ending ??= flushed().finally(() => exit.call(process));
     };
-    flushing.finally(() => {
-      process.exit = exit;
-    });
   }
 
   for (const [signal, code] of Object.entries(SIGNALS)) {
     const onSignal = () => {
       const alone = process.listenerCount(signal) === 0;
       holdExit();
+      const out = flushed(); // at once, for a host whose end may take longer than it is given
       if (!alone) return;
-      flushing.finally(() => {
+      out.finally(() => {
         process.removeListener(signal, onSignal);
         process.kill(process.pid, signal);
         // The kernel spares process 1 of a container: it ends by itself, with the code that a shell would tell.
-        setTimeout(() => process.exit(code), 100);
+        setTimeout(() => exit.call(process, code), 100);
       });
     };
     ours.add(onSignal);

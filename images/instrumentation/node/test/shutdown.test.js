@@ -61,6 +61,22 @@ test('a handler that takes its time is waited for', async () => {
   assert.equal(messages.at(-1), 'drained');
 });
 
+test('what a handler finishes after the signal is out as well, when it ends the process at last', async () => {
+  const program = await startScript(`
+    const server = require('node:http').createServer((request, response) => { console.log('asked'); setTimeout(() => response.end('fine'), 600); })
+      .listen(Number(process.env.PORT), '127.0.0.1', () => console.log('up'));
+    process.on('SIGTERM', () => server.close(() => process.exit(0)));
+  `, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '60000' } });
+  await program.saying('up');
+  const trace = 'adf7651916cd43dd8448eb211c80319c';
+  const answer = fetch(program.url, { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01`, connection: 'close' } });
+  await program.saying('asked');
+  const ended = program.stop('SIGTERM');
+  assert.equal(await (await answer).text(), 'fine');
+  assert.deepEqual(await ended, { code: 0, signal: null });
+  assert.equal(receiver.in(trace).length, 1);
+});
+
 test('a library that ends the process only where nobody else listens does not see us', async () => {
   const { end, spans } = await stopped(`
     const own = () => {
