@@ -83,8 +83,19 @@ class Engine:
             time.sleep(0.2)
 
     def down(self) -> bool:
-        """Stop it. True when it ran; images and caches stay."""
-        return processes.stop(self.pid_file, grace=30)
+        """Stop it. True when it ran; images and caches stay.
+
+        Raises:
+            EngineError: a mount of its data stays.
+        """
+        ran = processes.stop(self.pid_file, grace=30)
+        # It mounts its data over themselves, and only the engine that did so ends that: not one that was killed, nor the next one.
+        data = str(self.directory / "data")
+        while subprocess.run(["mountpoint", "--quiet", data], check=False).returncode == 0:
+            answer = subprocess.run(["umount", "--recursive", data], capture_output=True, text=True, check=False)
+            if answer.returncode != 0:
+                raise EngineError(f"{data} stays mounted: {answer.stderr.strip()}")
+        return ran
 
     @contextmanager
     def running(self) -> Iterator["Engine"]:

@@ -1,8 +1,10 @@
 """tools/docker.py: an engine of its own, reached by its own socket and nothing else, and plain words where it cannot run."""
 
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +43,25 @@ def test_it_starts_is_left_alone_when_it_runs_and_stops(own: Engine) -> None:
         own.run("version")
     own.wipe()
     assert not own.directory.exists()
+
+
+def test_what_a_killed_engine_mounted_does_not_outlive_the_next_one(own: Engine) -> None:
+    def mounted() -> bool:
+        return subprocess.run(["mountpoint", "--quiet", own.directory / "data"], check=False).returncode == 0
+
+    try:
+        own.up()
+        process = processes.read(own.pid_file)
+        assert process is not None
+        process.signal(signal.SIGKILL)
+        while process.alive:
+            time.sleep(0.05)
+        assert mounted()
+        own.up()
+    finally:
+        own.down()
+    assert not mounted()
+    own.wipe()
 
 
 def test_what_it_needs_is_said_with_the_package(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
