@@ -8,6 +8,7 @@ import pytest
 from platform_under_test import Data, Platform, platform, request
 from tool_process import wait_until
 
+PRODUCTS = ("BTC-USD", "ETH-USD")
 FAR = 0.5  # of the last price: no limit order so far away is filled during a test
 
 
@@ -25,7 +26,7 @@ def running(request: pytest.FixtureRequest, data: Data, tmp_path_factory: pytest
 def _nothing_open(running: Platform) -> Iterator[None]:
     """Each test ends with its orders withdrawn, the kill switch released and no fault."""
     yield
-    for kind in ("bus_lag", "feed_frozen", "kill_switch_fails"):
+    for kind in ("bus_lag", "feed_frozen", "exposure_frozen", "kill_switch_fails"):
         request(running.url("api", "/api/faults"), "POST", {"kind": kind, "seconds": 0})
     switch(running, True)
     switch(running, False)
@@ -113,20 +114,45 @@ def test_a_frozen_feed_keeps_its_last_price_while_events_go_on(running: Platform
     assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
     wait_until(lambda: _same_price_for(running, 1.0), 10, "a price that stands still")
 
-    heard = running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
-    wait_until(
-        lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') > heard, 5, "events"
-    )
+    _await_ticks(running, 1)
+
+
+def test_what_is_frozen_of_one_product_moves_of_the_others(running: Platform) -> None:
+    for product in PRODUCTS:
+        assert running.order(product=product, size=0.01)["status"] == "filled"
+    wait_until(lambda: len(_moved(running)) == 4, 15, "prices and exposures that move")
+    for kind, product in (("feed_frozen", "ETH-USD"), ("exposure_frozen", "BTC-USD")):
+        fault = {"kind": kind, "seconds": 60, "product": product}
+        assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
+    wait_until(lambda: _moved(running) == {("atlas_last_price", "BTC-USD")}, 15, "one price that moves, and no more")
+
+
+def _moved(running: Platform) -> set[tuple[str, str]]:
+    """The gauges of products that change in a few ticks of the exchange, by name and product."""
+
+    def values() -> set[tuple[str, str, float]]:
+        return {
+            (name, product, running.value("workers", name, f'{{product="{product}"}}'))
+            for name in ("atlas_last_price", "atlas_exposure")
+            for product in PRODUCTS
+        }
+
+    before = values()
+    _await_ticks(running, 5)
+    return {(name, product) for name, product, _ in values() - before}
+
+
+def _await_ticks(running: Platform, number: float) -> None:
+    def heard() -> float:
+        return running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
+
+    since = heard()
+    wait_until(lambda: heard() >= since + number, 10, "ticks of the exchange")
 
 
 def _same_price_for(running: Platform, seconds: float) -> bool:
-    before, heard = last_price(running), running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
-    ticks = seconds / 0.2
-    wait_until(
-        lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') >= heard + ticks,
-        10,
-        "ticks of the exchange",
-    )
+    before = last_price(running)
+    _await_ticks(running, seconds / 0.2)
     return last_price(running) == before
 
 

@@ -56,11 +56,12 @@ class Exchange:
             logger.error("exchange_stopped", exc_info=error)
 
     async def _tick(self, reread: bool) -> None:
-        if not self._faults.active("feed_frozen"):
-            for product in self._prices:
-                self._prices[product] *= 1 + self._random.gauss(0, _STEP)
-                await self._bus.publish("price_update", {"product": product, "price": self._prices[product]})
-                await self._orders.tell(await self._store.fill(product, self._prices[product]))
+        for product in self._prices:
+            if self._faults.active("feed_frozen", product):
+                continue
+            self._prices[product] *= 1 + self._random.gauss(0, _STEP)
+            await self._bus.publish("price_update", {"product": product, "price": self._prices[product]})
+            await self._orders.tell(await self._store.fill(product, self._prices[product]))
         if self.stale or reread:
             self.stale = False
             self._positions = await self._store.positions()
@@ -69,6 +70,8 @@ class Exchange:
     async def _tell_positions(self) -> None:
         nothing = Position(size=0.0, day_size=0.0, day_cash=0.0)
         for product, price in self._prices.items():
+            if self._faults.active("exposure_frozen", product):
+                continue
             size = self._positions.get(product, nothing).size
             event = {"product": product, "position": size, "exposure": size * price}
             await self._bus.publish("exposure_update", event)

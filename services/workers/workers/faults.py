@@ -1,7 +1,7 @@
 """Faults on purpose, for drills: nothing of it is there without FAULTS=true. Each ends by itself.
 
-``bus_lag`` (``delay`` seconds before each event is handled), ``feed_frozen`` (prices stand still), ``kill_switch_fails`` (the
-switch is shown and not obeyed).
+``bus_lag`` (``delay`` seconds before each event is handled), ``feed_frozen`` (prices stand still), ``exposure_frozen`` (exposures
+are told no more), both of one ``product`` or of all, ``kill_switch_fails`` (the switch is shown and not obeyed).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import structlog
 
 from workers.bus import Event
 
-KINDS = ("bus_lag", "feed_frozen", "kill_switch_fails")
+KINDS = ("bus_lag", "feed_frozen", "exposure_frozen", "kill_switch_fails")
 LONGEST, LONGEST_DELAY = 3600.0, 30.0
 
 logger = structlog.get_logger(__name__)
@@ -21,20 +21,23 @@ class Faults:
     def __init__(self, allowed: bool) -> None:
         self.allowed = allowed
         self._until: dict[str, float] = {}
+        self._products: dict[str, str | None] = {}
         self._delay = 0.0
 
     def start(self, event: Event) -> None:
-        """``seconds`` of 0 ends it."""
+        """It takes the place of one of its kind; ``seconds`` of 0 ends that."""
         if not self.allowed or event.get("kind") not in KINDS:
             return
         seconds = min(float(event["seconds"]), LONGEST)
         self._until[event["kind"]] = time.monotonic() + seconds
+        self._products[event["kind"]] = event.get("product")
         if event["kind"] == "bus_lag":
             self._delay = min(float(event.get("delay", 2)), LONGEST_DELAY)
-        logger.warning("fault", kind=event["kind"], seconds=seconds)
+        logger.warning("fault", kind=event["kind"], seconds=seconds, product=event.get("product"))
 
-    def active(self, kind: str) -> bool:
-        return time.monotonic() < self._until.get(kind, 0.0)
+    def active(self, kind: str, product: str | None = None) -> bool:
+        """Whether it is, and of that product."""
+        return time.monotonic() < self._until.get(kind, 0.0) and self._products.get(kind) in (None, product)
 
     async def lag(self) -> None:
         if self.active("bus_lag"):

@@ -6,9 +6,10 @@ import type { Bus } from '../bus';
 import { async } from './async';
 
 const fault = z.strictObject({
-  kind: z.enum(['bus_lag', 'feed_frozen', 'kill_switch_fails']),
+  kind: z.enum(['bus_lag', 'feed_frozen', 'exposure_frozen', 'kill_switch_fails']),
   seconds: z.number().min(0).max(3600),
   delay: z.number().min(0).max(30).optional(),
+  product: z.string().optional(),
 });
 const slow = z.coerce.number().min(0).max(10_000);
 
