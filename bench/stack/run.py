@@ -10,10 +10,8 @@ import argparse
 import json
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,28 +22,10 @@ sys.path[:0] = [
 
 from arrival import lines_to_query, spans_to_query  # noqa: E402
 from footprint import Footprint, measured  # noqa: E402
-from live import Live, live  # noqa: E402
+from live import live, repeated  # noqa: E402
 
 RESULTS = ROOT / ".local/bench"
 ORDERS_A_SECOND = 20
-
-
-@contextmanager
-def ordering(stack: Live) -> Iterator[None]:
-    """Users place orders meanwhile."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(1 / ORDERS_A_SECOND):
-            stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "buy", "size": 0.0001})
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def row(what: str, seconds: list[float]) -> str:
@@ -77,7 +57,8 @@ def main() -> None:
         print("| seconds from … to its query | median | 95 % | most | of |\n|---|---|---|---|---|")
         print("\n".join(row(what, seconds) for what, seconds in arrivals.items()), end="\n\n", flush=True)
         idle = measured(stack.repository, chosen.seconds)
-        with ordering(stack):
+        order = {"product": "BTC-USD", "side": "buy", "size": 0.0001}
+        with repeated(lambda: stack.ask("api", "/api/orders", order), every=1 / ORDERS_A_SECOND):
             time.sleep(10)
             busy = measured(stack.repository, chosen.seconds)
         print("\n".join(table(idle, busy)))

@@ -3,10 +3,11 @@
 import http.client
 import json
 import os
+import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from tool_process import wait_until
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
+    "alertmanager": ("observability", 9093),
     "loki": ("observability", 3100),
     "jaeger": ("observability", 16686),
     "otel-collector": ("observability", 4318),
@@ -141,3 +143,24 @@ def live(repository: Path) -> Live:
 def awaited(what: Callable[[], T], seconds: float, name: str, every: float = 0.5) -> T:
     """As ``wait_until``, with the patience that a whole stack asks for."""
     return wait_until(what, seconds, name, every)
+
+
+@contextmanager
+def repeated(ask: Callable[[], object], *, every: float, users: int = 1) -> Iterator[None]:
+    """So many users who ask again and again meanwhile, with ``every`` seconds between; an unanswered one asks again."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(every):
+            with suppress(OSError, http.client.HTTPException):
+                ask()
+
+    threads = [threading.Thread(target=work) for _ in range(users)]
+    for each in threads:
+        each.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for each in threads:
+            each.join()

@@ -4,19 +4,16 @@ The short form has shorter windows and waits (``deployed_copy.HASTY``), ``--full
 faults and ends them; each test looks at one alert in what people heard meanwhile.
 """
 
-import http.client
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from harness import ROOT
-from live import Live, awaited
+from live import Live, awaited, repeated
 from people import Message, heard
 
 NEAR = ("DailyLossNearLimit", "ExposureNearLimit", "OpenOrdersNearLimit")
@@ -29,16 +26,22 @@ KILL_SWITCH = (
     "KillSwitchForgotten",
     "KillSwitchBlind",
 )
-DRILLED = (*GUIDES, *NEAR, *OVER, "MarketDataFrozen", *KILL_SWITCH)
-WORKERS, API = "deployment/workers", "deployment/api"
+FEEDS = ("PositionsFrozen", "PriceFrozen", "ExposureFrozen", "MarketDataFrozen")
+DRILLED = (*GUIDES, *NEAR, *OVER, *FEEDS, *KILL_SWITCH, "WorkloadDown")
+SILENCED = "ServiceUnreachable"
+"""What follows from WorkloadDown, and is not to be heard beside it."""
+WORKERS, API, UI = "deployment/workers", "deployment/api", "deployment/ops-ui"
+MARKETS = "BTC-USD,ETH-USD,SOL-USD"
 FIGURES = ROOT / ".local/e2e"
 FAULT_SECONDS = 3600
 BALLAST = 125_000_000
 """Bytes of a key, for which Redis takes 128 MiB of the 160 that it may."""
 PSQL = 'read -r PGPASSWORD < "$POSTGRES_PASSWORD_FILE"; export PGPASSWORD; exec /usr/lib/postgresql/15/bin/psql "$@"'
+REFUSED = {"product": "BTC-USD", "side": "buy", "size": 1_000_000}
+"""An order that is handled and refused, for its worth."""
 POSITION = """
 INSERT INTO orders (id, user_id, product, side, size, status, fill_price, filled_at)
-VALUES (gen_random_uuid(), 'drill', 'BTC-USD', 'buy', :size, 'filled', :price, now());
+VALUES (gen_random_uuid(), 'drill', :'product', 'buy', :size, 'filled', :price, now());
 """
 WAITING = """
 INSERT INTO orders (id, user_id, product, side, size, price, status)
@@ -48,12 +51,15 @@ SELECT gen_random_uuid(), 'drill', 'BTC-USD', 'buy', 0.001, 1, 'open' FROM gener
 
 @dataclass
 class Drill:
-    """What was done when, and everything that people heard: ``begun`` and ``first`` by alert, in Unix seconds."""
+    """What was done when, and everything that people heard: ``begun`` and ``first`` by alert, in Unix seconds. ``silenced`` are the
+    alerts by which Alertmanager silenced that of the service whose workload was down, until ``restored``."""
 
     begun: dict[str, float]
     first: dict[str, float]
     resolved: dict[str, float]
     messages: list[Message]
+    silenced: set[str]
+    restored: float
 
     def about(self, alert: str, status: str = "firing") -> list[Message]:
         return [each for each in self.messages if any(a["labels"]["alertname"] == alert for a in each.alerts(status))]
@@ -80,7 +86,7 @@ class Faults:
     def begin(self, *alerts: str) -> None:
         self.begun |= dict.fromkeys(alerts, time.time())
 
-    def sql(self, statement: str, **values: float) -> None:
+    def sql(self, statement: str, **values: float | str) -> None:
         """Have PostgreSQL do it; ``:name`` stands for a value."""
         command = ["dash", "-c", PSQL, "psql", "--username=atlas", "--dbname=atlas", "--quiet", "--set=ON_ERROR_STOP=1"]
         command += [f"--set={name}={value}" for name, value in values.items()]
@@ -93,17 +99,42 @@ class Faults:
         answer = self._stack.ask("api", path, body)
         assert answer.status == 202, answer.text
 
-    def fault(self, name: str, seconds: float = FAULT_SECONDS) -> None:
-        self.api("/api/faults", {"kind": name, "seconds": seconds})
+    def fault(self, name: str, **of: str) -> None:
+        self.api("/api/faults", {"kind": name, "seconds": FAULT_SECONDS, **of})
 
-    def position(self, amount: float, loss: float) -> None:
+    def position(self, amount: float, loss: float = 0, product: str = "BTC-USD") -> None:
         """Of that worth, bought today at a price that has lost ``loss`` since."""
-        price = self._stack.number('max(atlas_last_price{product="BTC-USD"})')
-        self.sql(POSITION, size=amount / price, price=price * (1 + loss / amount))
+        price = self._stack.number(f'max(atlas_last_price{{product="{product}"}})')
+        self.sql(POSITION, product=product, size=amount / price, price=price * (1 + loss / amount))
 
     def waiting(self, orders: int) -> None:
         """So many orders whose price is never reached."""
         self.sql(WAITING, orders=orders)
+
+    def take_down(self, workload: str) -> None:
+        """No node takes its pods any more, and those that run go at once."""
+        self._patch(workload, {"$retainKeys": ["type"], "type": "Recreate"}, {"drill": "nowhere"})
+
+    def bring_back(self, workload: str) -> None:
+        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+        self._patch(workload, rolling, None)
+        self.kubectl("rollout", "status", workload, "--timeout=120s")
+
+    def _patch(self, workload: str, strategy: dict[str, Any], node: dict[str, str] | None) -> None:
+        spec = {"strategy": strategy, "template": {"spec": {"nodeSelector": node}}}
+        self.kubectl("patch", workload, f"--patch={json.dumps({'spec': spec})}")
+
+    def silencing(self, alert: str, service: str) -> set[str]:
+        """The names of the alerts by which Alertmanager silences that one."""
+        answer = self._stack.ask("alertmanager", "/api/v2/alerts")
+        assert answer.status == 200, answer.text
+        names = {each["fingerprint"]: each["labels"]["alertname"] for each in answer.json}
+        return {
+            names[by]
+            for each in answer.json
+            if each["labels"]["alertname"] == alert and each["labels"].get("service") == service
+            for by in each["status"]["inhibitedBy"]
+        }
 
     def await_heard(self, *alerts: str) -> None:
         """Until people have heard of each, since its fault began."""
@@ -130,59 +161,38 @@ def first_told(stack: Live, status: str, begun: Mapping[str, float]) -> dict[str
     return found
 
 
-@contextmanager
-def requests(stack: Live, number: int, ask: Callable[[http.client.HTTPConnection], None]) -> Iterator[None]:
-    """So many clients that ask again and again."""
-    stack.ask("api", "/healthz")
-    port, ended = stack.port("api"), threading.Event()
-
-    def work() -> None:
-        while not ended.wait(0.2):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            try:
-                ask(connection)
-                connection.getresponse().read()
-            except (OSError, http.client.HTTPException):
-                continue
-            finally:
-                connection.close()
-
-    workers = [threading.Thread(target=work) for _ in range(number)]
-    for each in workers:
-        each.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        for each in workers:
-            each.join()
-
-
-def wrong(connection: http.client.HTTPConnection) -> None:
-    connection.request("POST", "/api/orders", json.dumps({"product": "none"}), {"Content-Type": "application/json"})
-
-
-def slow(connection: http.client.HTTPConnection) -> None:
-    connection.request("GET", "/api/faults/slow?milliseconds=600")
-
-
 @pytest.fixture(scope="module")
 def drill(stack: Live, full: bool) -> Drill:
     """All of it, from the first fault until everybody has heard that it is over."""
     faults = Faults(stack, 2400 if full else 240)
-    active = f'ALERTS{{alertname=~"{"|".join(DRILLED)}"}}'
-    awaited(lambda: not stack.metrics(active), 600 if full else 180, "the end of what earlier tests have called")
-    # Alertmanager tells of that end at its group's next turn, and of what is back before not at all.
-    time.sleep(310 if full else 20)
-    faults.roll("set", "env", API, WORKERS, "FAULTS=true")
+    faults.roll("set", "env", API, WORKERS, "FAULTS=true", f"ALLOWED_MARKETS={MARKETS}")
     faults.sql("DELETE FROM orders;")
+    stack.port("api")  # opened once, for all users of one time
+    faults.begin("PositionsFrozen")
+    with repeated(lambda: stack.ask("api", "/api/orders", REFUSED), every=1):
+        others = "|".join(set(DRILLED) - {"PositionsFrozen"})
+        awaited(
+            lambda: not stack.metrics(f'ALERTS{{alertname=~"{others}"}}'), 600 if full else 180, "the end of others"
+        )
+        # Alertmanager tells of that end at its group's next turn, and of what is back before not at all.
+        time.sleep(310 if full else 20)
+        faults.await_heard("PositionsFrozen")
+
+    faults.begin("WorkloadDown", SILENCED)
+    faults.take_down(UI)
+    faults.begin("ExposureFrozen", "PriceFrozen")
+    for product in ("BTC-USD", "SOL-USD"):
+        faults.position(100, product=product)
+    time.sleep(30)  # two scrapes later both have an exposure, of which one moves
+    faults.fault("exposure_frozen", product="SOL-USD")
+    faults.fault("feed_frozen", product="ETH-USD")
 
     faults.begin(*GUIDES)
     faults.redis("SETRANGE", "ballast", str(BALLAST), "x")
-    with requests(stack, 2, wrong), requests(stack, 3, slow):
-        faults.begin("MarketDataFrozen")
-        faults.fault("feed_frozen")
-        time.sleep(20)  # a scrape later the price is the one that stays
+    with (
+        repeated(lambda: stack.ask("api", "/api/orders", {"product": "none"}), every=0.2, users=2),
+        repeated(lambda: stack.ask("api", "/api/faults/slow?milliseconds=600"), every=0.2, users=3),
+    ):
         faults.begin(*NEAR)
         faults.position(9_000, 900)
         faults.waiting(45)
@@ -196,12 +206,18 @@ def drill(stack: Live, full: bool) -> Drill:
         faults.api("/api/kill-switch", {"engaged": True, "reason": "drill"})
         time.sleep(90)
         faults.waiting(5)
-        faults.await_heard(*GUIDES, "MarketDataFrozen", *OVER, "KillSwitchEngaged", "KillSwitchIneffective")
+        faults.await_heard(*GUIDES, *OVER, "KillSwitchEngaged", "KillSwitchIneffective")
+
+    faults.await_heard("ExposureFrozen", "PriceFrozen", "WorkloadDown")
+    silenced: set[str] = awaited(lambda: faults.silencing(SILENCED, "ops-ui"), 240, f"{SILENCED} to be silenced")
+    restored = time.time()
+    faults.bring_back(UI)
 
     # A worker that starts has not heard of the switch.
-    faults.begin("KillSwitchDisagrees")
+    faults.begin("MarketDataFrozen", "KillSwitchDisagrees")
+    faults.fault("feed_frozen")
     faults.roll("scale", WORKERS, "--replicas=2")
-    faults.await_heard("KillSwitchDisagrees")
+    faults.await_heard("MarketDataFrozen", "KillSwitchDisagrees")
     faults.begin("KillSwitchForgotten")
     faults.roll("scale", WORKERS, "--replicas=1")
     faults.roll("rollout", "restart", WORKERS)
@@ -214,17 +230,17 @@ def drill(stack: Live, full: bool) -> Drill:
     faults.redis("DEL", "ballast")
     faults.roll("scale", WORKERS, "--replicas=1")
     faults.api("/api/kill-switch", {"engaged": False, "reason": "the drill is over"})
-    return over(stack, faults.begun, full)
+    await_resolved(stack, faults.begun, full)
+    first, resolved = (first_told(stack, status, faults.begun) for status in ("firing", "resolved"))
+    tell({alert: round(first[alert] - faults.begun[alert]) for alert in DRILLED if alert in first}, full)
+    return Drill(faults.begun, first, resolved, heard(stack), silenced, restored)
 
 
-def over(stack: Live, begun: dict[str, float], full: bool) -> Drill:
-    """Wait until people have heard that each alert is over, as far as they will in time."""
+def await_resolved(stack: Live, begun: dict[str, float], full: bool) -> None:
+    """Until people have heard that each alert is over, as far as they will in time."""
     end = time.monotonic() + (2400 if full else 300)
     while not first_told(stack, "resolved", begun).keys() >= set(DRILLED) and time.monotonic() < end:
         time.sleep(2)
-    first, resolved = (first_told(stack, status, begun) for status in ("firing", "resolved"))
-    tell({alert: round(first[alert] - begun[alert]) for alert in DRILLED if alert in first}, full)
-    return Drill(begun, first, resolved, heard(stack))
 
 
 def tell(seconds: dict[str, int], full: bool) -> None:
@@ -247,6 +263,16 @@ def test_people_hear_of_it_and_when_it_is_over(drill: Drill, alert: str) -> None
             assert told["annotations"]["runbook_url"].endswith(f"{alert}.md")
     assert alert in drill.first
     assert alert in drill.resolved, f"nobody heard that {alert} is over"
+
+
+def test_of_a_service_whose_workload_is_down_nobody_hears_twice(drill: Drill) -> None:
+    assert drill.silenced == {"WorkloadDown"}
+    assert any(
+        a["labels"]["service"] == "ops-ui" for each in drill.about("WorkloadDown") for a in each.alerts("firing")
+    )
+    assert not [each for each in drill.about(SILENCED) if drill.begun[SILENCED] <= each.at < drill.restored], (
+        "people heard that the service does not answer, though they knew that its workload is down"
+    )
 
 
 def test_nothing_pages_outside_production(drill: Drill) -> None:
