@@ -19,12 +19,17 @@ HASTY = {
 DRILLED = ("rules/trading_platform.yaml", "rules/trading_safety.yaml", "config/alertmanager/alertmanager.yaml")
 
 
-def prepare(copy: Path, *, hasty: bool) -> None:
-    """Make it. Its Docker engine is the repository's own, for its bases and caches."""
+def copied(copy: Path) -> None:
+    """Copy the repository. The copy's Docker engine is the repository's own, for its bases and caches."""
     copy_repository(copy)
     (copy / ".local").mkdir()
     (ROOT / ".local/docker").mkdir(exist_ok=True, mode=0o700)
     (copy / ".local/docker").symlink_to(ROOT / ".local/docker")
+
+
+def prepare(copy: Path, *, hasty: bool) -> None:
+    """Make such a copy, with people to tell, traces that are not kept and, if wanted, alerts that wait less."""
+    copied(copy)
     edit(copy / "Pulumi.local.yaml", "samplingPercentage: 100", f"samplingPercentage: {SAMPLING}")
     secrets = copy / "conf/secrets.env"
     secrets.parent.mkdir(exist_ok=True)

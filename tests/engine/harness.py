@@ -284,17 +284,21 @@ def copy_repository(target: Path, without: Collection[str] = (".git", ".local"))
     return target
 
 
-def make(folder: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`make` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
-    kept = {
-        name: os.environ[name]
-        for name in os.environ
+def nothing_said() -> dict[str, str]:
+    """The environment without what it says of stacks, clusters and an outer `make`."""
+    return {
+        name: value
+        for name, value in os.environ.items()
         if not name.startswith(("PULUMI_", "KUBE", "MAKE", "MFLAGS")) and name not in _OF_THE_OUTER_MAKE
     }
+
+
+def make(folder: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`make` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
     answer = subprocess.run(
         ["make", *arguments],
         cwd=folder,
-        env=kept | environment,
+        env=nothing_said() | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

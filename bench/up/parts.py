@@ -1,0 +1,81 @@
+"""What one `make` spent its seconds on, read from what it prints and when."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = ("set-up", "cluster and node", "images", "objects and pods")
+"""Of a `make up`, one after the other."""
+ENDS = (re.compile(r"\[(\d+)/\1\] .* (?!…)\S+$"), re.compile(r"cluster is "), re.compile(r"Updating \("))
+"""The last line of each part but the last."""
+STEPS = (
+    re.compile(r"\[\d+/\d+\] (?P<name>.+?) (?P<did>\S.*) in (?P<seconds>[\d.]+) s$"),
+    re.compile(r"  (?P<name>\S+) (?P<did>ready|brought|built and brought) in (?P<seconds>[\d.]+) s$"),
+    re.compile(
+        r" \S+\s+\S+?(?P<kind>(?!Stack )\w+) (?P<name>\S+) (?P<did>created|updated|deleted|replaced) \((?P<seconds>[\d.]+)s\)"
+    ),
+)
+"""How tools and the engine tell of one step that is done."""
+
+
+class MakeFailed(Exception):
+    """What it said last."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One `make`: its lines with the seconds after which each came, and the seconds of the whole."""
+
+    lines: tuple[tuple[float, str], ...]
+    seconds: float
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """The seconds of each part of a `make up`, which add up to the whole."""
+        found: dict[str, float] = dict.fromkeys(PARTS, 0.0)
+        since, ends = 0.0, list(zip(PARTS, ENDS, strict=False))
+        for at, text in self.lines:
+            if ends and ends[0][1].match(text):
+                found[ends.pop(0)[0]], since = at - since, at
+        found[PARTS[-1]] = self.seconds - since
+        return found
+
+    @property
+    def slowest(self) -> list[tuple[str, float]]:
+        """Its steps with their seconds, the slowest first; those of the engine overlap."""
+        return sorted(steps(text for _, text in self.lines), key=lambda step: -step[1])
+
+
+def steps(lines: Iterable[str]) -> Iterator[tuple[str, float]]:
+    for text in lines:
+        for pattern in STEPS:
+            if found := pattern.match(text):
+                name = " ".join(part for part in (found.groupdict().get("kind"), found["name"]) if part)
+                yield f"{name} {found['did']}", float(found["seconds"])
+                break
+
+
+def made(folder: Path, target: str, environment: Mapping[str, str]) -> Made:
+    """Run `make` in a copy of the repository.
+
+    Raises:
+        MakeFailed: it did.
+    """
+    began, lines = time.monotonic(), list[tuple[float, str]]()
+    with subprocess.Popen(
+        ["make", target],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            lines.append((time.monotonic() - began, line.rstrip("\n")))
+    if process.returncode != 0:
+        raise MakeFailed("\n".join([f"make {target} failed:", *(text for _, text in lines[-20:])]))
+    return Made(tuple(lines), time.monotonic() - began)

@@ -1,0 +1,82 @@
+"""Measures `make up` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
+
+    python bench/up/run.py [--stack FOLDER]
+
+The copy's stack is made new, brought up without change, stopped, and brought up again; then it is forgotten. With ``--stack`` only
+the update without change is measured, of the stack that runs from that copy. Figures go to .local/bench/up.json.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [
+    str(ROOT),
+    *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench/up")),
+]
+
+from deployed_copy import copied  # noqa: E402
+from harness import nothing_said  # noqa: E402
+from parts import PARTS, Made, MakeFailed, made  # noqa: E402
+
+RESULTS = ROOT / ".local/bench"
+SLOWEST = 5
+
+
+def all_of_it() -> dict[str, Made]:
+    """Each `make`, in the order in which a developer would type it, of a stack of its own."""
+    with TemporaryDirectory(prefix="bench-up-") as folder:
+        copy = Path(folder) / "atlas"
+        copied(copy)
+        try:
+            return {
+                "new": tell("new", copy, "up"),
+                "without change": tell("without change", copy, "up"),
+                "`make down`": tell("make down", copy, "down"),
+                "after `make down`": tell("after make down", copy, "up"),
+            }
+        finally:
+            tell("make wipe", copy, "wipe")
+
+
+def tell(name: str, copy: Path, target: str) -> Made:
+    print(f"{name} …", file=sys.stderr, flush=True)
+    done = made(copy, target, nothing_said())
+    print(f"{name}: {done.seconds:.0f} s", file=sys.stderr, flush=True)
+    return done
+
+
+def tables(measured: Mapping[str, Made]) -> Iterator[str]:
+    yield f"| `make up`, seconds | all | {' | '.join(PARTS)} |"
+    yield "|---|" + "---|" * (1 + len(PARTS))
+    for name, one in measured.items():
+        parts = "" if name == "`make down`" else " | ".join(f"{one.parts[part]:.1f}" for part in PARTS)
+        yield f"| {name} | {one.seconds:.1f} | {parts} |" if parts else f"| {name} | {one.seconds:.1f} |"
+    yield ""
+    yield "| | slowest steps, seconds (those of objects overlap) |\n|---|---|"
+    for name, one in measured.items():
+        yield f"| {name} | {', '.join(f'{step} {seconds:.0f}' for step, seconds in one.slowest[:SLOWEST])} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure `make up` of the local stack by its parts.")
+    parser.add_argument("--stack", type=Path, help="the copy whose running stack is brought up without change")
+    chosen = parser.parse_args()
+    try:
+        measured = {"without change": tell("without change", chosen.stack, "up")} if chosen.stack else all_of_it()
+    except MakeFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    print("\n".join(tables(measured)))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    told = {name: {"seconds": one.seconds, "parts": one.parts, "steps": one.slowest} for name, one in measured.items()}
+    (RESULTS / "up.json").write_text(json.dumps(told, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
