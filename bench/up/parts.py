@@ -15,7 +15,7 @@ STEPS = (
     re.compile(r"\[\d+/\d+\] (?P<name>.+?) (?P<did>\S.*) in (?P<seconds>[\d.]+) s$"),
     re.compile(r"  (?P<name>\S+) (?P<did>ready|brought|built and brought) in (?P<seconds>[\d.]+) s$"),
     re.compile(
-        r" \S+\s+\S+?(?P<kind>(?!Stack )\w+) (?P<name>\S+) (?P<did>created|updated|deleted|replaced) \((?P<seconds>[\d.]+)s\)"
+        r" \S+\s+\S+:(?P<kind>(?!Stack )\w+) (?P<name>\S+) (?P<did>created|updated|deleted|replaced) \((?P<seconds>[\d.]+)s\)"
     ),
 )
 """How tools and the engine tell of one step that is done."""

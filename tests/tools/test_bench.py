@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/unit")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/up"), str(ROOT / "tests/unit")]
 
 from ground import Ground, deployed  # noqa: E402
 from growth import of_growth  # noqa: E402
 from measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures  # noqa: E402
+from parts import Made  # noqa: E402
 from process import CommandFailed, Run, measure  # noqa: E402
 from rounds import Comparison, growth, measured  # noqa: E402
 from synthesis import Program, declare  # noqa: E402
@@ -223,6 +224,31 @@ def test_what_lies_in_a_namespace_that_goes_is_not_deleted_one_by_one(tmp_path: 
     ((arguments, stdin),) = calls
     assert arguments[:2] == ("delete", "--ignore-not-found")
     assert [each["metadata"]["name"] for each in json.loads(stdin)["items"]] == ["ours", "beside", "wide"]
+
+
+# -- the parts of `make up`
+
+
+def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
+    up = Made(
+        lines=(
+            (1, "[1/2] pulumi cached"),
+            (2, "[2/2] Debian packages …"),
+            (5, "[2/2] Debian packages installed in 3 s"),
+            (9, "  kubelet ready in 2.5 s"),
+            (10, "cluster is up in 5.0 s, kubeconfig somewhere, context atlas-local"),
+            (30, "  atlas/api:1 built and brought in 20.0 s"),
+            (31, "Updating (local):"),
+            (40, " +  kubernetes:apps/v1:Deployment loki creating (0s) "),
+            (50, " +  kubernetes:apps/v1:Deployment loki created (10s) "),
+            (51, " +  pulumi:pulumi:Stack atlas-local created (20s) "),
+        ),
+        seconds=52,
+    )
+    assert up.parts == {"set-up": 5, "cluster and node": 5, "images": 21, "objects and pods": 21}
+    assert [step for step, _ in up.slowest] == [
+        *("atlas/api:1 built and brought", "Deployment loki created", "Debian packages installed", "kubelet ready"),
+    ]
 
 
 # -- what is shown
