@@ -70,7 +70,8 @@ class Engine:
             "--ip-forward=false",
             "--ip-masq=false",
         ]
-        (self.directory / "dockerd.pid").unlink(missing_ok=True)  # of an engine that was killed
+        for left in ("dockerd.pid", "run/containerd/containerd.pid"):  # of an engine that was killed, and its containerd with it
+            (self.directory / left).unlink(missing_ok=True)
         digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
         child = processes.start(
             ["/usr/bin/env", f"PATH={DEBIAN}", *command], pid_file=self.pid_file, log=self.log, digest=digest
