@@ -70,7 +70,10 @@ class Engine:
             "--ip-forward=false",
             "--ip-masq=false",
         ]
-        for left in ("dockerd.pid", "run/containerd/containerd.pid"):  # of an engine that was killed, and its containerd with it
+        for left in (
+            "dockerd.pid",
+            "run/containerd/containerd.pid",
+        ):  # of an engine that was killed, and its containerd with it
             (self.directory / left).unlink(missing_ok=True)
         digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
         child = processes.start(
