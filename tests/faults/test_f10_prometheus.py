@@ -111,11 +111,11 @@ def _numbers(prometheus: Prometheus) -> set[int]:
     return {int(value.split(" ")[2]) for value in values}
 
 
-def _hole(prometheus: Prometheus, seconds: float) -> float:
-    """The longest time between two samples of what it scrapes, in the last ``seconds``."""
+def _hole(prometheus: Prometheus, interval: float, seconds: float) -> float:
+    """By how much the longest time between two samples of what it scrapes is longer than the interval, in the last ``seconds``."""
     (series,) = prometheus.query(f'up{{service="otel-collector"}}[{int(seconds)}s]')
     times = [at for at, _ in series["values"]]
-    return max(later - earlier for earlier, later in pairwise(times))
+    return max(later - earlier for earlier, later in pairwise(times)) - interval
 
 
 def _corruptions(prometheus: Prometheus) -> float:
@@ -148,7 +148,7 @@ def killed(folder: Path, interval: float, down: float, variant: Variant | None =
         load.stop()
         verdict.tell("restart", restart, " s")
         verdict.tell("points", load.acknowledged)
-        hole = _hole(replicas.first, time.monotonic() - begun)
+        hole = _hole(replicas.first, interval, time.monotonic() - begun)
         verdict.judge("hole beyond the restart", hole - restart, HOLE, " s")
         verdict.judge("corruptions", _corruptions(replicas.first), 0)
         verdict.judge("lost by the other one", _lacks(replicas.second, load, 20), 0)
