@@ -65,14 +65,17 @@ def run(start: Start, prometheus: Prometheus, program: str):
     )
 
 
-def test_two_runs_and_a_failed_one_are_counted_as_such(start: Start, prometheus: Prometheus) -> None:
-    held = run(start, prometheus, "import time\nprint('at work')\ntime.sleep(3)\n")
+def test_two_runs_and_a_failed_one_are_counted_as_such(start: Start, prometheus: Prometheus, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    slow_job = "import os, time\nprint('at work')\ntime.sleep(1.2)\nwhile not os.path.exists({!r}): time.sleep(0.05)\n"
+    held = run(start, prometheus, slow_job.format(str(seen)))
     wait_until(lambda: held.saying("at work"))
     assert wait_until(lambda: prometheus.number("sum(atlas_backtest_jobs_running)")) == 1
     assert prometheus.number("sum(atlas_backtest_jobs)") == 1
     assert prometheus.number("sum(atlas_backtest_jobs_completed_total)") == 0, (
         "there from the start, so that one is a step"
     )
+    seen.touch()
     assert held.wait() == 0
     assert run(start, prometheus, "print('quick')\n").wait() == 0
     assert run(start, prometheus, "import sys\nsys.exit(5)\n").wait() == 5
