@@ -166,6 +166,7 @@ def drill(stack: Live, full: bool) -> Drill:
     """All of it, from the first fault until everybody has heard that it is over."""
     faults = Faults(stack, 2400 if full else 240)
     faults.roll("set", "env", API, WORKERS, "FAULTS=true", f"ALLOWED_MARKETS={MARKETS}")
+    awaited(lambda: stack.metrics("atlas_last_price"), 120, "prices, before which workers have made their tables")
     faults.sql("DELETE FROM orders;")
     stack.port("api")  # opened once, for all users of one time
     faults.begin("PositionsFrozen")
