@@ -19,6 +19,7 @@ from live import Live, live  # noqa: E402
 from people import bring_people  # noqa: E402
 
 ORDER = (
+    "test_rest",
     "test_arrival",
     "test_logs",
     "test_traces",

@@ -1,0 +1,26 @@
+"""A stack at rest calls nobody: before anything was done to it, no alert fires, and none waits to."""
+
+import pytest
+from live import Live, awaited
+
+SETTLED = 150
+"""Seconds after which rates are those of a stack at rest, and no longer of its start."""
+EXPLAINED = {
+    "Watchdog": "fires always",
+    "VolumeFilling": "volumes of the embedded node are this machine's disk, which others fill",
+}
+"""Alerts that a stack at rest may have, and why."""
+
+
+def test_a_stack_at_rest_calls_nobody(stack: Live) -> None:
+    age = 'time() - max(process_start_time_seconds{service="prometheus"})'
+    awaited(lambda: stack.number(age) > SETTLED, SETTLED + 30, "the start to be over")
+    assert stack.metrics('ALERTS{alertname="Watchdog", alertstate="firing"}')
+
+    def restless() -> list[dict[str, str]]:
+        return [labels for labels, _ in stack.metrics("ALERTS") if labels["alertname"] not in EXPLAINED]
+
+    try:
+        awaited(lambda: not restless(), 120, "no alert")
+    except AssertionError:
+        pytest.fail("\n".join(f"{each['alertname']} is {each['alertstate']}: {each}" for each in restless()))
