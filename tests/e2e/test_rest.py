@@ -7,6 +7,7 @@ SETTLED = 150
 """Seconds after which rates are those of a stack at rest, and no longer of its start."""
 EXPLAINED = {
     "Watchdog": "fires always",
+    "AlertmanagerNotificationsFailing": "those who are told come a moment after the stack",
     "VolumeFilling": "volumes of the embedded node are this machine's disk, which others fill",
 }
 """Alerts that a stack at rest may have, and why."""
