@@ -102,7 +102,7 @@ class Faults:
     def fault(self, name: str, **of: str) -> None:
         self.api("/api/faults", {"kind": name, "seconds": FAULT_SECONDS, **of})
 
-    def position(self, amount: float, loss: float = 0, product: str = "BTC-USD") -> None:
+    def position(self, product: str, amount: float, *, loss: float = 0) -> None:
         """Of that worth, bought today at a price that has lost ``loss`` since."""
         price = self._stack.number(f'max(atlas_last_price{{product="{product}"}})')
         self.sql(POSITION, product=product, size=amount / price, price=price * (1 + loss / amount))
@@ -118,7 +118,8 @@ class Faults:
     def bring_back(self, workload: str) -> None:
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         self._patch(workload, rolling, None)
-        self.kubectl("rollout", "status", workload, "--timeout=120s")
+        # Not `rollout status`: of one that was down for long it reads the old deadline first, and gives up.
+        self.kubectl("wait", "--for=condition=Available", workload, "--timeout=120s")
 
     def _patch(self, workload: str, strategy: dict[str, Any], node: dict[str, str] | None) -> None:
         spec = {"strategy": strategy, "template": {"spec": {"nodeSelector": node}}}
@@ -183,7 +184,7 @@ def drill(stack: Live, full: bool) -> Drill:
     faults.take_down(UI)
     faults.begin("ExposureFrozen", "PriceFrozen")
     for product in ("BTC-USD", "SOL-USD"):
-        faults.position(100, product=product)
+        faults.position(product, 100)
     time.sleep(30)  # two scrapes later both have an exposure, of which one moves
     faults.fault("exposure_frozen", product="SOL-USD")
     faults.fault("feed_frozen", product="ETH-USD")
@@ -195,12 +196,13 @@ def drill(stack: Live, full: bool) -> Drill:
         repeated(lambda: stack.ask("api", "/api/faults/slow?milliseconds=600"), every=0.2, users=3),
     ):
         faults.begin(*NEAR)
-        faults.position(9_000, 900)
+        # At a price that stands still: one that moves carries a position near its limit over it, before its time.
+        faults.position("ETH-USD", 9_000, loss=900)
         faults.waiting(45)
         faults.await_heard(*NEAR)
 
         faults.begin(*OVER)
-        faults.position(3_000, 400)
+        faults.position("ETH-USD", 3_000, loss=400)
         faults.waiting(15)
         faults.begin("KillSwitchEngaged", "KillSwitchIneffective")
         faults.fault("kill_switch_fails")
