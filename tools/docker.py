@@ -70,10 +70,8 @@ class Engine:
             "--ip-forward=false",
             "--ip-masq=false",
         ]
-        for left in (
-            "dockerd.pid",
-            "run/containerd/containerd.pid",
-        ):  # of an engine that was killed, and its containerd with it
+        # Of an engine that was killed, and its containerd with it.
+        for left in ("dockerd.pid", "run/containerd/containerd.pid"):
             (self.directory / left).unlink(missing_ok=True)
         digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
         child = processes.start(

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from process import CommandFailed
+
 PARTS = ("set-up", "cluster and node", "images", "objects and pods")
 """Of a `make up`, one after the other."""
 ENDS = (re.compile(r"\[(\d+)/\1\] .* (?!…)\S+$"), re.compile(r"cluster is "), re.compile(r"Updating \("))
@@ -19,10 +21,6 @@ STEPS = (
     ),
 )
 """How tools and the engine tell of one step that is done."""
-
-
-class MakeFailed(Exception):
-    """What it said last."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def made(folder: Path, target: str, environment: Mapping[str, str]) -> Made:
     """Run `make` in a copy of the repository.
 
     Raises:
-        MakeFailed: it did.
+        CommandFailed: holds what it said last.
     """
     began, lines = time.monotonic(), list[tuple[float, str]]()
     with subprocess.Popen(
@@ -77,5 +75,5 @@ def made(folder: Path, target: str, environment: Mapping[str, str]) -> Made:
         for line in process.stdout or ():
             lines.append((time.monotonic() - began, line.rstrip("\n")))
     if process.returncode != 0:
-        raise MakeFailed("\n".join([f"make {target} failed:", *(text for _, text in lines[-20:])]))
+        raise CommandFailed("\n".join([f"make {target} failed:", *(text for _, text in lines[-20:])]))
     return Made(tuple(lines), time.monotonic() - began)

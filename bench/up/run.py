@@ -16,15 +16,21 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
     str(ROOT),
-    *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench/up")),
+    *(
+        str(ROOT / part)
+        for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench", "bench/up")
+    ),
 ]
 
 from deployed_copy import copied  # noqa: E402
 from harness import nothing_said  # noqa: E402
-from parts import PARTS, Made, MakeFailed, made  # noqa: E402
+from parts import PARTS, Made, made  # noqa: E402
+from process import CommandFailed  # noqa: E402
 
 RESULTS = ROOT / ".local/bench"
 SLOWEST = 5
+DOWN = "`make down`"
+"""It has steps, and not the parts of a `make up`."""
 
 
 def all_of_it() -> dict[str, Made]:
@@ -36,7 +42,7 @@ def all_of_it() -> dict[str, Made]:
             return {
                 "new": tell("new", copy, "up"),
                 "without change": tell("without change", copy, "up"),
-                "`make down`": tell("make down", copy, "down"),
+                DOWN: tell("make down", copy, "down"),
                 "after `make down`": tell("after make down", copy, "up"),
             }
         finally:
@@ -54,8 +60,8 @@ def tables(measured: Mapping[str, Made]) -> Iterator[str]:
     yield f"| `make up`, seconds | all | {' | '.join(PARTS)} |"
     yield "|---|" + "---|" * (1 + len(PARTS))
     for name, one in measured.items():
-        parts = "" if name == "`make down`" else " | ".join(f"{one.parts[part]:.1f}" for part in PARTS)
-        yield f"| {name} | {one.seconds:.1f} | {parts} |" if parts else f"| {name} | {one.seconds:.1f} |"
+        parts = [] if name == DOWN else [f"{seconds:.1f}" for seconds in one.parts.values()]
+        yield f"| {' | '.join([name, f'{one.seconds:.1f}', *parts])} |"
     yield ""
     yield "| | slowest steps, seconds (those of objects overlap) |\n|---|---|"
     for name, one in measured.items():
@@ -68,7 +74,7 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         measured = {"without change": tell("without change", chosen.stack, "up")} if chosen.stack else all_of_it()
-    except MakeFailed as failed:
+    except CommandFailed as failed:
         print(failed, file=sys.stderr)
         return 1
     print("\n".join(tables(measured)))

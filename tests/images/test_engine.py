@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import processes
 import pytest
 from building import ROOT
 from docker import Engine, EngineError
+from harness import wait_until
 
 import images as images_tool
 
@@ -54,8 +54,7 @@ def test_what_a_killed_engine_mounted_does_not_outlive_the_next_one(own: Engine)
         process = processes.read(own.pid_file)
         assert process is not None
         process.signal(signal.SIGKILL)
-        while process.alive:
-            time.sleep(0.05)
+        wait_until(lambda: not process.alive)
         assert mounted()
         own.up()
     finally:
