@@ -20,8 +20,7 @@ logger = structlog.get_logger(__name__)
 class Faults:
     def __init__(self, allowed: bool) -> None:
         self.allowed = allowed
-        self._until: dict[str, float] = {}
-        self._products: dict[str, str | None] = {}
+        self._ends: dict[str, tuple[float, str | None]] = {}  # by kind: when, and of which product alone
         self._delay = 0.0
 
     def start(self, event: Event) -> None:
@@ -29,15 +28,15 @@ class Faults:
         if not self.allowed or event.get("kind") not in KINDS:
             return
         seconds = min(float(event["seconds"]), LONGEST)
-        self._until[event["kind"]] = time.monotonic() + seconds
-        self._products[event["kind"]] = event.get("product")
+        self._ends[event["kind"]] = (time.monotonic() + seconds, event.get("product"))
         if event["kind"] == "bus_lag":
             self._delay = min(float(event.get("delay", 2)), LONGEST_DELAY)
         logger.warning("fault", kind=event["kind"], seconds=seconds, product=event.get("product"))
 
     def active(self, kind: str, product: str | None = None) -> bool:
         """Whether it is, and of that product."""
-        return time.monotonic() < self._until.get(kind, 0.0) and self._products.get(kind) in (None, product)
+        until, only = self._ends.get(kind, (0.0, None))
+        return time.monotonic() < until and only in (None, product)
 
     async def lag(self) -> None:
         if self.active("bus_lag"):
