@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from processes_of_tests import Process, answers, free_port
@@ -40,6 +41,16 @@ class Server:
         if self.process:
             self.process.stop(self.ends_by, seconds=60)
             self.process = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Meanwhile it takes connections and answers nothing."""
+        assert self.process
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     def remove(self) -> None:
         """What ``start`` left outside ``folder``."""

@@ -47,6 +47,19 @@ def test_with_the_bus_away_an_order_is_refused_and_not_kept_for_later(data: Data
 
 
 @BUSES
+def test_with_the_bus_hanging_an_order_is_refused_before_its_user_gives_up(
+    data: Data, tmp_path: Path, bus: str
+) -> None:
+    server = data.redis if bus == "redis" else data.rabbitmq
+    with platform(data, bus, tmp_path) as running:
+        running.api()
+        assert place(running) == 202
+        with server.hanging():
+            assert place(running) == 503
+        wait_until(lambda: place(running) == 202, 30, "orders after it")
+
+
+@BUSES
 def test_of_two_workers_one_handles_an_order_and_both_hear_the_kill_switch(
     data: Data, tmp_path: Path, bus: str
 ) -> None:

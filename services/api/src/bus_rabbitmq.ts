@@ -7,6 +7,7 @@ import logger from './logger';
 import type { Settings } from './settings';
 
 const EXCHANGE = 'atlas_bus';
+const CONFIRM_MS = 5000;
 
 /** The bus over RabbitMQ: a durable topic exchange, routing key = topic, a queue of its own for every subscriber. */
 export class RabbitBus implements Bus {
@@ -25,14 +26,13 @@ export class RabbitBus implements Bus {
     };
     this.connection.on('connectFailed', lost);
     this.connection.on('disconnect', lost);
-    this.connection.on('connect', () => {
-      told = false;
-      logger.info({ bus: 'rabbitmq' }, 'bus connected');
-    });
     this.connection.createChannel({
       setup: async (channel: ConfirmChannel) => {
         await channel.assertExchange(EXCHANGE, 'topic', { durable: true });
         this.channel = channel;
+        // Here, and not when the connection is made: without its channel no order could be placed yet.
+        told = false;
+        logger.info({ bus: 'rabbitmq' }, 'bus connected');
       },
     });
   }
@@ -42,13 +42,20 @@ export class RabbitBus implements Bus {
     const channel = this.channel;
     if (!channel) throw new BusDown();
     const message = Buffer.from(encode(event));
-    await new Promise<void>((resolve, reject) => {
-      channel.publish(EXCHANGE, topic, message, { contentType: 'application/json' }, (err) => {
-        if (!err) return resolve();
-        logger.error({ topic, err }, 'event not published');
-        reject(new BusDown());
+    try {
+      await new Promise<void>((resolve, reject) => {
+        // A broker that hangs, or blocks its publishers, says nothing at all.
+        const late = setTimeout(() => reject(new Error(`not confirmed in ${CONFIRM_MS} ms`)), CONFIRM_MS);
+        channel.publish(EXCHANGE, topic, message, { contentType: 'application/json' }, (err) => {
+          clearTimeout(late);
+          if (err) reject(err as Error);
+          else resolve();
+        });
       });
-    });
+    } catch (err) {
+      logger.error({ topic, err }, 'event not published');
+      throw new BusDown();
+    }
   }
 
   async subscribe(topics: string[], listener: Listener): Promise<void> {
