@@ -26,11 +26,11 @@ def loopback() -> str:
     return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
 
 
-def wait_until(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.05) -> Any:
-    """What ``condition`` returns once that is true; an AssertionError names ``what`` after ``seconds``."""
+def wait_until(condition: Callable[[], Any], seconds: float, what: str | Callable[[], str], every: float = 0.05) -> Any:
+    """What ``condition`` returns once that is true; an AssertionError says ``what`` it was after ``seconds``."""
     end = time.monotonic() + seconds
     while not (result := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what() if callable(what) else what}"
         time.sleep(every)
     return result
 

@@ -140,9 +140,9 @@ def live(repository: Path) -> Live:
     return Live(repository, Access(environment=environment, context="atlas-local", inside=inside))
 
 
-def awaited(what: Callable[[], T], seconds: float, name: str, every: float = 0.5) -> T:
+def awaited(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:
     """As ``wait_until``, with the patience that a whole stack asks for."""
-    return wait_until(what, seconds, name, every)
+    return wait_until(condition, seconds, what, every)
 
 
 @contextmanager

@@ -145,10 +145,7 @@ class Faults:
             told.update(first_told(self._stack, "firing", self.begun))
             return told >= set(alerts)
 
-        try:
-            awaited(all_of_them, self._seconds, "alerts")
-        except AssertionError:
-            pytest.fail(f"people heard nothing of {', '.join(set(alerts) - told)} within {self._seconds:g} s")
+        awaited(all_of_them, self._seconds, lambda: f"people to hear of {', '.join(set(alerts) - told)}")
 
 
 def first_told(stack: Live, status: str, begun: Mapping[str, float]) -> dict[str, float]:

@@ -32,16 +32,7 @@ def lacking(stack: Live, emitter: str) -> list[str]:
 
 @pytest.mark.parametrize("emitter", dict.fromkeys(owner for owner, _, _ in series()))
 def test_what_is_emitted_is_there(busy: Live, emitter: str) -> None:
-    said: list[str] = []
-
-    def complete() -> bool:
-        said[:] = lacking(busy, emitter)
-        return not said
-
-    try:
-        awaited(complete, 60, "every series")
-    except AssertionError:
-        pytest.fail(f"{emitter} does not emit {', '.join(said)}")
+    awaited(lambda: not lacking(busy, emitter), 60, lambda: f"{emitter} to emit {', '.join(lacking(busy, emitter))}")
 
 
 def test_what_is_declared_silent_is_in_the_table() -> None:

@@ -77,10 +77,7 @@ class Process:
             )
             return condition()
 
-        try:
-            wait_until(alive_and_so, seconds, what)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.text()[-3000:]}") from None
+        wait_until(alive_and_so, seconds, lambda: f"{what}\n{self.text()[-3000:]}")
 
     def wait(self, seconds: float) -> int:
         """The exit code of a command that ends by itself."""
