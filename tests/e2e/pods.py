@@ -2,6 +2,8 @@
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +72,17 @@ def wrote(live: "Live", script: str) -> str:
     name = started(live, script)
     until(live, "jsonpath={.status.phase}=Succeeded", name, "trading")
     return name
+
+
+@contextmanager
+def applied(live: "Live", *objects: dict[str, Any]) -> Iterator[None]:
+    """Objects that are there meanwhile."""
+    items = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=items)
+    try:
+        yield
+    finally:
+        live.cluster.kubectl("delete", "--filename=-", stdin=items)
 
 
 def until(live: "Live", state: str, name: str, namespace: str) -> None:

@@ -2,18 +2,34 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from live import Live, awaited
 from panels import Target, targets
+from pods import applied, pod
 from promql import filled
 
 EMPTY = yaml.safe_load((Path(__file__).parent / "empty_panels.yaml").read_text())
 TARGETS = [*targets("prometheus"), *targets("loki")]
 LOOK_BACK = 1800
 STEP = 15
+
+
+@pytest.fixture(scope="module")
+def unwell(busy: Live) -> Iterator[Live]:
+    """The busy stack with a pod that waits for its image and a Job that has failed: some panels list just such."""
+    waiting = pod(busy, "waits", "trading", "")
+    waiting["spec"]["containers"][0]["image"] = "nowhere.invalid/none:none"
+    failing = pod(busy, "fails", "trading", "raise SystemExit(1)")
+    template = {"metadata": {"labels": failing["metadata"]["labels"]}, "spec": failing["spec"]}
+    spec = {"backoffLimit": 0, "template": template}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": failing["metadata"], "spec": spec}
+    with applied(busy, waiting, job):
+        awaited(lambda: busy.metrics('ALERTS{alertname="JobFailed"}'), 120, "the alert of the Job that fails")
+        yield busy
 
 
 def answered(stack: Live, target: Target) -> int:
@@ -27,11 +43,11 @@ def answered(stack: Live, target: Target) -> int:
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: f"{each.panel.name} {each.legend}")
-def test_a_panel_shows_something(busy: Live, target: Target) -> None:
+def test_a_panel_shows_something(unwell: Live, target: Target) -> None:
     if target.panel.name in EMPTY:
-        answered(busy, target)
+        answered(unwell, target)
     else:
-        awaited(lambda: answered(busy, target), 60, json.dumps(filled(target.expr)))
+        awaited(lambda: answered(unwell, target), 60, json.dumps(filled(target.expr)))
 
 
 def test_what_is_declared_empty_is_a_panel() -> None:
