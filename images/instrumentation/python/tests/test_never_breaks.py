@@ -43,6 +43,20 @@ def test_a_collector_that_is_not_there_is_said_once(start: Start) -> None:
     assert 1 <= len(told) <= 2, told
 
 
+def test_a_full_queue_is_said_once_and_no_record_is_made_for_the_other_spans(start: Start, never: str) -> None:
+    program = (
+        "import logging\nfrom opentelemetry import trace\nmade, make = [], logging.getLogRecordFactory()\n"
+        "logging.setLogRecordFactory(lambda name, *more, **rest: made.append(name) or make(name, *more, **rest))\n"
+        "for n in range(200):\n    trace.get_tracer('t').start_span('s').end()\n"
+        "print(made.count('opentelemetry.sdk._shared_internal'), 'made')\n"
+    )
+    queue = {"OTEL_BSP_MAX_QUEUE_SIZE": "10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "5"}
+    host = start(program, OTEL_EXPORTER_OTLP_ENDPOINT=never, **queue)
+    assert host.wait() == 0
+    assert len(host.saying("Queue full")) == 1
+    assert host.saying("1 made")
+
+
 def test_a_collector_that_never_answers_holds_up_no_end(start: Start, never: str) -> None:
     program = (
         "from opentelemetry import trace\n"

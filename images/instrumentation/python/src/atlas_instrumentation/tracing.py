@@ -29,6 +29,7 @@ LIBRARIES: Mapping[str, tuple[str, str]] = {
 }
 """Module, and what instruments it once it has been imported. A library that the host lacks is never looked for."""
 FLUSH_MILLISECONDS = 3000
+QUEUE_LOGGER = "opentelemetry.sdk._shared_internal"
 logger = logging.getLogger(__name__)
 
 
@@ -111,8 +112,16 @@ def _quieten() -> None:
         "opentelemetry.exporter.otlp.proto.grpc.exporter",
         "opentelemetry.exporter.otlp.proto.http.trace_exporter",
         "opentelemetry.exporter.otlp.proto.http.metric_exporter",
-        "opentelemetry.sdk._shared_internal",
+        QUEUE_LOGGER,
         "opentelemetry.sdk.trace.export",
         "opentelemetry.sdk.metrics._internal.export",
     ):
         logging.getLogger(name).addFilter(once)
+    logging.getLogger(QUEUE_LOGGER).addFilter(_warn_no_more)
+
+
+def _warn_no_more(record: logging.LogRecord) -> bool:
+    """A full queue is told for each span that it drops: a record that nobody sees costs as much as half a span."""
+    if record.levelno == logging.WARNING:
+        logging.getLogger(record.name).setLevel(logging.ERROR)
+    return True
