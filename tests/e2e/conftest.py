@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data"))]
 
 import node_needs  # noqa: E402
+from collector_process import span, traces  # noqa: E402
 from deployed_copy import prepare  # noqa: E402
 from harness import make  # noqa: E402
 from live import Live, live  # noqa: E402
@@ -73,7 +74,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def busy(stack: Live) -> Live:
-    """The stack after users have ordered and failed, and a backtest has run."""
+    """The stack after users have ordered and failed, work has failed, a backtest has run and somebody has looked for traces."""
     job = f"backtest-{secrets.token_hex(3)}"
     stack.cluster.kubectl("create", "job", job, "--from=cronjob/backtester", "--namespace=trading")
     for number in range(60):
@@ -82,6 +83,8 @@ def busy(stack: Live) -> Live:
         if number % 6 == 0:
             stack.ask("api", "/api/orders", {"product": "BTC-USD", "side": "hold", "size": 1})
             stack.ask("api", "/api/orders")
+            stack.send("traces", traces([span(failed=True)], "e2e-failing"))
         time.sleep(0.5)
+    stack.ask("jaeger", "/api/services")
     stack.cluster.kubectl("wait", "--for=condition=Complete", f"job/{job}", "--namespace=trading", "--timeout=120s")
     return stack
