@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,17 +53,23 @@ def image(live: "Live") -> str:
     return workers["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
+def apply(live: "Live", *objects: dict[str, Any]) -> None:
+    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=_listed(objects))
+
+
+def _listed(objects: Sequence[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
 def declare(live: "Live", namespace: str, *objects: dict[str, Any]) -> None:
     """Apply objects, with their namespace before them."""
-    own = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    items = {"apiVersion": "v1", "kind": "List", "items": [own, *objects]}
-    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(items))
+    apply(live, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *objects)
 
 
 def started(live: "Live", script: str) -> str:
     """Start ``script`` in a pod of the namespace ``trading``; the pod's name, after which its logs are named."""
     name = f"writer-{secrets.token_hex(3)}"
-    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(pod(live, name, "trading", script)))
+    apply(live, pod(live, name, "trading", script))
     return name
 
 
@@ -77,12 +83,11 @@ def wrote(live: "Live", script: str) -> str:
 @contextmanager
 def applied(live: "Live", *objects: dict[str, Any]) -> Iterator[None]:
     """Objects that are there meanwhile."""
-    items = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=items)
+    apply(live, *objects)
     try:
         yield
     finally:
-        live.cluster.kubectl("delete", "--filename=-", stdin=items)
+        live.cluster.kubectl("delete", "--filename=-", stdin=_listed(objects))
 
 
 def until(live: "Live", state: str, name: str, namespace: str) -> None:

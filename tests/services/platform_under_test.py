@@ -22,6 +22,10 @@ class Data:
     redis: Redis
     rabbitmq: RabbitMQ
 
+    def bus(self, name: str) -> Redis | RabbitMQ:
+        """The server of that bus."""
+        return self.redis if name == "redis" else self.rabbitmq
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -18,7 +18,7 @@ def place(running: Platform) -> int:
 
 @BUSES
 def test_with_the_bus_away_an_order_is_refused_and_not_kept_for_later(data: Data, tmp_path: Path, bus: str) -> None:
-    server = data.redis if bus == "redis" else data.rabbitmq
+    server = data.bus(bus)
     with platform(data, bus, tmp_path) as running:
         running.workers()
         running.api()
@@ -50,7 +50,7 @@ def test_with_the_bus_away_an_order_is_refused_and_not_kept_for_later(data: Data
 def test_with_the_bus_hanging_an_order_is_refused_before_its_user_gives_up(
     data: Data, tmp_path: Path, bus: str
 ) -> None:
-    server = data.redis if bus == "redis" else data.rabbitmq
+    server = data.bus(bus)
     with platform(data, bus, tmp_path) as running:
         running.api()
         assert place(running) == 202

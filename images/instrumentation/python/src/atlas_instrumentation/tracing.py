@@ -121,7 +121,7 @@ def _quieten() -> None:
 
 
 def _warn_no_more(record: logging.LogRecord) -> bool:
-    """A full queue is told for each span that it drops: a record that nobody sees costs as much as half a span."""
+    """A full queue is told for each span that it drops: a record that nobody sees costs more than half a span."""
     if record.levelno == logging.WARNING:
         logging.getLogger(record.name).setLevel(logging.ERROR)
     return True
