@@ -52,7 +52,9 @@ class Loki(ToolProcess):
         self.url = f"http://{address}:3100"
         config = folder / "loki.yaml"
         config.write_text(text.replace("/var/lib/loki", str(folder / "data")))
-        command = [tool("loki"), f"-config.file={config}", "-config.expand-env=true"]
+        # A query waits until the frontend has looked for a scheduler; it looks again after ten seconds unless told otherwise.
+        soon = "-frontend.scheduler-dns-lookup-period=500ms"
+        command = [tool("loki"), f"-config.file={config}", "-config.expand-env=true", soon]
         super().__init__(command, f"{self.url}/loki/api/v1/status/buildinfo", folder / "log", environment(address))
 
     def own_metrics(self) -> str:

@@ -1,12 +1,12 @@
 """The pinned tools as processes: started until they answer, stopped, and started again with what they have kept."""
 
+import http.client
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,12 +27,21 @@ def loopback() -> str:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str | Callable[[], str], every: float = 0.05) -> Any:
-    """What ``condition`` returns once that is true; an AssertionError says ``what`` it was after ``seconds``."""
+    """What ``condition`` returns once that is true; an AssertionError says ``what`` it was after ``seconds``.
+
+    A server that refuses, breaks off or keeps silent is not there yet. What it did last is the cause of the AssertionError.
+    """
     end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what() if callable(what) else what}"
+    while True:
+        failed: Exception | None = None
+        try:
+            if result := condition():
+                return result
+        except (OSError, http.client.HTTPException) as error:
+            failed = error
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:g} s for {what() if callable(what) else what}") from failed
         time.sleep(every)
-    return result
 
 
 class ToolProcess:
@@ -88,11 +97,8 @@ class ToolProcess:
 
     def _ready(self) -> bool:
         assert self.ended is None, f"{type(self).__name__} ended:\n{self.log()[-4000:]}"
-        try:
-            with urllib.request.urlopen(self._health, timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+        with urllib.request.urlopen(self._health, timeout=2) as answer:
+            return answer.status == 200
 
 
 class _Startable(Protocol):
