@@ -1,10 +1,15 @@
 """Steps that show what they do: a numbered line with its time, a sign of life in long ones, and a failure that ends in words."""
 
+import os
+import select
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HEARTBEAT_SECONDS = 30
 
@@ -53,23 +58,15 @@ def run(
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
     ):
+        child: subprocess.Popen[str] | None = None
         try:
-            child = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                text=True,
-            )
-        except OSError as error:
-            raise SetupError(f"{what}: {command[0]} does not start: {error.strerror}") from error
-        try:
+            with _signals_wait():
+                child = _started(what, command, cwd=cwd, env=dict(environment), stdout=output, stderr=errors)
             _wait(what, child)
         except BaseException:
-            child.terminate()
-            child.wait()
+            if child:
+                child.terminate()
+                child.wait()
             raise
         output.seek(0)
         errors.seek(0)
@@ -81,11 +78,39 @@ def run(
         return output.read()
 
 
+def _started(what: str, command: list[str], **how: Any) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, **how)
+    except OSError as error:
+        raise SetupError(f"{what}: {command[0]} does not start: {error.strerror}") from error
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Put off what handlers of SIGINT and SIGTERM raise: raised within Popen, it would leave a child that nobody knows."""
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
+
+
 def _wait(what: str, child: subprocess.Popen[str]) -> None:
+    """Wait in the kernel: `Popen.wait` with a time-out holds a lock now and then, and an exception may leave it locked."""
     begun = time.monotonic()
-    while True:
-        try:
-            child.wait(HEARTBEAT_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
+    ended = os.pidfd_open(child.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(ended, select.POLLIN)
+        while not waiting.poll(HEARTBEAT_SECONDS * 1000):
             say(f"      {what}: still at work after {time.monotonic() - begun:.0f} s")
+    finally:
+        os.close(ended)
+    child.wait()

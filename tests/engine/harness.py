@@ -33,12 +33,12 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(what: Callable[[], object], seconds: float = 30, every: float = 0.02) -> None:
     """Return when `what` is so; fail when it is not in time."""
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"not so after {seconds} s"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def tool_path() -> str:

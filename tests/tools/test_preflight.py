@@ -1,5 +1,6 @@
 """What a machine lacks is told before anything is built: all of it, in one message, each with its mend."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -32,6 +33,17 @@ def machine(tmp_path: Path, *commands: str) -> dict[str, str]:
     return {"PATH": str(folder), "HOME": str(tmp_path), "ATLAS_CACHE": str(tmp_path / "cache"), **unreachable}
 
 
+def bring_go(tmp_path: Path, release: str) -> None:
+    """A Go of that release on such a machine, which can say what it is and nothing more."""
+    caches = json.dumps({name: str(tmp_path / name) for name in ("GOMODCACHE", "GOCACHE")})
+    go = tmp_path / "bin/go"
+    go.write_text(
+        f"#!/bin/sh\n[ \"$1 $2\" = 'env -json' ] && {{ echo '{caches}'; exit; }}\n"
+        f'[ "$1" = env ] && {{ echo go{release}; exit; }}\necho "go: download refused" >&2; exit 1\n'
+    )
+    go.chmod(0o755)
+
+
 def set_up(environment: dict[str, str], *groups: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "tools/setup.py"), *groups]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -54,7 +66,9 @@ def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
 
 
 def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
-    answer = set_up(machine(tmp_path, "go"), "checks")
+    environment = machine(tmp_path)
+    bring_go(tmp_path, "1.999.0")
+    answer = set_up(environment, "checks")
 
     assert answer.returncode == 1
     assert answer.stderr.count("apt-get install git") == 1, answer.stderr
@@ -73,11 +87,7 @@ def test_go_that_is_neither_there_nor_to_be_fetched_is_told_with_its_mend(tmp_pa
 @pytest.mark.parametrize("release", ["1.19.8", "1.22.0"])
 def test_a_go_that_is_too_old_is_named(tmp_path: Path, release: str) -> None:
     environment = machine(tmp_path, "git", "make")
-    old = tmp_path / "bin/go"
-    old.write_text(
-        f'#!/bin/sh\n[ "$1" = env ] && {{ echo go{release}; exit; }}\necho "go: download refused" >&2; exit 1\n'
-    )
-    old.chmod(0o755)
+    bring_go(tmp_path, release)
     answer = set_up(environment, "cluster")
 
     assert answer.returncode == 1
