@@ -13,13 +13,21 @@ from typing import Any
 
 from tool_process import wait_until
 
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """A loopback port that nobody uses. Below those that the system gives away itself: a server may free it and take it again."""
+    """A loopback port that nobody uses, and no one else is given: whoever asks binds it later, and may free it and take it again.
+
+    It is below those that the system gives away itself.
+    """
     while True:
         port = 15_000 + secrets.randbelow(15_000)
+        if port in _given:
+            continue
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 

@@ -73,8 +73,8 @@ def test_of_two_workers_one_handles_an_order_and_both_hear_the_kill_switch(
         both = ("workers-0", "workers-1")
 
         def handled() -> float:
-            series = "atlas_order_processing_seconds_count"
-            return sum(running.value(name, series, '{outcome="filled"}') for name in both)
+            """By either, whatever came of them."""
+            return sum(sum(running.series(name, "atlas_order_processing_seconds_count").values()) for name in both)
 
         wait_until(lambda: handled() == 10, 5, "ten orders, each handled once")
         position = wait_until(

@@ -9,7 +9,7 @@ import structlog
 from workers import metrics
 from workers.bus import Bus, Event
 from workers.faults import Faults
-from workers.risk import Order, Situation, refusal
+from workers.risk import Judgement, Order, Situation, refusal
 from workers.settings import Settings
 from workers.state import State
 from workers.store import Row, Store
@@ -35,10 +35,7 @@ class Orders:
                     metrics.ORDER_SECONDS.labels(outcome).observe(time.perf_counter() - began)
 
     async def _handle(self, order: Order) -> str | None:
-        reason: str | None = None
-
-        def judge(open_orders: int, orders_last_minute: int) -> str | None:
-            nonlocal reason
+        def judge(open_orders: int, orders_last_minute: int) -> Judgement:
             now = Situation(
                 kill_switch=self._state.kill_switch and not self._faults.active("kill_switch_fails"),
                 last_price=self._state.prices.get(order.product),
@@ -47,23 +44,18 @@ class Orders:
                 daily_pnl=self._state.daily_pnl,
             )
             reason = refusal(order, now, self._settings.limits, self._settings.markets)
-            return reason
+            return Judgement(refusal=reason, price=now.last_price)
 
-        status = await self._store.place(order, judge)
-        if status is None:
+        placed = await self._store.place(order, judge)
+        if placed is None:
             return None
-        if status == "refused":
-            logger.warning("order_refused", product=order.product, side=order.side, size=order.size, reason=reason)
-            await self.tell([vars(order) | {"id": order.order_id, "status": status, "reason": reason}])
-            return status
-        filled = await self._store.fill(order.product, self._state.prices[order.product])
-        if any(str(row["id"]) == order.order_id for row in filled):
-            status = "filled"
-        else:
-            logger.info("order_open", product=order.product, side=order.side, size=order.size, price=order.price)
-            await self.tell([vars(order) | {"id": order.order_id, "status": status}])
-        await self.tell(filled)
-        return status
+        told = {"product": order.product, "side": order.side, "size": order.size}
+        if placed["status"] == "refused":
+            logger.warning("order_refused", **told, reason=placed["reason"])
+        elif placed["status"] == "open":
+            logger.info("order_open", **told, price=order.price)
+        await self.tell([placed])
+        return placed["status"]
 
     async def tell(self, orders: Iterable[Row]) -> None:
         """Publish what became of each, and log those that were filled or cancelled."""

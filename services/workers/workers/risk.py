@@ -29,6 +29,14 @@ class Situation:
     daily_pnl: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """Why the order may not be placed, or None; and the price of the moment in quote currency, which a placed one always has."""
+
+    refusal: str | None
+    price: float | None
+
+
 def refusal(order: Order, now: Situation, limits: Limits, markets: tuple[str, ...]) -> str | None:
     """Why the order may not be placed; None if it may."""
     if now.kill_switch:

@@ -1,6 +1,6 @@
 """Orders in PostgreSQL, which is the paper exchange's book as well: several workers may share it.
 
-Each change is one statement, so that of several workers exactly one sees that it made it.
+Each change is one statement or one transaction, so that of several workers exactly one sees that it made it.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,10 +11,14 @@ from typing import Any
 
 import asyncpg
 
-from workers.risk import Order
+from workers.risk import Judgement, Order
 
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 _SCHEMA_LOCK, _PLACING_LOCK, _EXCHANGE_LOCK = 90_001, 90_002, 90_003
+_FILL = (
+    "UPDATE orders SET status = 'filled', fill_price = $1, filled_at = now() WHERE status = 'open' AND "
+    "(price IS NULL OR (side = 'buy' AND price >= $1) OR (side = 'sell' AND price <= $1))"
+)
 
 Row = Mapping[str, Any]
 
@@ -41,11 +45,11 @@ class Store:
             await connection.execute(SCHEMA)
         return cls(pool)
 
-    async def place(self, order: Order, judge: Callable[[int, int], str | None]) -> str | None:
-        """Record the order as open, or refused with a reason; the status, or None where another worker has it already.
+    async def place(self, order: Order, judge: Callable[[int, int], Judgement]) -> Row | None:
+        """Record the order, and fill it where the price that it was judged at reaches it; None where another worker has it already.
 
-        ``judge`` gets the open orders and those of the last minute, and returns the reason of a refusal. No other order is
-        placed meanwhile.
+        ``judge`` gets the open orders and those of the last minute. No other order is placed meanwhile, and nobody sees one that is
+        going to be filled as open.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({_PLACING_LOCK})")
@@ -54,24 +58,21 @@ class Store:
                 "count(*) FILTER (WHERE status <> 'refused' AND created_at > now() - interval '1 minute') AS recent "
                 "FROM orders WHERE status = 'open' OR created_at > now() - interval '1 minute'"
             )
-            reason = judge(counts["open"], counts["recent"])
-            status = "refused" if reason else "open"
-            return await connection.fetchval(
+            judged = judge(counts["open"], counts["recent"])
+            placed = await connection.fetchrow(
                 "INSERT INTO orders (id, user_id, request_id, product, side, size, price, status, reason) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING RETURNING status",
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING RETURNING *",
                 *(order.order_id, order.user_id, order.request_id, order.product),
-                *(order.side, order.size, order.price, status, reason),
+                *(order.side, order.size, order.price, "refused" if judged.refusal else "open", judged.refusal),
             )
+            if placed is None or judged.refusal:
+                return placed
+            filled = await connection.fetchrow(f"{_FILL} AND id = $2 RETURNING *", judged.price, order.order_id)
+            return filled or placed
 
     async def fill(self, product: str, price: float) -> list[Row]:
         """Fill the open orders that ``price`` reaches; those that were filled."""
-        return await self._pool.fetch(
-            "UPDATE orders SET status = 'filled', fill_price = $2, filled_at = now() "
-            "WHERE status = 'open' AND product = $1 AND "
-            "(price IS NULL OR (side = 'buy' AND price >= $2) OR (side = 'sell' AND price <= $2)) RETURNING *",
-            product,
-            price,
-        )
+        return await self._pool.fetch(f"{_FILL} AND product = $2 RETURNING *", price, product)
 
     async def cancel_all(self, reason: str) -> list[Row]:
         """Cancel every open order; those that were cancelled."""
