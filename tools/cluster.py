@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -64,13 +64,14 @@ class Cluster:
             pki.ensure(self.places.pki, CERTIFICATES)
             ensure_encryption(self.places.encryption)
             ports = self._ports()
-            for name in ("kube-controller-manager", "kube-scheduler"):
-                pki.write_changed(
-                    self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name)
-                )
-            changed = False
-            for unit in self._units(ports):
-                changed |= unit.ensure_running()
+            try:
+                changed = self._start(ports)
+            except ClusterError:
+                free = self._ports()  # others draw ports too, and may have taken one before it was used
+                if free == ports:
+                    raise
+                ports = free
+                changed = self._start(ports)
             self._wait_for_service_accounts(ports)
             pki.write_changed(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
             if node or self.node.wanted:
@@ -149,6 +150,15 @@ class Cluster:
             )
         return units
 
+    def _start(self, ports: dict[str, int]) -> bool:
+        """Start what does not run, with these ports. True when there was something."""
+        for name in ("kube-controller-manager", "kube-scheduler"):
+            pki.write_changed(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
+        changed = False
+        for unit in self._units(ports):
+            changed |= unit.ensure_running()
+        return changed
+
     def _wait_for_service_accounts(self, ports: dict[str, int]) -> None:
         """The controllers work when they have given the default namespace its service account."""
         end = time.monotonic() + START_SECONDS
@@ -198,7 +208,7 @@ class Cluster:
             stopped = processes.read(self.places.pid_file(component.name)) is None
             for name in component.ports:
                 if name not in ports or (stopped and not _free(ports[name])):
-                    ports[name] = _draw_port()
+                    ports[name] = _draw_port(ports.values())
         pki.write_changed(self.places.ports, json.dumps(ports, indent=2).encode())
         return ports
 
@@ -230,11 +240,11 @@ def _free(port: int) -> bool:
         return True
 
 
-def _draw_port() -> int:
-    """A free port below those that the kernel gives to outgoing connections and that Kubernetes gives to Services."""
+def _draw_port(drawn: Collection[int]) -> int:
+    """Another free port, below those that the kernel gives to outgoing connections and that Kubernetes gives to Services."""
     while True:
         port = random.SystemRandom().randrange(20000, 30000)
-        if _free(port):
+        if port not in drawn and _free(port):
             return port
 
 

@@ -46,7 +46,7 @@ def measured(repository: Path, seconds: float) -> Footprint:
 def _processes(repository: Path) -> set[int]:
     cluster = repository / ".local/cluster"
     found = NodeHost(cluster / "node").groups.processes()
-    for file in cluster.rglob("*.pid"):
+    for file in [*cluster.glob("run/*.pid"), *cluster.glob("node/run/*.pid")]:
         process = processes.read(file)
         found |= {process.pid} if process is not None else set()
     return found

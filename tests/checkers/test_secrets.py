@@ -15,13 +15,18 @@ def letters(count: int, alphabet: str = string.ascii_letters + string.digits) ->
     return "".join(secrets.choice(alphabet) for _ in range(count))
 
 
+def key() -> str:
+    """Letters and digits in turn: gitleaks takes a key that spells a word (home, data) for none, and one in a hundred does."""
+    return "".join(secrets.choice(kind) for kind in (string.ascii_letters, string.digits) * 20)
+
+
 def planted() -> dict[str, tuple[str, str]]:
     """File to (its text, the rule that must find it)."""
     capitals = string.ascii_uppercase + "234567"
-    key = base64.b64encode(secrets.token_bytes(600)).decode()
+    private = base64.b64encode(secrets.token_bytes(600)).decode()
     digits = string.digits
     return {
-        "key.pem": ("-----BEGIN " + f"PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n", "private-key"),
+        "key.pem": ("-----BEGIN " + f"PRIVATE KEY-----\n{private}\n-----END PRIVATE KEY-----\n", "private-key"),
         "aws.yaml": (f"access: AKIA{letters(16, capitals)}\n", "aws-access-token"),
         "github.sh": (f"export TOKEN=ghp_{letters(36)}\n", "github-pat"),
         "slack.py": (f'TOKEN = "xoxb-{letters(12, digits)}-{letters(12, digits)}-{letters(24)}"\n', "slack-bot-token"),
@@ -29,8 +34,8 @@ def planted() -> dict[str, tuple[str, str]]:
             f"url: https://hooks.slack.com/services/T{letters(9, capitals)}/B{letters(9, capitals)}/{letters(24)}\n",
             "slack-webhook-url",
         ),
-        "secrets.env": (f"COINBASE_API_KEY={letters(40)}\n", "generic-api-key"),
-        "allowed.env": (f"COINBASE_API_KEY={letters(40)} # gitleaks:allow\n", "generic-api-key"),
+        "secrets.env": (f"COINBASE_API_KEY={key()}\n", "generic-api-key"),
+        "allowed.env": (f"COINBASE_API_KEY={key()} # gitleaks:allow\n", "generic-api-key"),
     }
 
 

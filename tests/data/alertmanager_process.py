@@ -101,8 +101,8 @@ class Alertmanager(ToolProcess):
                     "detail": "and its detail.",
                     "runbook_url": f"runbooks/{labels['alertname']}.md",
                 },
-                # Just now: Alertmanager waits for no others once an alert is older than the group's wait.
-                "startsAt": (now - timedelta(seconds=2) if ended else now).isoformat(),
+                # In a second: Alertmanager waits for no others once an alert is older than the group's wait, which is short here.
+                "startsAt": (now - timedelta(seconds=2) if ended else now + timedelta(seconds=1)).isoformat(),
                 "endsAt": (now - timedelta(seconds=1) if ended else now + timedelta(minutes=5)).isoformat(),
             }
             for labels in alerts

@@ -42,10 +42,11 @@ class Sink:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 sink.authorizations.append(self.headers.get("Authorization"))
-                if not sink.down:
+                down = sink.down
+                if not down:
                     unpacked = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
                     sink.taken[self.path.rpartition("/")[2]].append(json.loads(unpacked))
-                self.send_response(503 if sink.down else 200)
+                self.send_response(503 if down else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", "2")
                 self.end_headers()

@@ -463,16 +463,19 @@ def _drill(gateway: Gateway, sink: Sink) -> tuple[set[str], Counter[str]]:
         sink.down = False
         acknowledged += _acknowledged(gateway, [["number last"]])
         wait_until(lambda: "number last" in _arrived(sink), 20, "the store to be written to again")
-        _settle(sink)
+        _settle(sink, acknowledged)
     finally:
         gateway.stop()
     return set(acknowledged), _arrived(sink)
 
 
-def _settle(sink: Sink) -> None:
-    """Wait until nothing has come for a second: what is still missing then is lost."""
+def _settle(sink: Sink, expected: list[str]) -> None:
+    """Wait until all is there and nothing comes twice, or nothing has come for so long that what is missing is lost.
+
+    An attempt that the store refused is made again after 0.5 to 1.5 s.
+    """
     quiet_since, seen = time.monotonic(), -1
-    while time.monotonic() - quiet_since < 1:
+    while time.monotonic() - quiet_since < (2 if set(expected) <= set(_arrived(sink)) else 5):
         if len(sink.records()) != seen:
             quiet_since, seen = time.monotonic(), len(sink.records())
         time.sleep(0.05)

@@ -4,6 +4,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from tool_process import wait_until
@@ -27,20 +28,18 @@ def test_a_server_that_keeps_silent_and_breaks_off_is_asked_again(listening: soc
     asked: list[socket.socket] = []
 
     def serve() -> None:
-        for turn in range(3):
+        while True:
             connection, _ = listening.accept()
             asked.append(connection)  # kept, or it would be closed
-            if turn == 1:
-                connection.close()
-        asked[-1].recv(4096)
-        asked[-1].sendall(b"HTTP/1.0 200 OK\r\n\r\nhere")
-        asked[-1].close()
+            if len(asked) >= 2:
+                with suppress(OSError), connection:  # who waits may have given up
+                    if len(asked) >= 3:
+                        connection.recv(4096)
+                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhere")
 
-    server = threading.Thread(target=serve, daemon=True)
-    server.start()
+    threading.Thread(target=serve, daemon=True).start()
     assert wait_until(lambda: ask(listening), 20, "an answer") == b"here"
-    server.join()
-    assert len(asked) == 3
+    assert len(asked) >= 3
     asked[0].close()
 
 

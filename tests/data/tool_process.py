@@ -44,6 +44,14 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str | Callabl
         time.sleep(every)
 
 
+def comes_true(condition: Callable[[], Any], seconds: float) -> bool:
+    """Whether it does in time: for a drill, which judges by itself."""
+    try:
+        return bool(wait_until(condition, seconds, "it"))
+    except AssertionError:
+        return False
+
+
 class ToolProcess:
     """A tool that can be started and stopped again and again: its data stay. Its output is in ``log_file``.
 

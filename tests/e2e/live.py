@@ -46,6 +46,8 @@ class Live:
 
     repository: Path
     access: Access
+    people_since: float = 0
+    """When those who are told of alerts began to listen, Unix seconds; 0 where that is not known."""
     _doors: dict[str, tuple[AbstractContextManager[int], int]] = field(default_factory=dict)
 
     @property

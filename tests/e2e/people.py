@@ -1,6 +1,7 @@
 """Whoever hears of alerts: a pod outside the platform that keeps each message of Alertmanager and hands it out."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def bring_people(live: "Live") -> None:
     }
     declare(live, NAME, serving, service)
     until(live, "condition=Ready", NAME, NAME)
+    live.people_since = time.time()
 
 
 def heard(live: "Live") -> list[Message]:

@@ -1,20 +1,12 @@
 """A stack at rest calls nobody: before anything was done to it, no alert fires, and none waits to."""
 
-import shutil
-
 from live import Live, awaited
+from quiet import explained
 
 SETTLED = 150
 """Seconds after which rates are those of a stack at rest, and no longer of its start."""
-EXPLAINED = {
-    "Watchdog": "fires always",
-    "AlertmanagerNotificationsFailing": "those who are told come a moment after the stack",
-}
-"""Alerts that a stack at rest may have, and why."""
-DISK = {"VolumeFilling": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
-"""Alerts of the embedded node's disk, with the share in use from which they are due: it is this machine's, which others fill."""
-MOVES = 0.02
-"""Of the disk, between Prometheus's sample and a look at it."""
+LONGEST_LOOK_BACK = 330
+"""Seconds until the start is out of sight of the rules that look back five minutes."""
 
 
 def test_a_stack_at_rest_calls_nobody(stack: Live) -> None:
@@ -23,9 +15,11 @@ def test_a_stack_at_rest_calls_nobody(stack: Live) -> None:
     assert stack.metrics('ALERTS{alertname="Watchdog", alertstate="firing"}')
 
     def restless() -> list[dict[str, str]]:
-        disk = shutil.disk_usage(stack.repository)
-        in_use = 1 - disk.free / disk.total
-        explained = EXPLAINED.keys() | {name for name, share in DISK.items() if in_use > share - MOVES}
-        return [labels for labels, _ in stack.metrics("ALERTS") if labels["alertname"] not in explained]
+        reasons = explained(stack)
+        return [labels for labels, _ in stack.metrics("ALERTS") if labels["alertname"] not in reasons]
 
-    awaited(lambda: not restless(), 120, lambda: "\n".join(["the end of these alerts:", *map(str, restless())]))
+    awaited(
+        lambda: not restless(),
+        LONGEST_LOOK_BACK,
+        lambda: "\n".join(["the end of these alerts:", *map(str, restless())]),
+    )

@@ -57,7 +57,8 @@ def test_an_order_is_one_trace_from_the_api_over_the_bus_to_the_worker(stack: Li
         60,
         "the worker's record",
     )
-    (asked, *_) = stack.logs(f'{{service_name="api"}} | request_id="{request}" |= "order requested"')
+    of_api = f'{{service_name="api"}} | request_id="{request}" |= "order requested"'
+    (asked, *_) = awaited(lambda: stack.logs(of_api), 60, "the api's record")
     for labels, _ in (filled, asked):
         assert labels["trace_id"] == trace
         assert labels["user_id"] == user

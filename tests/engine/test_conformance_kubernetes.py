@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from harness import EmbeddedCluster, Outcome, Workspace
+from harness import EmbeddedCluster, Outcome, Workspace, wait_until
 from recordings import announced, copy_of, making, ordered, recording, resource_of, shape, stored, together
 
 OPERATIONS = recording("operations")
@@ -33,6 +33,15 @@ class Deployed:
     ids: dict[str, str]
 
 
+def _revised(cluster: EmbeddedCluster) -> bool:
+    """Whether every Deployment has its first revision."""
+    found = json.loads(cluster.kubectl("get", "deployments", "--namespace=conformance", "--output=json").stdout)
+    revisions = [
+        each["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision") for each in found["items"]
+    ]
+    return bool(revisions) and None not in revisions
+
+
 @pytest.fixture(scope="module")
 def deployed(
     cluster: EmbeddedCluster, workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory
@@ -43,6 +52,7 @@ def deployed(
     first = stack.run("preview", "--json", "--diff")
     stack.up()
     ids = {resource_of(found["urn"]): found["id"] for found in stack.resources() if found.get("id")}
+    wait_until(lambda: _revised(cluster))  # by the controller manager, a moment after the update
     kinds = sorted({wanted["kind"] for wanted in OBJECTS["objects"]})
     found = cluster.kubectl(
         "get", ",".join(kinds), "--namespace", "conformance", "--output", "json", "--show-managed-fields"

@@ -244,10 +244,10 @@ def test_an_update_waits_until_the_pods_are_ready(declared: Declared, cluster: E
 def test_what_is_not_ready_in_time_fails_with_the_reason_and_is_mended_by_the_next_update(
     declared: Declared, cluster: EmbeddedCluster
 ) -> None:
-    declared.declare(("app", deployment("late"), {"create": "3s"}))
+    declared.declare(("app", deployment("late"), {"create": "10s"}))
     failed = declared.stack.up(check=False)
     assert failed.rc != 0
-    assert "not ready after 3 seconds" in failed.output
+    assert "not ready after 10 seconds" in failed.output
     assert "no nodes available" in failed.output
     assert declared.resource("app")["initErrors"]
     make_ready(cluster, "late")

@@ -44,10 +44,11 @@ class Store:
                 if hung or store.state == "cutting":
                     self.close_connection = True
                     return
-                if store.state == "up":
+                up = store.state == "up"
+                if up:
                     plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
                     store._take(self.path, plain)
-                self.send_response(200 if store.state == "up" else 503)
+                self.send_response(200 if up else 503)
                 self.send_header("Content-Type", "application/x-protobuf")
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -15,7 +15,7 @@ import pytest
 from alertmanager_process import Alertmanager, People, labels
 from namespaces import Network, inside, lacking, network_of
 from rendered import workload
-from tool_process import wait_until
+from tool_process import comes_true, wait_until
 from verdict import Verdict
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
@@ -130,14 +130,6 @@ def _alert() -> dict[str, str]:
     return labels("HighErrorRate", "critical")
 
 
-def _waits(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came true in time."""
-    try:
-        return bool(wait_until(condition, seconds, ""))
-    except AssertionError:
-        return False
-
-
 class Drill:
     """Its steps, on a cluster that runs. ``turn`` is how long all members may take to tell of an alert, one after the other."""
 
@@ -168,13 +160,13 @@ class Drill:
         """The third one is cut off, and is given a silence there."""
         during, after, silent = _alert(), _alert(), _alert()
         self.cluster.network.part([2], [0, 1])
-        self.verdict.require("partition seen", _waits(lambda: self._sizes() == [2, 2, 1], 60))
+        self.verdict.require("partition seen", comes_true(lambda: self._sizes() == [2, 2, 1], 60))
         self.cluster.silence(2, silent)
         self._told("while parted", during)
         time.sleep(self.turn)
         self.cluster.network.join([2], [0, 1])
         begun = time.monotonic()
-        self.verdict.require("joined again", _waits(lambda: self._sizes() == [3, 3, 3], 90))
+        self.verdict.require("joined again", comes_true(lambda: self._sizes() == [3, 3, 3], 90))
         self.verdict.require("the parted one's silence kept", self._silent_everywhere(silent))
         self.verdict.tell("joined after", time.monotonic() - begun, " s")
         self.cluster.fire(silent)
@@ -186,12 +178,12 @@ class Drill:
 
     def _told(self, when: str, alert: dict[str, str]) -> None:
         self.cluster.fire(alert)
-        told = _waits(lambda: bool(self.cluster.told(alert)), self._patience)
+        told = comes_true(lambda: bool(self.cluster.told(alert)), self._patience)
         self.verdict.require(f"everybody told {when}", told)
 
     def _silent_everywhere(self, alert: dict[str, str]) -> bool:
         members = range(len(self.cluster.members))
-        return _waits(lambda: all(self.cluster.silenced(number, alert) for number in members), 15)
+        return comes_true(lambda: all(self.cluster.silenced(number, alert) for number in members), 15)
 
     def _sizes(self) -> list[int]:
         return [self.cluster.size(number) for number in range(len(self.cluster.members))]

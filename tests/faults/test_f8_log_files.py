@@ -10,7 +10,7 @@ from typing import Any
 from agent_process import ContainerLog, now
 from counting import WORD, Writer
 from pipeline import Load, Pipeline, Variant, flowing
-from tool_process import running
+from tool_process import running, wait_until
 from verdict import Verdict
 
 PADDING = "y" * 200
@@ -19,8 +19,9 @@ PADDING = "y" * 200
 class Hand:
     """Numbered lines by hand, into a file of its own."""
 
-    def __init__(self, pods: Path, name: str) -> None:
-        self.log = ContainerLog(pods, container=name)
+    def __init__(self, pipeline: Pipeline, name: str) -> None:
+        self.log = ContainerLog(pipeline.agent.pods, container=name)
+        self._store = pipeline.stores["logs"]
         self.source, self.acknowledged = f"file-{name}", set[int]()
 
     @property
@@ -32,6 +33,10 @@ class Hand:
 
     def stop(self) -> None:
         """As it began."""
+
+    def lacking(self) -> int:
+        """How many of its lines have not arrived."""
+        return self._store.lacks({self.source: self.acknowledged})
 
     def line(self) -> str:
         """The next line, which has to arrive."""
@@ -52,7 +57,7 @@ def copied_and_truncated(hand: Hand) -> None:
 
 def truncated(hand: Hand) -> None:
     hand.lines(200)
-    time.sleep(1.5)  # read by then
+    wait_until(lambda: not hand.lacking(), 60, "the lines to be read before they go")
     os.truncate(hand.log.path, 0)
     hand.lines(100)
 
@@ -99,9 +104,9 @@ def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdi
     """All of it at once, while another file is written and rotated at 1,000 lines a second, and the agent is away for a while."""
     verdict = Verdict("F8 log files")
     pipeline = Pipeline(folder, agent_variant=variant)
-    hands = [Hand(pipeline.agent.pods, happening.__name__) for happening in HAPPENINGS]
+    hands = [Hand(pipeline, happening.__name__) for happening in HAPPENINGS]
     busy = ContainerLog(pipeline.agent.pods, container="busy")
-    away = Hand(pipeline.agent.pods, "away")
+    away = Hand(pipeline, "away")
     load = Load([Writer(busy, "file-busy", rate=1000, rotate=1000), *hands, away])
     with flowing(pipeline), running(load):
         begun = time.monotonic()

@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -74,13 +73,11 @@ def ask(address: str, cluster: EmbeddedCluster, authority: str, client: str | No
 
 def test_a_second_up_finds_it_running_and_changes_nothing(cluster: EmbeddedCluster) -> None:
     before = pids(cluster.directory)
-    begun = time.monotonic()
     answer = cluster.command("up")
 
     assert set(before) == set(NAMES)
     assert answer.returncode == 0
     assert "already running" in answer.stdout
-    assert time.monotonic() - begun < 10
     assert pids(cluster.directory) == before
 
 
@@ -224,6 +221,8 @@ def test_a_port_that_someone_took_meanwhile_is_given_up(directory: Path) -> None
     embedded.command("down")
     before = json.loads((directory / "ports.json").read_text())
     with socket.socket() as taken:
+        # As a server does: connections of before may still be closing.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", before["kube-apiserver"]))
         taken.listen()
         embedded.up()
@@ -231,6 +230,21 @@ def test_a_port_that_someone_took_meanwhile_is_given_up(directory: Path) -> None
         embedded.kubectl("get", "namespaces")
 
     assert {name for name in after if after[name] != before[name]} == {"kube-apiserver"}
+
+
+def test_a_port_that_someone_takes_between_its_draw_and_its_use_is_drawn_again(directory: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import cluster; draw = cluster._draw_port;"
+        "given = iter([int(sys.argv[2])]); cluster._draw_port = lambda drawn: next(given, None) or draw(drawn);"
+        "sys.exit(cluster.main(['up', '--directory', sys.argv[3]]))"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        arguments = [str(ROOT / "tools"), str(taken.getsockname()[1]), str(directory)]
+        answer = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 0, answer.stderr
+    assert set(pids(directory)) == set(NAMES)
+    assert EmbeddedCluster(directory).command("status").returncode == 0
 
 
 def test_two_at_once_make_one_cluster(directory: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_process_that_ignores_the_polite_signal_is_ended_by_force(tmp_path: Pa
 def test_a_pid_that_passed_to_another_process_is_not_signalled(
     tmp_path: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    mine = begin(tmp_path, "sleep", "1")  # long enough to be seen
+    mine = begin(tmp_path, "sleep", "300")
     recycled = replace(mine, pid=stranger.pid, started=mine.started + 1000)  # both may be of one tick
     (tmp_path / "x.pid").write_text(json.dumps(asdict(recycled)))
 
@@ -62,6 +62,7 @@ def test_a_pid_that_passed_to_another_process_is_not_signalled(
     recycled.signal(signal.SIGKILL)
     time.sleep(0.2)
     assert stranger.poll() is None
+    mine.signal(signal.SIGKILL)
 
 
 def test_a_pid_file_of_an_earlier_boot_counts_for_nothing(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ for (const [name, value, expected] of [
   ['ATLAS_FLUSH_TIMEOUT_MS', '-1', 'ATLAS_FLUSH_TIMEOUT_MS is "-1", expected a whole number from 1 to 60000; using 2000.'],
 ]) {
   test(`${name}=${value} is said once, and the service runs`, async () => {
-    const program = await serving({ [name]: value });
+    // Where the port falls back to the default, an address of its own: whoever else runs here may have that port.
+    const program = await serving({ METRICS_HOST: `127.${1 + (process.pid % 250)}.0.1`, [name]: value });
     await fetch(program.url);
     await program.stop();
     assert.deepEqual(warnings(program), [expected]);

@@ -67,7 +67,7 @@ def run(start: Start, prometheus: Prometheus, program: str):
 
 def test_two_runs_and_a_failed_one_are_counted_as_such(start: Start, prometheus: Prometheus, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    slow_job = "import os, time\nprint('at work')\ntime.sleep(1.2)\nwhile not os.path.exists({!r}): time.sleep(0.05)\n"
+    slow_job = "import os, time\nprint('at work')\ntime.sleep(5.2)\nwhile not os.path.exists({!r}): time.sleep(0.05)\n"
     held = run(start, prometheus, slow_job.format(str(seen)))
     wait_until(lambda: held.saying("at work"))
     assert wait_until(lambda: prometheus.number("sum(atlas_backtest_jobs_running)")) == 1
@@ -85,7 +85,7 @@ def test_two_runs_and_a_failed_one_are_counted_as_such(start: Start, prometheus:
     assert prometheus.number("sum(atlas_backtest_jobs_running)") == 0
     assert prometheus.number("sum(max_over_time(atlas_backtest_duration_seconds_count[1h]))") == 3
     buckets = "sum(max_over_time(atlas_backtest_duration_seconds_bucket{{le='{}'}}[1h]))"
-    slow = f"{buckets.format('+Inf')} - {buckets.format('1')}"
+    slow = f"{buckets.format('+Inf')} - {buckets.format('5')}"
     assert prometheus.number(slow) == 1
     services = {labels["service_name"] for labels, _ in prometheus.ask("atlas_backtest_jobs")}
     assert services == {"backtester"}

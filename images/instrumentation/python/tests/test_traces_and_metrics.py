@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Host, Receiver, Start, free_port, wait_until
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -68,6 +69,8 @@ def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way
     assert all(json.loads(line["message"].partition(": ")[2]) == json.loads(body) for line in lines), (
         "the envelope is taken out"
     )
+    # A span ends after its line, and one that has not ended is not sent: stop only then.
+    wait_until(lambda: _ended(receiver, [line["span_id"] for line in lines]))
     worker.host.stop()
 
     spans = {span.span_id.hex(): span for span in receiver.spans if span.trace_id.hex() == TRACE}
@@ -82,17 +85,28 @@ def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way
         assert kinds[-1] == 2, "for a request"
 
 
+def _ended(receiver: Receiver, spans: list[str]) -> bool:
+    """Whether the receiver has these spans, and the request's own, which ends when it has been answered."""
+    there = [span for span in list(receiver.spans) if span.trace_id.hex() == TRACE]
+    return {span.span_id.hex() for span in there} >= set(spans) and any(span.kind == 2 for span in there)
+
+
 @pytest.mark.parametrize(("path", "mark"), [("/orders", "atlas=important,"), ("/publish", "")])
 def test_the_mark_of_an_order_goes_with_every_span_over_both_buses(
     worker: Worker, receiver: Receiver, path: str, mark: str
 ) -> None:
     assert worker.ask(path, b'{"n": 1}', tracestate="vendor=1", **TRACEPARENT)[0] == 200
     wait_until(lambda: all(worker.host.saying(f"heard {word}") for word in ("on redis", "by callback", "by iterator")))
-    worker.host.stop()
-    spans = [span for span in receiver.spans if span.trace_id.hex() == TRACE]
+
+    def spans() -> list[trace_pb2.Span]:
+        return [span for span in list(receiver.spans) if span.trace_id.hex() == TRACE]
+
     # OpenTelemetry's own instrumentation sees the iterator as a callback as well.
-    assert [sum(span.kind == kind for span in spans) for kind in (2, 4, 5)] == [1, 2, 4]
-    assert {span.trace_state for span in spans} == {f"{mark}vendor=1"}
+    expected = [1, 2, 4]
+    wait_until(lambda: [sum(span.kind == kind for span in spans()) for kind in (2, 4, 5)] == expected)
+    worker.host.stop()
+    assert [sum(span.kind == kind for span in spans()) for kind in (2, 4, 5)] == expected
+    assert {span.trace_state for span in spans()} == {f"{mark}vendor=1"}
 
 
 def test_a_subscriber_that_knows_nothing_sees_one_field_more(worker: Worker, redis_port: int) -> None:
