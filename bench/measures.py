@@ -45,6 +45,9 @@ class Plan:
     """How much is measured. ``only`` keeps the measures whose name holds one of the words; ``seconds`` bounds all of them.
 
     ``sizes`` are the numbers of services between which growth is measured.
+
+    Raises:
+        ValueError: names a word that no measure has, and the measures.
     """
 
     rounds: int
@@ -58,6 +61,9 @@ class Plan:
     def __post_init__(self) -> None:
         self._end = time.monotonic() + self.seconds
         names = [name for stack in self.stacks for name in stack_measures(stack)] + list(GROWTH)
+        for word in self.only:
+            if not any(word in name for name in names):
+                raise ValueError(f"no measure has {word!r} in its name; there are {', '.join(names)}")
         self._left = [name for name in names if not self.only or any(word in name for word in self.only)]
 
     def wants(self, *names: str) -> bool:

@@ -92,8 +92,8 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return bench(
-        Plan(
+    try:
+        plan = Plan(
             rounds=1 if options.quick else options.rounds,
             seconds=options.minutes * 60,
             only=options.only,
@@ -102,7 +102,9 @@ def main(arguments: list[str]) -> int:
             growth_by_settings=options.growth_by_settings,
             tell=say,
         )
-    )
+    except ValueError as error:
+        parser.error(f"--only: {error}")
+    return bench(plan)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,11 @@ def test_a_plan_makes_the_measures_that_are_asked_for_and_shares_its_time_among_
     assert list(of_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
 
 
+def test_a_word_that_no_measure_has_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no measure has 'services' in its name; .*growth: first up"):
+        plan(only=["prod", "services"])
+
+
 # -- measuring
 
 
