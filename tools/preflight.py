@@ -114,10 +114,15 @@ def _lacking_space(wanted: tuple[tuple[Path, int], ...]) -> list[Problem]:
     return found
 
 
+def memory() -> dict[str, int]:
+    """What the kernel says of this machine's memory by its own names (proc_meminfo(5): MemTotal, MemAvailable), bytes."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
+
+
 def _available_memory() -> int | None:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        have = memory()
     except FileNotFoundError:
         return None
-    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return (kilobytes.get("MemAvailable", 0) + kilobytes.get("SwapFree", 0)) * 1024
+    return have.get("MemAvailable", 0) + have.get("SwapFree", 0)

@@ -16,7 +16,7 @@ import pytest
 from agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
 from collector_process import Gateway, Sink
 from name_server import NameServer
-from tool_process import running, wait_until
+from tool_process import running, settle, wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""
@@ -399,22 +399,11 @@ def _drill(folder: Path, variant: Callable[[dict[str, Any]], None] | None = None
             number += 50
             agent.start()
         gateway.up()
-        _settle(gateway, number)
+        settle(gateway.bodies, lambda found: len(found) >= number)
     finally:
         agent.stop()
         gateway.down()
     return gateway.bodies(), number
-
-
-def _settle(gateway: GatewayStub, expected: int, seconds: float = 60) -> None:
-    """Wait until all is there, or is not going to be, and nothing more comes: what was refused may come again seconds later."""
-    count, since, end = -1, time.monotonic(), time.monotonic() + seconds
-    while time.monotonic() < end:
-        if len(gateway.records) != count:
-            count, since = len(gateway.records), time.monotonic()
-        if time.monotonic() - since > (4 if len(gateway.bodies()) >= expected else 10):
-            return
-        time.sleep(0.1)
 
 
 def _whole(count: int) -> Counter[str]:
@@ -469,7 +458,7 @@ def _under_load(
             agent.start()
         ended.set()
         writer.join()
-        _settle(gateway, number[0])
+        settle(gateway.bodies, lambda found: len(found) >= number[0])
     finally:
         ended.set()
         agent.stop()
@@ -500,7 +489,7 @@ def test_an_agent_that_is_asked_to_stop_loses_nothing(tmp_path: Path) -> None:
             time.sleep(0.6)
     gateway.up()
     with running(agent):
-        _settle(gateway, 301)
+        settle(gateway.bodies, lambda found: len(found) >= 301)
     gateway.down()
     assert gateway.bodies() == _whole(300) + Counter({PYTHON: 3})
 
@@ -532,7 +521,7 @@ def test_a_full_queue_makes_the_agent_wait_and_little_is_lost_when_it_stops(
         agent.stop(how)
         agent.start()
         gateway.up()
-        _settle(gateway, written)
+        settle(gateway.bodies, lambda found: len(found) >= written)
     finally:
         agent.stop()
         gateway.down()

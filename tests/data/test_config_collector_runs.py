@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from collector_process import POD, Gateway, Sink, attributes, key_values, logs, span, traces, value
-from tool_process import running, wait_until
+from tool_process import running, settle, wait_until
 
 SHARE = 25.0
 ORDINARY = 800
@@ -463,22 +462,10 @@ def _drill(gateway: Gateway, sink: Sink) -> tuple[set[str], Counter[str]]:
         sink.down = False
         acknowledged += _acknowledged(gateway, [["number last"]])
         wait_until(lambda: "number last" in _arrived(sink), 20, "the store to be written to again")
-        _settle(sink, acknowledged)
+        settle(lambda: _arrived(sink), lambda found: found.keys() >= set(acknowledged))
     finally:
         gateway.stop()
     return set(acknowledged), _arrived(sink)
-
-
-def _settle(sink: Sink, expected: list[str]) -> None:
-    """Wait until all is there and nothing comes twice, or nothing has come for so long that what is missing is lost.
-
-    An attempt that the store refused is made again after 0.5 to 1.5 s.
-    """
-    quiet_since, seen = time.monotonic(), -1
-    while time.monotonic() - quiet_since < (2 if set(expected) <= set(_arrived(sink)) else 5):
-        if len(sink.records()) != seen:
-            quiet_since, seen = time.monotonic(), len(sink.records())
-        time.sleep(0.05)
 
 
 def test_killed_and_stopped_while_the_store_is_out_nothing_is_lost_or_doubled(tmp_path: Path) -> None:

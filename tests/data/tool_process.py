@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,18 @@ def comes_true(condition: Callable[[], Any], seconds: float) -> bool:
         return bool(wait_until(condition, seconds, "it"))
     except AssertionError:
         return False
+
+
+def settle(arrived: Callable[[], Counter[str]], complete: Callable[[Counter[str]], bool], seconds: float = 60) -> None:
+    """Wait until all is there, or is not going to be, and nothing more comes: what was refused may come again seconds later."""
+    count, since, end = -1, time.monotonic(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = arrived()
+        if found.total() != count:
+            count, since = found.total(), time.monotonic()
+        if time.monotonic() - since > (4 if complete(found) else 10):
+            return
+        time.sleep(0.1)
 
 
 class ToolProcess:

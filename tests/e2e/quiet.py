@@ -3,9 +3,9 @@
 import os
 import shutil
 import time
-from pathlib import Path
 
 from live import Live
+from preflight import memory
 
 DISK = {"VolumeFilling": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
 """Alerts of the embedded node's disk, which is this machine's, with the share in use from which they are due."""
@@ -37,6 +37,5 @@ def explained(stack: Live) -> set[str]:
 
 
 def _memory_in_use() -> float:
-    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-    have = {name.rstrip(":"): int(size) for name, size, *_ in lines}
+    have = memory()
     return 1 - (have["MemFree"] + have["Cached"] + have["Buffers"] + have["SReclaimable"]) / have["MemTotal"]

@@ -73,7 +73,7 @@ def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way
     wait_until(lambda: _ended(receiver, [line["span_id"] for line in lines]))
     worker.host.stop()
 
-    spans = {span.span_id.hex(): span for span in receiver.spans if span.trace_id.hex() == TRACE}
+    spans = {span.span_id.hex(): span for span in _of_the_trace(receiver)}
     for line in lines:
         upwards = [spans[line["span_id"]]]
         while upwards[-1].parent_span_id.hex() in spans:
@@ -85,9 +85,13 @@ def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way
         assert kinds[-1] == 2, "for a request"
 
 
+def _of_the_trace(receiver: Receiver) -> list[trace_pb2.Span]:
+    return [span for span in list(receiver.spans) if span.trace_id.hex() == TRACE]
+
+
 def _ended(receiver: Receiver, spans: list[str]) -> bool:
     """Whether the receiver has these spans, and the request's own, which ends when it has been answered."""
-    there = [span for span in list(receiver.spans) if span.trace_id.hex() == TRACE]
+    there = _of_the_trace(receiver)
     return {span.span_id.hex() for span in there} >= set(spans) and any(span.kind == 2 for span in there)
 
 
@@ -98,15 +102,15 @@ def test_the_mark_of_an_order_goes_with_every_span_over_both_buses(
     assert worker.ask(path, b'{"n": 1}', tracestate="vendor=1", **TRACEPARENT)[0] == 200
     wait_until(lambda: all(worker.host.saying(f"heard {word}") for word in ("on redis", "by callback", "by iterator")))
 
-    def spans() -> list[trace_pb2.Span]:
-        return [span for span in list(receiver.spans) if span.trace_id.hex() == TRACE]
+    def kinds() -> list[int]:
+        return [sum(span.kind == kind for span in _of_the_trace(receiver)) for kind in (2, 4, 5)]
 
     # OpenTelemetry's own instrumentation sees the iterator as a callback as well.
     expected = [1, 2, 4]
-    wait_until(lambda: [sum(span.kind == kind for span in spans()) for kind in (2, 4, 5)] == expected)
+    wait_until(lambda: kinds() == expected)
     worker.host.stop()
-    assert [sum(span.kind == kind for span in spans()) for kind in (2, 4, 5)] == expected
-    assert {span.trace_state for span in spans()} == {f"{mark}vendor=1"}
+    assert kinds() == expected
+    assert {span.trace_state for span in _of_the_trace(receiver)} == {f"{mark}vendor=1"}
 
 
 def test_a_subscriber_that_knows_nothing_sees_one_field_more(worker: Worker, redis_port: int) -> None:
@@ -180,7 +184,7 @@ print("works")
 def test_a_call_of_another_service_is_a_child(worker: Worker, receiver: Receiver) -> None:
     worker.ask("/call", **TRACEPARENT)
     worker.host.stop()
-    spans = {span.span_id: span for span in receiver.spans if span.trace_id.hex() == TRACE}
+    spans = {span.span_id: span for span in _of_the_trace(receiver)}
     served = [span for span in spans.values() if span.kind == 2 and "/orders/{id}" in span.name]
     assert [spans[span.parent_span_id].kind for span in served] == [3], "the server's span is the child of the client's"
 
