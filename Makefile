@@ -86,7 +86,7 @@ bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local 
 	@$(PROGRAM) bench/up/run.py $(ARGS)
 
 schema: ## write Pulumi.schema.json anew, after a change of the settings
-	@$(PROGRAM) -m components.schema
+	@$(PROGRAM) -m settings.json_schema
 
 check: ## run the linter, the formatter's check and the type checker
 	@$(PYTHON) tools/setup.py engine

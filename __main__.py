@@ -7,14 +7,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
+from catalog import load_catalog
 from components.alertmanager import Alertmanager, AlertmanagerArgs
-from components.build import Build, BuildArgs
-from components.build_plan import planned
-from components.catalog import load_catalog
+from components.backend import Store
 from components.collector import Collector, CollectorArgs, copies, gateway_configs
-from components.configuration import given_secrets, read_settings
 from components.data_services import DataServices, DataServicesArgs
-from components.deployed import expected, rules_for, running
 from components.exporters import (
     Blackbox,
     BlackboxArgs,
@@ -23,21 +20,24 @@ from components.exporters import (
     KubeStateMetrics,
     KubeStateMetricsArgs,
 )
+from components.generated_rules import deployed_rules
 from components.grafana import Dashboards, DashboardsArgs, Grafana, GrafanaArgs
+from components.image_builds import Build, BuildArgs
 from components.ingress import Ingress, IngressArgs, doors
+from components.inventory import expected, rules_for, running
 from components.jaeger import Jaeger, JaegerArgs
 from components.loki import Loki, LokiArgs
-from components.monitors import Monitors, MonitorsArgs
+from components.namespace_context import places
 from components.namespaces import Namespaces, NamespacesArgs
-from components.network import Network, NetworkArgs
+from components.network_policies import Network, NetworkArgs
 from components.node_agent import NodeAgent, NodeAgentArgs
-from components.place import places
+from components.operator_resources import Monitors, MonitorsArgs
 from components.prometheus import Prometheus, PrometheusArgs, store_at
-from components.registries import registry_files
-from components.rules import deployed_rules
 from components.secrets import Secrets, SecretsArgs, alert_files, pull_secrets
-from components.stores import Store
 from components.trading import Trading, TradingArgs, data_hosts
+from image_build.plan import planned
+from image_build.registry_access import registry_files
+from settings.loader import given_secrets, read_settings
 
 root = Path(__file__).parent
 settings, given = read_settings(), given_secrets()

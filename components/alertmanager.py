@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-from components.alertmanager_config import pruned
-from components.files import read_once, secret_files
-from components.place import Place
-from components.quantity import from_bytes, to_bytes
-from components.settings import Alertmanager as AlertmanagerSettings
+from catalog.alertmanager_config import pruned
+from components.namespace_context import Place
+from components.volumes import read_once, secret_files
 from components.workload import Data, Probes, Workload, WorkloadArgs
+from settings.model import Alertmanager as AlertmanagerSettings
+from settings.units import from_bytes, to_bytes
 
 SECRETS = "/etc/alertmanager/secrets"
 

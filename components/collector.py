@@ -7,15 +7,15 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Service
 
-from components.collector_config import merged, queues
-from components.files import read_once, secret_files
-from components.place import Place
-from components.quantity import from_bytes, to_bytes
+from catalog.collector_config import merged, queues
+from components.backend import Store
+from components.namespace_context import Place
 from components.rbac import grant_in_namespace, may_read
-from components.settings import Collector as CollectorSettings
-from components.settings import Settings
-from components.stores import Store
+from components.volumes import read_once, secret_files
 from components.workload import Data, Probes, Workload, WorkloadArgs
+from settings.model import Collector as CollectorSettings
+from settings.model import Settings
+from settings.units import from_bytes, to_bytes
 
 NAME = "otel-collector"
 CONFIG = "/etc/otel-collector/config"

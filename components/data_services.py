@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.files import read_once, secret_files
-from components.place import Place
-from components.services import DATA_PORTS
+from components.namespace_context import Place
+from components.platform_services import DATA_PORTS
+from components.volumes import read_once, secret_files
 from components.workload import Data, Probes, RunsAs, SecretKey, Workload, WorkloadArgs
 
 SECRETS = "/etc/secrets"

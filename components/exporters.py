@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.files import read_once, secret_files
-from components.place import Place
+from components.namespace_context import Place
 from components.rbac import grant_in_cluster, may_read
+from components.volumes import read_once, secret_files
 from components.workload import Probes, Workload, WorkloadArgs
 
 WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.files import merged, read_once, reloaded, secret_files
-from components.place import Place
-from components.settings import Grafana as GrafanaSettings
+from components.namespace_context import Place
+from components.volumes import merged, read_once, reloaded, secret_files
 from components.workload import Probes, Workload, WorkloadArgs
+from settings.model import Grafana as GrafanaSettings
 
 SECRETS = "/etc/grafana/secrets"
 

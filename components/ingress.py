@@ -9,9 +9,9 @@ from pulumi import ResourceOptions
 from pulumi_kubernetes.networking.v1 import HTTPIngressPathArgsDict, IngressSpecArgsDict
 from pulumi_kubernetes.networking.v1 import Ingress as KubernetesIngress
 
-from components.place import Place
-from components.settings import Ingress as IngressSettings
-from components.settings import Settings
+from components.namespace_context import Place
+from settings.model import Ingress as IngressSettings
+from settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-from components.files import read_once
-from components.place import Place
-from components.quantity import from_bytes, to_bytes, to_hours
-from components.settings import Loki as LokiSettings
-from components.stores import Store
+from components.backend import Store
+from components.namespace_context import Place
+from components.volumes import read_once
 from components.workload import Data, Probes, SecretKey, Workload, WorkloadArgs
+from settings.model import Loki as LokiSettings
+from settings.units import from_bytes, to_bytes, to_hours
 
 
 @dataclass(frozen=True, kw_only=True)

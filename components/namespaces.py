@@ -6,7 +6,7 @@ import pulumi
 from pulumi import Input, ResourceOptions
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components.settings import Settings
+from settings.model import Settings
 
 POD_SECURITY_VERSION = "v1.34"
 """Pinned, so that an upgrade of the cluster does not change what is admitted behind our back."""

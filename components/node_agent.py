@@ -6,11 +6,11 @@ import pulumi
 from pulumi import Input, ResourceOptions
 
 from components.collector import heap_environment, queue_environment
-from components.files import read_once
-from components.place import Place
+from components.namespace_context import Place
 from components.rbac import grant_in_cluster
-from components.settings import Agent
+from components.volumes import read_once
 from components.workload import HostPath, OnEveryNode, Probes, RunsAs, Workload, WorkloadArgs
+from settings.model import Agent
 
 NAME = "node-agent"
 CONFIG = f"/etc/{NAME}/config"

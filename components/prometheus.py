@@ -8,15 +8,15 @@ import pulumi
 import yaml
 from pulumi import Input, Output, ResourceOptions
 
-from components.files import merged, read_once, reloaded, secret_files
-from components.place import Place
-from components.quantity import to_bytes
+from catalog.yaml_reader import load
+from components.backend import Store
+from components.namespace_context import Place
 from components.rbac import grant_in_namespace, may_read
-from components.settings import Namespaces
-from components.settings import Prometheus as PrometheusSettings
-from components.stores import Store
+from components.volumes import merged, read_once, reloaded, secret_files
 from components.workload import Data, Probes, Workload, WorkloadArgs
-from components.yaml_text import load
+from settings.model import Namespaces
+from settings.model import Prometheus as PrometheusSettings
+from settings.units import to_bytes
 
 SIZE_SHARE = 0.8
 """Of the volume, before the oldest blocks go: compaction needs room beside what is kept."""

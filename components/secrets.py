@@ -8,9 +8,9 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
-from components.place import Place
-from components.services import SERVICES
-from components.settings import SECRET_KEYS, Settings
+from components.namespace_context import Place
+from components.platform_services import SERVICES
+from settings.model import SECRET_KEYS, Settings
 
 ALERT_FILES = {
     "slack-url": "slackWebhookUrl",

@@ -9,12 +9,12 @@ from pulumi_kubernetes.batch.v1 import CronJob, Job, JobSpecArgsDict
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.place import Place
-from components.rules import plain
-from components.services import DATA_PORTS, JOBS, LONG_RUNNING, SERVICES
-from components.settings import Limits, Size
-from components.settings import Trading as TradingSettings
+from components.generated_rules import plain
+from components.namespace_context import Place
+from components.platform_services import DATA_PORTS, JOBS, LONG_RUNNING, SERVICES
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
+from settings.model import Limits, Size
+from settings.model import Trading as TradingSettings
 
 OTLP = "http://otel-collector:4317"
 SECRETS = "/etc/trading/secrets"

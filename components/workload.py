@@ -29,8 +29,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.place import Place
-from components.quantity import to_millicores
+from components.namespace_context import Place
+from settings.units import to_millicores
 
 USER = 10001
 """Numeric, so that the kubelet can prove it is not root; above 10000, so that it is nobody on the node."""

@@ -19,7 +19,7 @@ from docker import DIRECTORY, ROOT, Engine, EngineError
 from steps import SetupError, Steps, run
 
 sys.path.insert(0, str(ROOT))
-from components.registries import registry_files
+from image_build.registry_access import registry_files
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"

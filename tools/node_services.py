@@ -11,10 +11,10 @@ from node import Node
 from steps import say
 
 import images as bases_of
-from components.build import LOCAL, BuildArgs, build_arguments, version
-from components.build_context import Context
-from components.build_plan import planned
-from components.settings import Bases, Settings
+from components.image_builds import LOCAL, BuildArgs, build_arguments, version
+from image_build.context import Context
+from image_build.plan import planned
+from settings.model import Bases, Settings
 
 
 class Services:

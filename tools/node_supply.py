@@ -18,7 +18,7 @@ from oci import REGISTRY
 from steps import SetupError
 from units import ClusterError, say
 
-from components.build_plan import BuildError
+from image_build.plan import BuildError
 
 REACH_SECONDS = 3
 PULL_SECONDS = 600

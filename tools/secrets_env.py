@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components.services import SERVICES
+from components.platform_services import SERVICES
 
 RECEIVERS: Mapping[str, str] = {
     "SLACK_WEBHOOK_URL": "slackWebhookUrl",

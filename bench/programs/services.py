@@ -5,7 +5,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components.place import Place
+from components.namespace_context import Place
 from components.workload import Probes, Workload, WorkloadArgs
 
 config = pulumi.Config()

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from tool_process import ToolProcess, tool
 
-from components.alertmanager_config import SECRETS
+from catalog.alertmanager_config import SECRETS
 from components.secrets import ALERT_FILES
 
 UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}

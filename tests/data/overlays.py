@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from components.collector_config import merged
+from catalog.collector_config import merged
 
 FOLDER = Path(__file__).parents[2] / "config/collector"
 STANDALONE = {"agent.yaml", "gateway.yaml"}

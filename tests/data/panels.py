@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.catalog import load_dashboards
+from catalog import load_dashboards
 
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = {file.name: json.loads(file.text) for file in load_dashboards(ROOT / "dashboards")}

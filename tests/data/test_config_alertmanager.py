@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tool_process import tool
 
-from components.alertmanager_config import SECRETS, pruned
+from catalog.alertmanager_config import SECRETS, pruned
 from components.secrets import ALERT_FILES
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import pytest
 from alertmanager_process import Alertmanager, People, labels
 from tool_process import loopback, running, wait_until
 
-from components.alertmanager_config import pruned
+from catalog.alertmanager_config import pruned
 from components.secrets import ALERT_FILES
 
 TEXT = (Path(__file__).parents[2] / "config/alertmanager/alertmanager.yaml").read_text()

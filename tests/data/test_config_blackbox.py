@@ -78,7 +78,7 @@ def test_a_broken_configuration_is_seen(right: str, wrong: str, expected: str) -
 def test_there_are_just_the_modules_that_are_asked_for() -> None:
     prometheus = yaml.safe_load((ROOT / "config/prometheus/prometheus.yaml").read_text())
     asked = {module for job in prometheus["scrape_configs"] for module in job.get("params", {}).get("module", [])}
-    asked |= set(re.findall(r'"module": "(\w+)"', (ROOT / "components/monitors.py").read_text()))
+    asked |= set(re.findall(r'"module": "(\w+)"', (ROOT / "components/operator_resources.py").read_text()))
     assert set(CONFIG["modules"]) == asked
 
 

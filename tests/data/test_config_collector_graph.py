@@ -10,8 +10,8 @@ import yaml
 from collector_graph import RULES, problems, queue_problems
 from overlays import CHOICES, merged_choice
 
+from catalog.collector_config import queues
 from components.collector import queue_environment
-from components.collector_config import queues
 
 ROOT = Path(__file__).parents[2]
 GATEWAY: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())

@@ -16,9 +16,9 @@ from promql import filled, grouping_labels, made_labels, selectors
 from result_labels import answer_to
 from test_runbooks import PAGES, blocks
 
-from components.deployed import deployed
-from components.rules import deployed_rules
-from components.settings import Limits, Settings
+from components.generated_rules import deployed_rules
+from components.inventory import deployed
+from settings.model import Limits, Settings
 
 
 def emitted() -> dict[str, set[str]]:

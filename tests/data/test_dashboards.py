@@ -12,7 +12,7 @@ from panels import DASHBOARDS, ROOT, Panel, panels, targets
 from promql import filled
 from promtool import refused
 
-from components.catalog import DATA_SOURCES, load_dashboards, load_rules
+from catalog import DATA_SOURCES, load_dashboards, load_rules
 
 PANELS = list(panels())
 NAMES = [panel.name for panel in PANELS]

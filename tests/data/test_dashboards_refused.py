@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.catalog import CatalogError, load_dashboards
+from catalog import CatalogError, load_dashboards
 
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 MODEL = {

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from promtool import promtool, said
 
-from components.catalog import Alert, load_rules
+from catalog import Alert, load_rules
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.catalog import CatalogError, load_rules
+from catalog import CatalogError, load_rules
 
 GOOD = """\
 groups:

@@ -7,7 +7,7 @@ import pytest
 from panels import DASHBOARDS
 from promtool import refused
 
-from components.catalog import CatalogError, Runbook, load_rules, load_runbooks
+from catalog import CatalogError, Runbook, load_rules, load_runbooks
 
 ROOT = Path(__file__).parents[2]
 PAGES = load_runbooks(ROOT / "runbooks")

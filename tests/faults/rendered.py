@@ -12,7 +12,7 @@ from typing import Any
 
 from synthesis import Program, stack_configuration, synthesise
 
-from components.quantity import to_bytes
+from settings.units import to_bytes
 
 STACK = "prod"
 

@@ -14,7 +14,7 @@ from pipeline import STORES, Load, Pipeline, flowing, taken_after
 from tool_process import running
 from verdict import Verdict
 
-from components.quantity import to_bytes
+from settings.units import to_bytes
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 SIGNALS: tuple[tuple[Signal, str], ...] = (("logs", "otlp-f"), ("traces", "span-f"), ("metrics", "point-f"))

@@ -15,8 +15,8 @@ from docker import Engine
 from harness import ROOT, Outcome, Workspace
 from images_contents import Contents
 
-from components.registries import registry_files
-from components.settings import Bases
+from image_build.registry_access import registry_files
+from settings.model import Bases
 
 PROGRAM = """
 import json, os, sys
@@ -25,10 +25,10 @@ from pathlib import Path
 sys.path.insert(0, {repository!r})
 
 import pulumi
-from components.build import Build, BuildArgs
-from components.build_plan import planned
-from components.registries import registry_files
-from components.settings import Settings
+from components.image_builds import Build, BuildArgs
+from image_build.plan import planned
+from image_build.registry_access import registry_files
+from settings.model import Settings
 
 root = Path(__file__).parent
 settings = Settings.model_validate(json.loads((root / "settings.json").read_text()))

@@ -8,13 +8,13 @@ import pytest
 from building import ROOT
 from checkout import flawed, plant
 
-from components.build_context import contents, digest_of, stage
-from components.build_lacks import Known, lacks, message
-from components.build_plan import BuildError, planned
-from components.build_python import requirements
-from components.build_recipes import RECIPES
-from components.services import SERVICES
-from components.settings import Settings
+from components.platform_services import SERVICES
+from image_build.checks import Known, lacks, message
+from image_build.context import contents, digest_of, stage
+from image_build.plan import BuildError, planned
+from image_build.python import requirements
+from image_build.recipes import RECIPES
+from settings.model import Settings
 
 IMAGES = ROOT / "images"
 KNOWN = Known.of(IMAGES)

@@ -14,9 +14,9 @@ from docker import Engine
 from images_contents import Contents, Member
 
 import images as images_tool
-from components.build_recipes import RECIPES
-from components.services import JOBS, SERVICES
+from components.platform_services import JOBS, SERVICES
 from components.workload import USER
+from image_build.recipes import RECIPES
 
 pytestmark = pytest.mark.slow
 

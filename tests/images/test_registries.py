@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components import registries
-from components.registries import IDS, registry_files
+from image_build import registry_access
+from image_build.registry_access import IDS, registry_files
 
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -60,6 +60,6 @@ def test_npm_takes_its_registries_and_their_credentials_and_nothing_else(tmp_pat
 
 def test_every_build_secret_is_one_that_the_dockerfiles_mount() -> None:
     mounted = "".join(
-        (Path(registries.__file__).parents[1] / f"images/{each}/Dockerfile").read_text() for each in ("node", "python")
+        (Path(registry_access.__file__).parents[1] / f"images/{each}/Dockerfile").read_text() for each in ("node", "python")
     )
     assert [name for name in IDS if f"--mount=type=secret,id={name}" not in mounted] == []

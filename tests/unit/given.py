@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 
-from components.services import SERVICES
+from components.platform_services import SERVICES
 
 
 def images() -> dict[str, str]:

@@ -7,7 +7,7 @@ import shlex
 from itertools import pairwise
 from typing import Any
 
-from components.configuration import Configuration
+from settings.loader import Configuration
 
 _STEP = re.compile(r'\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\["((?:[^"\\]|\\"|\\)*)"\]')
 

@@ -8,9 +8,9 @@ from typing import Any
 from refused import configuration
 from synthesis import STACKS
 
-from components.configuration import Configuration
-from components.settings import SECRET_KEYS
-from components.vocabulary import ANY, every_path, example, field_at, is_structure
+from settings.introspection import ANY, every_path, example, field_at, is_structure
+from settings.loader import Configuration
+from settings.model import SECRET_KEYS
 
 TOKEN = "<token>"  # noqa: S105 - stands for a secret made anew in each round
 JUNK: list[Any] = [

@@ -13,8 +13,8 @@ import given
 import yaml
 from synthesis import stack_configuration
 
-from components.configuration import Configuration
-from components.image import IMAGES
+from catalog.images import IMAGES
+from settings.loader import Configuration
 
 DIGEST = "sha256:" + "0a" * 32
 LOKI = IMAGES["loki"].partition("@")[0]

@@ -2,7 +2,7 @@
 
 import yaml
 
-from components.alertmanager_config import pruned
+from catalog.alertmanager_config import pruned
 
 TEXT = """\
 # a comment

@@ -2,7 +2,7 @@
 
 import yaml
 
-from components.collector_config import merged, queues
+from catalog.collector_config import merged, queues
 
 BASE = """\
 # a comment

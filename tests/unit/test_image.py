@@ -5,7 +5,7 @@ import re
 import pytest
 from synthesis import ROOT
 
-from components.image import IMAGES, Images, check_reference, is_digest_reference, parts_of
+from catalog.images import IMAGES, Images, check_reference, is_digest_reference, parts_of
 
 DIGEST = "@sha256:" + "0a" * 32
 

@@ -8,8 +8,8 @@ import pytest
 from reachability import DNS, Address, Pod, Reachability
 from synthesis import Program, synthesise
 
-from components.deployed import SCRAPED
-from components.network import FLOWS, Foreign, Outside, Pods
+from components.inventory import SCRAPED
+from components.network_policies import FLOWS, Foreign, Outside, Pods
 
 Connection = tuple[Pod, Pod | Address, int]
 

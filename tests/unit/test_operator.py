@@ -10,7 +10,7 @@ from reachability import Pod, Reachability
 from synthesis import ROOT, Program, synthesise
 from variants import VARIANTS
 
-from components.services import LONG_RUNNING, SERVICES
+from components.platform_services import LONG_RUNNING, SERVICES
 
 KINDS = ("PrometheusRule", "ServiceMonitor", "Probe")
 

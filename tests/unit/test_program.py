@@ -11,9 +11,9 @@ from collector_graph import queue_problems
 from kubernetes_schema import unknown_keys
 from synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 
-from components.deployed import SUBJECTS
-from components.quantity import to_bytes, to_millicores
-from components.services import SERVICES
+from components.inventory import SUBJECTS
+from components.platform_services import SERVICES
+from settings.units import to_bytes, to_millicores
 
 
 @pytest.fixture(scope="module", params=STACKS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.quantity import from_bytes, to_bytes, to_hours, to_millicores
+from settings.units import from_bytes, to_bytes, to_hours, to_millicores
 
 
 def test_binary_quantities_are_powers_of_two() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.schedule import check_schedule
+from settings.cron import check_schedule
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from refused import REFUSED, configuration
 from synthesis import ROOT, STACKS
 from test_settings import ACCEPTED
 
-from components.configuration import Configuration, ConfigurationError, read_settings
-from components.schema import COMMAND, FILE, rendered
-from components.settings import SECRET_KEYS, Settings
-from components.vocabulary import is_structure
+from settings.introspection import is_structure
+from settings.json_schema import COMMAND, FILE, rendered
+from settings.loader import Configuration, ConfigurationError, read_settings
+from settings.model import SECRET_KEYS, Settings
 
 SCHEMA = json.loads(rendered())
 

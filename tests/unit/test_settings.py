@@ -13,11 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from refused import REFUSED, configuration, password
 from synthesis import ROOT, STACKS, declare, stack_configuration
 
-from components.agreement import LONGEST_WINDOW, RECEIVERS
-from components.configuration import Configuration, ConfigurationError, read_settings
-from components.quantity import to_hours
-from components.settings import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Settings
-from components.vocabulary import every_path, example, expected, field_at, is_structure, whole_type
+from settings.consistency import LONGEST_WINDOW, RECEIVERS
+from settings.introspection import every_path, example, expected, field_at, is_structure, whole_type
+from settings.loader import Configuration, ConfigurationError, read_settings
+from settings.model import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Settings
+from settings.units import to_hours
 
 ONLY_IN = {
     "agent.cpu": {"local"},

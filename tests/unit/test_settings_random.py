@@ -10,7 +10,7 @@ from mutations import decoded, random_configuration
 from refused import configuration
 from synthesis import STACKS
 
-from components.configuration import Configuration, ConfigurationError, read_settings
+from settings.loader import Configuration, ConfigurationError, read_settings
 
 ROUNDS = 400
 LINE = re.compile(r"  \S+: .+: .+; fix: (pulumi (config|stack) .+|remove it from Pulumi\.\S+\.yaml)")

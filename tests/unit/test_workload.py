@@ -8,7 +8,7 @@ import pytest
 from kubernetes_schema import unknown_keys
 from synthesis import Program, declare
 
-from components.place import Place
+from components.namespace_context import Place
 from components.workload import Data, Probes, Workload, WorkloadArgs
 
 PLACE = Place(namespace="here", environment="dev", cluster="c", storage_class=None, wait_for_ready=True)

@@ -1,0 +1,193 @@
+"""Dashboards: Python modules on the Grafana Foundation SDK, or JSON files as Grafana exports them."""
+
+import json
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from catalog.files import MAX_BYTES, found, shown, text_of
+from catalog.issues import CatalogError, Problem
+from catalog.json_positions import KeyPath, keys
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
+
+# The data sources that Grafana is provisioned with: uid and type.
+DATA_SOURCES = {"prometheus": "prometheus", "loki": "loki", "jaeger": "jaeger"}
+# Grafana's own: annotations, several sources in one panel, another panel's data, expressions.
+BUILT_IN = frozenset({"-- Grafana --", "grafana", "-- Mixed --", "-- Dashboard --", "__expr__"})
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")
+UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardFile:
+    """A dashboard: the file name that Grafana reads, its uid and title, and the JSON that ships."""
+
+    name: str
+    uid: str
+    title: str
+    text: str
+
+
+def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
+    """Every `<name>.py` with a `dashboard()` and every `<name>.json` of the folder, sorted by name.
+
+    A module's panels are numbered in their order, so that the same module always makes the same text.
+    """
+    problems: list[Problem] = []
+    files: list[DashboardFile] = []
+    owners: dict[tuple[str, str], str] = {}
+    for path in found(folder, (".py", ".json"), problems):
+        if not NAME.fullmatch(path.stem):
+            mend = "use lower-case letters, digits and hyphens"
+            problems.append(Problem(shown(path), "its name becomes that of a ConfigMap", mend))
+        text = _exported(path, problems) if path.suffix == ".json" else _built(path, problems)
+        if text is None:
+            continue
+        places = {key.path: f":{key.line}:{key.column}" for key in keys(text)} if path.suffix == ".json" else {}
+        document: dict[str, Json] = json.loads(text)
+        for at, what, mend in _faults(document):
+            problems.append(Problem(shown(path) + places.get(at, ""), what, mend))
+        for field in ("uid", "title"):
+            value = document.get(field)
+            if not isinstance(value, str):
+                continue
+            owner = owners.setdefault((field, value), shown(path))
+            if owner != shown(path):
+                where = shown(path) + places.get((field,), "")
+                problems.append(Problem(where, f"{field} {value!r} is taken by {owner}", f"give it another {field}"))
+        name = f"{path.stem}.json"
+        if any(file.name == name for file in files):
+            problems.append(Problem(shown(path), f"{path.stem} is there as .py and as .json", "remove one of the two"))
+        files.append(
+            DashboardFile(name=name, uid=str(document.get("uid")), title=str(document.get("title")), text=text)
+        )
+    if problems:
+        raise CatalogError(problems)
+    return tuple(files)
+
+
+def _exported(path: Path, problems: list[Problem]) -> str | None:
+    """The text of a JSON file as it stands, or None if it is no JSON object."""
+    text = text_of(path, problems)
+    if text is None:
+        return None
+    try:
+        document: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{shown(path)}:{error.lineno}:{error.colno}"
+        problems.append(Problem(where, f"not JSON: {error.msg}", "export the dashboard again, or mend it there"))
+        return None
+    if not isinstance(document, dict):
+        problems.append(Problem(f"{shown(path)}:1:1", "not a JSON object", "export the dashboard as JSON model"))
+        return None
+    repeated = [key for key in keys(text) if key.repeated]
+    for key in repeated:
+        what = f"key {key.path[-1]!r} twice in one object"
+        problems.append(Problem(f"{shown(path)}:{key.line}:{key.column}", what, "remove one of the two"))
+    return None if repeated else text
+
+
+def _built(path: Path, problems: list[Problem]) -> str | None:
+    """The JSON of the dashboard that a module builds, or None if it builds none."""
+    loader = SourceFileLoader(f"{path.parent.name}.{path.stem}", str(path))
+    module = ModuleType(loader.name)
+    try:
+        loader.exec_module(module)
+        make = getattr(module, "dashboard", None)
+        made = make() if callable(make) else None
+        if not isinstance(made, Dashboard):
+            mend = (
+                "define 'def dashboard() -> Dashboard', with Dashboard from grafana_foundation_sdk.builders.dashboard"
+            )
+            problems.append(Problem(shown(path), "no function dashboard() that returns a Dashboard", mend))
+            return None
+        document = made.build()
+        for number, panel in enumerate(document.panels or [], start=1):
+            panel.id_val = number
+        # Compact, for it is kept three times in the stack's state; a preview shows what changed in it all the same.
+        text = json.dumps(
+            document, cls=JSONEncoder, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+    except Exception as error:  # a module may raise anything: its file and line are the message
+        problems.append(Problem(_raised_at(path, error), f"{type(error).__name__}: {error}", "mend the module there"))
+        return None
+    if len(text.encode()) > MAX_BYTES:
+        what = f"makes {len(text.encode())} bytes of JSON, a ConfigMap takes at most {MAX_BYTES}"
+        problems.append(Problem(shown(path), what, "split the dashboard"))
+        return None
+    return text
+
+
+def _raised_at(path: Path, error: Exception) -> str:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{shown(path)}:{error.lineno}:{error.offset}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{shown(path)}:{lines[-1]}" if lines else shown(path)
+
+
+def _faults(document: dict[str, Json]) -> Iterator[tuple[KeyPath, str, str]]:
+    """What is wrong with a dashboard: the path of the key at fault, what, and the mend."""
+    if "spec" in document and "apiVersion" in document:
+        yield ("apiVersion",), "a resource, not a dashboard's JSON model", "export it as 'Classic' JSON model"
+        return
+    if "__inputs" in document:
+        mend = "export it without 'share externally', so that it names data sources by uid"
+        yield ("__inputs",), "asks for its data sources at import time, which provisioning does not do", mend
+    uid = document.get("uid")
+    if not isinstance(uid, str) or not UID.fullmatch(uid):
+        yield ("uid",), f"uid {uid!r}", "set 'uid' to 1 to 40 letters, digits, '-' or '_': links need one that stays"
+    if not document.get("title"):
+        yield ("title",), "no title", "set 'title'"
+    panels = document.get("panels")
+    if not isinstance(panels, list) or not panels:
+        yield ("panels",), "no panels", "add at least one panel"
+    pickers = set(_data_source_pickers(document))
+    for at, value in _data_sources(document, ()):
+        yield from _data_source_faults(at, value, pickers)
+
+
+def _data_source_pickers(document: dict[str, Json]) -> Iterator[str]:
+    """The names of the variables by which a person chooses a data source."""
+    templating = document.get("templating")
+    variables = templating.get("list") if isinstance(templating, dict) else None
+    for variable in variables if isinstance(variables, list) else []:
+        if isinstance(variable, dict) and variable.get("type") == "datasource":
+            yield str(variable.get("name"))
+
+
+def _data_sources(value: Json, at: KeyPath) -> Iterator[tuple[KeyPath, Json]]:
+    """Every value of a key `datasource`, with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "datasource":
+                yield (*at, key), item
+            else:
+                yield from _data_sources(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _data_sources(item, (*at, index))
+
+
+def _data_source_faults(at: KeyPath, value: Json, pickers: set[str]) -> Iterator[tuple[KeyPath, str, str]]:
+    if value is None:
+        return  # Grafana's default data source
+    reference: dict[str, Json] = value if isinstance(value, dict) else {"uid": value}
+    uid, kind = str(reference.get("uid")), reference.get("type")
+    place = ".".join(str(step) for step in at)
+    variable = VARIABLE.fullmatch(uid)
+    if uid in BUILT_IN or (variable and variable.group(1) in pickers):
+        return
+    if uid not in DATA_SOURCES:
+        yield at, f"{place}: unknown data source {uid!r}", f"use one of the provisioned uids: {', '.join(DATA_SOURCES)}"
+    elif kind is not None and kind != DATA_SOURCES[uid]:
+        yield at, f"{place}: data source {uid!r} is no {kind!r}", f"set its type to {DATA_SOURCES[uid]!r}"

@@ -1,0 +1,71 @@
+"""Everything that the program ships as a file, read and checked in one go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.dashboards import load_dashboards
+from catalog.files import text_of
+from catalog.issues import CatalogError, Problem
+from catalog.rules import load_rules
+
+CONFIG = (
+    "alertmanager/alertmanager.yaml",
+    "blackbox/blackbox.yaml",
+    "collector/agent.yaml",
+    "collector/gateway.yaml",
+    "collector/logs-elasticsearch-token.yaml",
+    "collector/logs-elasticsearch.yaml",
+    "collector/logs-otlp-token.yaml",
+    "collector/logs-otlp.yaml",
+    "collector/metrics-replica.yaml",
+    "collector/traces-external.yaml",
+    "collector/traces-token.yaml",
+    "grafana/dashboards.yaml",
+    "grafana/datasources.yaml",
+    "grafana/grafana.ini",
+    "jaeger/jaeger.yaml",
+    "loki/loki.yaml",
+    "prometheus/prometheus.yaml",
+    "rabbitmq/enabled_plugins",
+    "rabbitmq/rabbitmq.conf",
+)
+"""What the components mount, below ``config/``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Texts as they ship. ``rules`` by file name, ``dashboards`` by name without ending, ``config`` by path below ``config/``."""
+
+    rules: Mapping[str, str]
+    dashboards: Mapping[str, str]
+    config: Mapping[str, str]
+
+    def folder(self, name: str) -> dict[str, str]:
+        """The configuration files of one folder, by file name."""
+        return {path.partition("/")[2]: text for path, text in self.config.items() if path.startswith(f"{name}/")}
+
+
+def load_catalog(root: Path) -> Catalog:
+    """The catalogue of the repository at `root`, or one `CatalogError` with the problems of all its folders."""
+    problems: list[Problem] = []
+    rules: dict[str, str] = {}
+    dashboards: dict[str, str] = {}
+    try:
+        rules = {file.name: file.text for file in load_rules(root / "rules")}
+    except CatalogError as error:
+        problems.extend(error.problems)
+    try:
+        dashboards = {file.name.removesuffix(".json"): file.text for file in load_dashboards(root / "dashboards")}
+    except CatalogError as error:
+        problems.extend(error.problems)
+    config: dict[str, str] = {}
+    for file in CONFIG:
+        path = root / "config" / file
+        if not path.is_file():
+            problems.append(Problem(f"config/{file}", "the file is missing", "restore it from version control"))
+            continue
+        config[file] = text_of(path, problems) or ""
+    if problems:
+        raise CatalogError(problems)
+    return Catalog(rules=rules, dashboards=dashboards, config=config)

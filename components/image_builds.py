@@ -1,0 +1,89 @@
+"""Images that the program itself builds, by Docker's BuildKit. What is in them is said by ``images/`` and ``build_context.py``."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi import Input, Output, ResourceOptions
+
+from image_build.context import Context
+from settings.model import Build as BuildSettings
+
+if TYPE_CHECKING:
+    import pulumi_docker_build as docker_build
+
+LOCAL = "atlas"
+"""Repository of images that stay in the engine which built them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildArgs:
+    """``access`` are the build secrets by which pip and npm reach their registries (``registries.py``).
+
+    ``tell`` takes a build that complains of types: the platform's own code is built as it is.
+    """
+
+    settings: BuildSettings
+    contexts: Sequence[Context]
+    root: Path
+    access: Mapping[str, str] = field(default_factory=dict[str, str])
+    tell: bool = False
+
+
+class Build(pulumi.ComponentResource):
+    """``references`` are what pods run, by image: known when it is built, by digest when it is pushed."""
+
+    references: dict[str, Output[str]]
+
+    def __init__(self, name: str, args: BuildArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("atlas:index:Build", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        self.references = {context.service: self._image(context, args, child).ref for context in args.contexts}
+        self.register_outputs({})
+
+    @staticmethod
+    def _image(context: Context, args: BuildArgs, child: ResourceOptions) -> "docker_build.Image":
+        # Here, for it costs each start what most stacks never use.
+        import pulumi_docker_build as docker_build
+
+        folder = context.folder.relative_to(args.root).as_posix()
+        arguments = build_arguments(context, args)
+        named = version(context, arguments)
+        repository = args.settings.repository
+        secrets: dict[str, Input[str]] = {key: Output.secret(content) for key, content in args.access.items()}
+        return docker_build.Image(
+            context.service,
+            context={"location": folder},
+            dockerfile={"location": f"{folder}/Dockerfile"},
+            target=context.service,
+            build_args=arguments,
+            build_on_preview=False,
+            labels={
+                "org.opencontainers.image.version": named,
+                "org.opencontainers.image.vendor": "atlas",
+            },
+            tags=[f"{repository or LOCAL}/{context.service}:{named}"],
+            push=repository is not None,
+            load=repository is None,
+            secrets=secrets,
+            # How a registry is reached is no part of what is built: another machine's way rebuilds nothing.
+            ignore_secrets_in_diff_calculation=list(secrets),
+            opts=child,
+        )
+
+
+def build_arguments(context: Context, args: BuildArgs) -> dict[str, str]:
+    """The build arguments of one image, sorted."""
+    bases = {key.upper(): value for key, value in args.settings.bases.model_dump().items() if value}
+    prefixes = {"node": ("NODE_",), "python": ("PYTHON_",), "go": ("GO_", "STATIC_")}[context.language]
+    arguments = {key: bases[key] for key in sorted(bases) if key.startswith(prefixes)}
+    return arguments | ({"TYPE_ERRORS": "tell"} if args.tell and context.language == "node" else {})
+
+
+def version(context: Context, arguments: Mapping[str, str]) -> str:
+    """Names what an image is made of: 16 hexadecimal digits of its context and arguments."""
+    text = "\0".join((context.digest, *(f"{key}={value}" for key, value in sorted(arguments.items()))))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

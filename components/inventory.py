@@ -1,0 +1,65 @@
+"""Which workloads an environment has, and which of them run: asked by the network and by the alerts on what is absent."""
+
+import re
+from collections.abc import Mapping
+
+from components.platform_services import DATA_PORTS, LONG_RUNNING
+from settings.model import Settings
+
+Deployed = frozenset[tuple[str, str]]
+"""(namespace's role, workload): the roles are ``observability``, ``trading`` and ``agents``."""
+
+
+def deployed(settings: Settings) -> Deployed:
+    """Everything that runs all the time; jobs come and go."""
+    observability = {"otel-collector", "loki", "blackbox-exporter"}
+    if settings.traces.endpoint is None:
+        observability.add("jaeger")
+    if not settings.prometheus.operator:
+        observability |= {"prometheus", "alertmanager", "kube-state-metrics"}
+    if not settings.grafana.existing:
+        observability.add("grafana")
+    found = {("observability", name) for name in observability}
+    if settings.agent.enabled:
+        found.add(("agents", "node-agent"))
+    if settings.trading.enabled:
+        found |= {("trading", name) for name in LONG_RUNNING}
+        found |= {("observability", "redis-exporter"), ("observability", "postgres-exporter")}
+        if settings.trading.external is None:
+            found |= {("trading", name) for name in DATA_PORTS}
+    return frozenset(found)
+
+
+def running(settings: Settings) -> Deployed:
+    """What of it has pods: what the alerts watch."""
+    return frozenset((role, name) for role, name in deployed(settings) if name not in settings.paused)
+
+
+SUBJECTS = {
+    "jaeger.yaml": "jaeger",
+    "nodes.yaml": "node-agent",
+    "postgresql.yaml": "postgres-exporter",
+    "redis.yaml": "redis-exporter",
+}
+"""Rule files about one workload that not every environment has: without it they would wait for series that never come."""
+
+
+_RUNBOOK = re.compile(r"^( *runbook_url: )(?=runbooks/)", re.MULTILINE)
+
+
+def rules_for(here: Deployed, rules: Mapping[str, str], runbooks: str | None = None) -> dict[str, str]:
+    """The rule files, by name, whose subject is deployed. ``runbooks`` is where people find the folder of that name."""
+    names = {name for _, name in here}
+    found = {file: text for file, text in rules.items() if SUBJECTS.get(file) is None or SUBJECTS[file] in names}
+    if runbooks is None:
+        return found
+    return {file: _RUNBOOK.sub(rf"\g<1>{runbooks}/", text) for file, text in found.items()}
+
+
+SCRAPED = {"db": False, "cache": False}
+"""What has no metrics of its own: its exporter has them."""
+
+
+def expected(here: Deployed) -> list[str]:
+    """The workloads that have to be scrape targets, by the label ``service``."""
+    return sorted(name for _, name in here if SCRAPED.get(name, True))

@@ -1,0 +1,129 @@
+"""A build's context: a folder that holds what one image is made of and nothing else, taken file by file from an allow-list.
+
+It is ``Dockerfile`` with its helpers from ``images/<language>``, ``instrumentation`` from ``images/instrumentation/<language>`` and
+``service`` from the checkout. Its name ends with the hash of its content, so the same input is the same folder, and an image's tag.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_build.recipes import Language, Recipe
+
+SOURCE = re.compile(
+    r".+\.([cm]?[jt]s|[jt]sx|css|csv|eot|gif|graphql|html|ico|jpe?g|json|png|proto|pth|py|sql|svg|toml|ttf|txt|typed|webmanifest|webp|woff2?)"
+)
+"""The names of what source is written in. Keys, certificates, ``.env`` files and scripts are none of it."""
+FOLDERS_LEFT_OUT = re.compile(
+    r"\..*|__pycache__|__tests__|build|conf|coverage|dist|e2e|env|node_modules|out|secrets|tests?|venv|.*\.egg-info"
+)
+DATA = frozenset({".json", ".sql", ".toml", ".txt", ".csv"})
+NAMES_LEFT_OUT = ("secret", "credential", "service-account")
+"""Beginnings of the names of files of ``DATA`` that hold a secret."""
+LARGEST = 32 * 1024 * 1024
+"""Bytes of one file; a larger one is data that went astray."""
+KEPT_EMPTY = ("public",)
+"""Folders that the Dockerfiles copy, which a service may lack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """``folder`` is a path relative to the program's; ``digest`` 16 hexadecimal digits of its content."""
+
+    service: str
+    language: Language
+    folder: Path
+    digest: str
+
+
+def source_files(folder: Path) -> Iterator[Path]:
+    """The files below ``folder`` that may get into an image, sorted. No link is followed, so nothing outside comes in."""
+    for path, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not FOLDERS_LEFT_OUT.fullmatch(n))
+        for name in sorted(names):
+            file = Path(path, name)
+            if is_source(file):
+                yield file
+
+
+def is_source(file: Path) -> bool:
+    """Whether the allow-list has it."""
+    name = file.name.lower()
+    if name.startswith(".") or (file.suffix in DATA and name.startswith(NAMES_LEFT_OUT)):
+        return False
+    return not file.is_symlink() and SOURCE.fullmatch(name) is not None and file.stat().st_size <= LARGEST
+
+
+def found(checkout: Path, places: tuple[str, ...]) -> Path | None:
+    """The first of the places that is there."""
+    return next((checkout / place for place in places if (checkout / place).exists()), None)
+
+
+def placed(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
+    """Each file of the service that may get into the image, with its path below ``service/``."""
+    for place, candidates in recipe.places.items():
+        source = found(checkout, candidates)
+        if source is None:
+            continue
+        for file in [source] if source.is_file() else source_files(source):
+            yield (Path(place) / (file.relative_to(source) if source.is_dir() else "")).as_posix(), file
+
+
+def contents(recipe: Recipe, checkout: Path, images: Path, replaced: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every file of the context, by its path there. ``replaced`` are files of the service that differ from the checkout's."""
+    files: dict[str, bytes] = {"trim.sh": (images / "trim.sh").read_bytes()}
+    for file in sorted((images / recipe.language).iterdir()):
+        if file.suffix not in (".yaml", ".md"):
+            files[file.name] = file.read_bytes()
+    instrumentation = images / "instrumentation" / recipe.language
+    for file in source_files(instrumentation):
+        files[f"instrumentation/{file.relative_to(instrumentation).as_posix()}"] = file.read_bytes()
+    for place, file in placed(recipe, checkout):
+        files[f"service/{place}"] = file.read_bytes()
+    if recipe.language == "node":
+        for name in KEPT_EMPTY:
+            files.setdefault(f"service/{name}/.gitkeep", b"")
+    return files | {f"service/{name}": content for name, content in replaced.items()}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Changes with any name or content."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
+    return digest.hexdigest()[:16]
+
+
+def stage(service: str, language: Language, files: Mapping[str, bytes], root: Path) -> Context:
+    """Write the context below ``root``; it appears by one rename, and older ones of the service go.
+
+    Modes and times are always the same: they are part of what BuildKit compares.
+    """
+    digest = digest_of(files)
+    target = root / f"{service}-{digest}"
+    if not target.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root) as scratch:
+            fresh = Path(scratch, "fresh")
+            for name, content in files.items():
+                file = fresh / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+                file.chmod(0o644)
+                os.utime(file, (0, 0))
+            for folder, _, _ in os.walk(fresh):
+                Path(folder).chmod(0o755)
+            try:
+                fresh.rename(target)
+            except OSError:  # another run was quicker
+                if not target.exists():
+                    raise
+    for old in root.glob(f"{service}-{'[0-9a-f]' * 16}"):
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
+    return Context(service=service, language=language, folder=target, digest=digest)

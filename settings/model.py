@@ -1,0 +1,352 @@
+"""What an environment may set. ``configuration.py`` reads it, ``values.py`` has its texts, ``agreement.py`` what goes together."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from settings.field_types import (
+    Bucket,
+    Context,
+    Cpu,
+    Day,
+    Folder,
+    Host,
+    Label,
+    LabelKey,
+    LabelValue,
+    Market,
+    Name,
+    NamespaceName,
+    Network,
+    Quantity,
+    Reference,
+    Registry,
+    Retention,
+    Schedule,
+    Site,
+    Tag,
+    Url,
+    Whole,
+)
+
+Environment = Literal["local", "dev", "prod"]
+
+
+class Model(BaseModel):
+    """Strict (no conversion of types), closed (no unknown keys), frozen; keys are camelCase as in Kubernetes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Cluster(Model):
+    """The cluster to deploy into: named, never whatever context happens to be current."""
+
+    context: Context = Field(description="kubeconfig context", examples=["my-cluster"])
+    name: Label | None = Field(default=None, description="the cluster's name in telemetry; unset means the context")
+    api_server: Network = Field(description="the API server's address as pods see it", examples=["10.0.0.1/32"])
+    api_server_port: int = Field(default=6443, ge=1, le=65535, description="the port at that address")
+    nodes: Network = Field(default="10.0.0.0/8", description="the nodes' addresses, where node agents ask the kubelet")
+    stores: Network | None = Field(default=None, description="where stores of yours on private networks are, if any")
+    kubelet_insecure: bool = Field(
+        default=False, description="kubelets show a certificate that the cluster's CA did not sign"
+    )
+    storage_class: Name | None = Field(default=None, description="of every volume; unset means the cluster's default")
+    wait_for_ready: bool = Field(default=True, description="wait until pods are ready; false only where none can run")
+
+    @property
+    def called(self) -> str:
+        return self.name or self.context
+
+
+class Namespaces(Model):
+    """Where everything lives. ``create: false`` uses namespaces that are there already."""
+
+    create: bool = True
+    observability: NamespaceName = "observability"
+    trading: NamespaceName = "trading"
+    agents: NamespaceName = Field(default="node-agents", description="the node agents' own, the only privileged one")
+
+
+class Collector(Model):
+    """The OpenTelemetry Collector gateway."""
+
+    replicas: int = Field(default=1, ge=1, le=50)
+    cpu: Cpu = "200m"
+    memory: Quantity = "512Mi"
+    volume: Quantity = Field(default="2Gi", description="the export queues' volume, one a replica")
+    fsync: bool = Field(default=True, description="wait for the disk: what is acknowledged survives a power loss")
+    sampling_percentage: float = Field(
+        default=100.0,
+        gt=0,
+        le=100,
+        description="share of ordinary traces kept; errors and slow spans always are",
+    )
+
+
+class Agent(Model):
+    """The Collector on each node: container logs and the node's own metrics."""
+
+    enabled: bool = True
+    cpu: Cpu = "100m"
+    memory: Quantity = "256Mi"
+    queue: Quantity = Field(default="1Gi", description="of the node's disk, while the gateway is away")
+
+
+class Prometheus(Model):
+    """``operator``: write rules and scrape targets as the Prometheus Operator's objects and run no Prometheus of our own."""
+
+    operator: bool = False
+    url: Url | None = Field(
+        default=None,
+        description="the operator's Prometheus, with its OTLP receiver on",
+        examples=["http://prometheus:9090"],
+    )
+    namespace: Label = Field(default="monitoring", description="where the operator's Prometheus runs")
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={"release": "kube-prometheus-stack"},
+        description="by which the operator's Prometheus selects our objects",
+    )
+    replicas: int = Field(default=1, ge=1, le=2, description="identical replicas, each scraping everything")
+    cpu: Cpu = "200m"
+    memory: Quantity = "1Gi"
+    volume: Quantity = "10Gi"
+    retention: Retention = "15d"
+    remote_write: Url | None = Field(default=None, description="Mimir, Thanos or a vendor, for long retention")
+    runbooks: Url | None = Field(
+        default=None,
+        description="where people read the folder runbooks/, for the links in alerts",
+        examples=["https://github.com/example/atlas/blob/main"],
+    )
+
+
+class Alertmanager(Model):
+    replicas: Annotated[Literal[1, 3], Whole] = Field(
+        default=1, description="1, or 3 that gossip: two cannot tell who is alone"
+    )
+    cpu: Cpu = "50m"
+    memory: Quantity = "128Mi"
+    volume: Quantity = "1Gi"
+
+
+class ObjectStorage(Model):
+    """An S3-compatible store. Its keys are the secrets ``objectStorageAccessKey`` and ``objectStorageSecretKey``."""
+
+    endpoint: Host = Field(description="host name of the store", examples=["s3.eu-central-1.amazonaws.com"])
+    bucket: Bucket = Field(description="the bucket, made beforehand", examples=["atlas-logs"])
+    region: Label = "us-east-1"
+
+
+class Logs(Model):
+    """``copy`` and ``elasticsearch`` get every record besides Loki."""
+
+    copy_to: Url | None = Field(default=None, description="OTLP/HTTP base URL of another store of logs")
+    elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
+
+
+class Loki(Model):
+    """``replicas`` above one need ``objectStorage``; with it, three hold each record twice at least."""
+
+    replicas: Annotated[Literal[1, 3, 5], Whole] = 1
+    cpu: Cpu = "200m"
+    memory: Quantity = "1Gi"
+    volume: Quantity = "10Gi"
+    retention: Retention = "7d"
+    object_storage: ObjectStorage | None = None
+
+
+class Traces(Model):
+    endpoint: Url | None = Field(
+        default=None,
+        description="OTLP/HTTP base URL of a store of your own (Tempo, Jaeger, a vendor) instead of Jaeger here",
+    )
+
+    query_url: Url | None = Field(
+        default=None,
+        description="where Grafana asks that store, by Jaeger's API",
+        examples=["https://traces.example.com"],
+    )
+
+
+class Jaeger(Model):
+    """The embedded store of traces: one process, so one replica."""
+
+    replicas: Annotated[Literal[1], Whole] = 1
+    cpu: Cpu = "200m"
+    memory: Quantity = "1Gi"
+    volume: Quantity = "10Gi"
+    retention: Retention = "3d"
+
+
+class Grafana(Model):
+    existing: bool = Field(
+        default=False, description="only write labelled dashboards and data sources for a Grafana that is there"
+    )
+    cpu: Cpu = "100m"
+    memory: Quantity = "512Mi"
+    url: Url = Field(description="where people open Grafana", examples=["https://grafana.example.com"])
+
+
+class Ingress(Model):
+    """TLS ends at the ingress controller: either cert-manager's ``issuer`` or a Secret of your own."""
+
+    class_name: Name | None = Field(default=None, description="ingress class; unset means the cluster's default")
+    namespace: Label = Field(default="ingress-nginx", description="where the ingress controller runs")
+    issuer: Name | None = Field(default=None, description="cert-manager's ClusterIssuer")
+    tls_secret: Name = Field(default="atlas-tls", description="the Secret with the certificate, in each namespace")
+
+
+LARGEST = 1_000_000_000_000.0
+"""Of a limit in quote currency: what is above never binds."""
+
+
+class Limits(Model):
+    """The risk limits that the workers enforce; deployed as their environment and as series for the alerts."""
+
+    daily_max_loss: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    max_exposure: float = Field(
+        default=10000.0, gt=0, le=LARGEST, description="quote currency, all products together; watched, not enforced"
+    )
+    max_open_orders: int = Field(default=50, ge=1, le=1_000_000, description="orders")
+    max_order_notional: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    max_orders_per_minute: int = Field(default=60, ge=1, le=1_000_000, description="orders a minute")
+
+
+class Size(Model):
+    """Of one of the platform's services; what is unset has the service's own default."""
+
+    replicas: int | None = Field(default=None, ge=1, le=50)
+    cpu: Cpu | None = None
+    memory: Quantity | None = None
+
+
+class External(Model):
+    """Data services outside the cluster. Their passwords are the secrets ``postgresPassword`` and ``rabbitmqPassword``."""
+
+    network: Network = Field(description="their addresses", examples=["10.1.0.0/24"])
+    postgres: Host = Field(description="host of PostgreSQL", examples=["db.example.com"])
+    redis: Host = Field(description="host of Redis", examples=["cache.example.com"])
+    rabbitmq: Host = Field(description="host of RabbitMQ", examples=["bus.example.com"])
+
+
+class Backtest(Model):
+    """One run of a strategy over past prices, as a Job that is made once; a changed one runs anew."""
+
+    name: Label = Field(description="of the Job, after backtest-", examples=["january"])
+    strategy: LabelValue = Field(description="as the backtester calls it", examples=["simple_strategy"])
+    data: LabelValue = Field(description="a file of prices in the backtester's image", examples=["data.csv"])
+    start: Day
+    end: Day
+
+
+class Trading(Model):
+    """The platform's own services. Without ``external`` their data services run in the cluster, one replica each."""
+
+    enabled: bool = False
+    url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
+    api_url: Site | None = Field(
+        default=None, description="where clients reach the api", examples=["https://api.example.com"]
+    )
+    live: bool = Field(default=False, description="real orders; false trades on paper")
+    markets: list[Market] = Field(
+        default=["BTC-USD", "ETH-USD"], min_length=1, description="products that may be traded"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
+    backtest_schedule: Schedule = "0 3 * * *"
+    backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
+    services: dict[str, Size] = Field(default={}, description="sizes by service")
+    external: External | None = None
+
+
+class Bases(Model):
+    """Base images in place of those that the Dockerfiles pin, where these cannot be pulled."""
+
+    node_builder: Reference | None = Field(default=None, description="Node.js with npm and a shell")
+    node_runtime: Reference | None = Field(default=None, description="Node.js at /nodejs/bin/node, and no more")
+    python_builder: Reference | None = Field(default=None, description="Python 3.11 with pip and a shell")
+    python_runtime: Reference | None = Field(default=None, description="Debian's Python 3.11, and no more")
+    go_builder: Reference | None = Field(default=None, description="Go and a shell")
+    static_runtime: Reference | None = Field(
+        default=None, description="authorities and time zones, for a static binary"
+    )
+
+
+class Build(Model):
+    """Building the platform's images, all that ``images`` does not name, by the program itself."""
+
+    enabled: bool = False
+    repository: Registry | None = Field(
+        default=None, description="where images are pushed to; unset, they stay in the engine that builds them"
+    )
+    collector: bool = Field(default=False, description="also our own Collector (images/collector)")
+    bases: Bases = Bases()
+
+
+class Platform(Model):
+    """The platform's own code."""
+
+    source: Folder | None = Field(default=None, description="its checkout; unset, the reference services are built")
+
+
+class Settings(Model):
+    environment: Environment = Field(default="local", description="the first part of the stack's name")
+    cluster: Cluster
+    namespaces: Namespaces = Namespaces()
+    registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
+    images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
+    paused: list[Label] = Field(
+        default=[], description="workloads that are declared without a pod: those whose image cannot be had"
+    )
+    build: Build = Build()
+    platform: Platform = Platform()
+    collector: Collector = Collector()
+    agent: Agent = Agent()
+    prometheus: Prometheus = Prometheus()
+    alertmanager: Alertmanager = Alertmanager()
+    logs: Logs = Logs()
+    loki: Loki = Loki()
+    traces: Traces = Traces()
+    jaeger: Jaeger = Jaeger()
+    grafana: Grafana
+    ingress: Ingress | None = None
+    limits: Limits = Limits()
+    trading: Trading = Trading()
+    rotation: Tag = Field(default="1", description="change it to generate every generated secret anew")
+
+
+PRODUCTION: Mapping[str, Mapping[str, int]] = {
+    "collector": {"replicas": 3},
+    "prometheus": {"replicas": 2},
+    "alertmanager": {"replicas": 3},
+}
+"""What production has where it does not say, and at least where it does: the loss of a node is no event."""
+
+SecretKind = Literal["password", "url", "token", "pem", "docker config"]
+
+# Given secrets: flat keys, set with --secret, never part of Settings. What is generated where it is not given says so.
+SECRET_KEYS: dict[str, tuple[SecretKind, str]] = {
+    "grafanaAdminPassword": ("password", "Grafana's administrator; generated where not given"),
+    "slackWebhookUrl": ("url", "alerts to Slack"),
+    "teamsWebhookUrl": ("url", "alerts to Microsoft Teams"),
+    "pagerdutyRoutingKey": ("token", "pages of production"),
+    "alertWebhookUrl": ("url", "alerts to a webhook of your own"),
+    "deadMansSwitchUrl": ("url", "a heartbeat monitor that calls when the Watchdog falls silent"),
+    "tracesToken": ("token", "bearer token of traces.endpoint"),
+    "logsToken": ("token", "bearer token of logs.copyTo"),
+    "elasticsearchApiKey": ("token", "API key of logs.elasticsearch, encoded as it hands it out"),
+    "remoteWriteToken": ("token", "bearer token of prometheus.remoteWrite"),
+    "objectStorageAccessKey": ("token", "of loki.objectStorage"),
+    "objectStorageSecretKey": ("token", "of loki.objectStorage"),
+    "registryDockerConfig": ("docker config", "credentials of a private registry, as in a config.json of Docker"),
+    "postgresPassword": ("password", "PostgreSQL's user atlas; generated where the database runs here"),
+    "rabbitmqPassword": ("password", "RabbitMQ's user atlas; generated where the broker runs here"),
+    "nextauthSecret": ("password", "signs ops-ui's sessions, at least 32 characters; generated where not given"),
+    "coinbaseApiKey": ("token", "the exchange's API key"),
+    "coinbaseApiSecret": ("pem", "the exchange's private key"),
+    "coinbasePassphrase": ("token", "the exchange's passphrase"),
+    "slackBotToken": ("token", "ops-bot in Slack"),
+    "slackAppToken": ("token", "ops-bot in Slack"),
+    "slackSigningSecret": ("token", "ops-bot in Slack"),
+}
