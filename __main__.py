@@ -9,8 +9,8 @@ from pulumi import ResourceOptions
 
 from catalog import load_catalog
 from components.alertmanager import Alertmanager, AlertmanagerArgs
-from components.backend import Store
-from components.collector import Collector, CollectorArgs, copies, gateway_configs
+from components.backend import TelemetryBackend
+from components.collector import Collector, CollectorArgs, gateway_configs, log_destination_env
 from components.data_services import DataServices, DataServicesArgs
 from components.exporters import (
     Blackbox,
@@ -20,28 +20,28 @@ from components.exporters import (
     KubeStateMetrics,
     KubeStateMetricsArgs,
 )
-from components.generated_rules import deployed_rules
+from components.generated_rules import generate_rules
 from components.grafana import Dashboards, DashboardsArgs, Grafana, GrafanaArgs
-from components.image_builds import Build, BuildArgs
-from components.ingress import Ingress, IngressArgs, doors
-from components.inventory import expected, rules_for, running
+from components.image_builds import ImageBuilds, ImageBuildsArgs
+from components.ingress import Ingress, IngressArgs, ingress_routes
+from components.inventory import active_workloads, expected_targets, select_rule_files
 from components.jaeger import Jaeger, JaegerArgs
 from components.loki import Loki, LokiArgs
-from components.namespace_context import places
+from components.namespace_context import namespace_contexts
 from components.namespaces import Namespaces, NamespacesArgs
-from components.network_policies import Network, NetworkArgs
+from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.node_agent import NodeAgent, NodeAgentArgs
-from components.operator_resources import Monitors, MonitorsArgs
-from components.prometheus import Prometheus, PrometheusArgs, store_at
+from components.operator_resources import OperatorResources, OperatorResourcesArgs
+from components.prometheus import Prometheus, PrometheusArgs, prometheus_backend
 from components.secrets import Secrets, SecretsArgs, alert_files, pull_secrets
 from components.trading import Trading, TradingArgs, data_hosts
-from image_build.plan import planned
+from image_build.plan import plan_builds
 from image_build.registry_access import registry_files
-from settings.loader import given_secrets, read_settings
+from settings.loader import configured_secrets, read_settings
 
 root = Path(__file__).parent
-settings, given = read_settings(), given_secrets()
-files, contexts = load_catalog(root), planned(settings, root)
+settings, given = read_settings(), configured_secrets()
+files, contexts = load_catalog(root), plan_builds(settings, root)
 config = files.config
 
 cluster = kubernetes.Provider("cluster", context=settings.cluster.context, enable_config_map_mutable=True)
@@ -52,83 +52,90 @@ pulls = pull_secrets(given.get("registryDockerConfig"), namespaces.by_role, on)
 built = {}
 if contexts:
     access, tell = registry_files(os.environ, Path.home()), settings.platform.source is not None
-    built = Build(
-        "images", BuildArgs(settings=settings.build, contexts=contexts, root=root, access=access, tell=tell)
+    built = ImageBuilds(
+        "images",
+        ImageBuildsArgs(
+            settings=settings.build, contexts=contexts, root=root, registry_files=access, allow_type_errors=tell
+        ),
     ).references
-at = places(settings, namespaces.by_role, pulls, built)
+at = namespace_contexts(settings, namespaces.by_role, pulls, built)
 here, platform = at["observability"], at["trading"]
-Network("network", NetworkArgs.of(settings, namespaces.by_role, has_alert_receivers=bool(alert_files(given))), on)
-secrets = Secrets("secrets", SecretsArgs(observability=here, trading=platform, settings=settings, given=given), on)
+NetworkPolicies(
+    "network", NetworkPoliciesArgs.of(settings, namespaces.by_role, has_alert_receivers=bool(alert_files(given))), on
+)
+secrets = Secrets(
+    "secrets", SecretsArgs(observability=here, trading=platform, settings=settings, configured_secrets=given), on
+)
 
 loki = Loki(
-    "loki", LokiArgs(place=here, settings=settings.loki, config=config["loki/loki.yaml"], secret=secrets.loki), on
+    "loki", LokiArgs(context=here, settings=settings.loki, config=config["loki/loki.yaml"], secret=secrets.loki), on
 )
 
 if settings.traces.endpoint:
-    traces = Store(otlp_url=settings.traces.endpoint, query_url=settings.traces.query_url or "")
+    traces = TelemetryBackend(otlp_url=settings.traces.endpoint, query_url=settings.traces.query_url or "")
 else:
     traces = Jaeger(
-        "jaeger", JaegerArgs(place=here, settings=settings.jaeger, config=config["jaeger/jaeger.yaml"]), on
-    ).store
+        "jaeger", JaegerArgs(context=here, settings=settings.jaeger, config=config["jaeger/jaeger.yaml"]), on
+    ).backend
 
-rules = rules_for(running(settings), files.rules, settings.prometheus.runbooks)
-generated = deployed_rules(settings.limits, expected(running(settings)))
+rules = select_rule_files(active_workloads(settings), files.rules, settings.prometheus.runbooks)
+generated = generate_rules(settings.limits, expected_targets(active_workloads(settings)))
 if settings.prometheus.operator:
-    Monitors(
+    OperatorResources(
         "monitors",
-        MonitorsArgs(
-            place=here,
+        OperatorResourcesArgs(
+            context=here,
             settings=settings.prometheus,
             rules=rules,
-            deployed=generated,
-            scraped=at,
-            with_platform=settings.trading.enabled,
+            generated_rules=generated,
+            scraped_contexts=at,
+            with_platform=settings.platform.enabled,
         ),
         on,
     )
-    metrics_url, metrics = settings.prometheus.url or "", [store_at(settings.prometheus.url or "")]
+    metrics_url, metrics = settings.prometheus.url or "", [prometheus_backend(settings.prometheus.url or "")]
 else:
     Alertmanager(
         "alertmanager",
         AlertmanagerArgs(
-            place=here,
+            context=here,
             settings=settings.alertmanager,
             config=config["alertmanager/alertmanager.yaml"],
-            given=alert_files(given),
+            secret_files=alert_files(given),
             secret=secrets.alertmanager,
             url=settings.grafana.url,
         ),
         on,
     )
-    KubeStateMetrics("kube-state-metrics", KubeStateMetricsArgs(place=here), on)
+    KubeStateMetrics("kube-state-metrics", KubeStateMetricsArgs(context=here), on)
     prometheus = Prometheus(
         "prometheus",
         PrometheusArgs(
-            place=here,
+            context=here,
             settings=settings.prometheus,
             config=config["prometheus/prometheus.yaml"],
             rules=rules,
-            deployed=generated,
-            scraped=at,
-            names=settings.namespaces,
-            broker=settings.trading.external.rabbitmq if settings.trading.external else None,
+            generated_rules=generated,
+            scraped_contexts=at,
+            namespaces=settings.namespaces,
+            broker=settings.platform.external.rabbitmq if settings.platform.external else None,
             secret=secrets.prometheus,
         ),
         on,
     )
-    metrics_url, metrics = prometheus.url, prometheus.stores
+    metrics_url, metrics = prometheus.url, prometheus.backends
 
 collector = Collector(
     "collector",
     CollectorArgs(
-        place=here,
+        context=here,
         settings=settings.collector,
         configs=gateway_configs(settings, files.folder("collector"), given),
-        logs=loki.store,
+        logs=loki.backend,
         traces=traces,
         metrics=metrics,
-        copies=copies(settings),
-        platform=platform,
+        log_destination_env=log_destination_env(settings),
+        senders=platform,
         secret=secrets.gateway,
     ),
     on,
@@ -137,7 +144,7 @@ if settings.agent.enabled:
     NodeAgent(
         "node-agent",
         NodeAgentArgs(
-            place=at["agents"],
+            context=at["agents"],
             settings=settings.agent,
             config=config["collector/agent.yaml"],
             gateway=collector.otlp_endpoint,
@@ -146,62 +153,62 @@ if settings.agent.enabled:
         on,
     )
 
-Blackbox("blackbox", BlackboxArgs(place=here, config=config["blackbox/blackbox.yaml"]), on)
-stores = {"PROMETHEUS_URL": metrics_url, "LOKI_URL": loki.store.query_url, "JAEGER_URL": traces.query_url}
+Blackbox("blackbox", BlackboxArgs(context=here, config=config["blackbox/blackbox.yaml"]), on)
+stores = {"PROMETHEUS_URL": metrics_url, "LOKI_URL": loki.backend.query_url, "JAEGER_URL": traces.query_url}
 if settings.grafana.existing:
     datasources = config["grafana/datasources.yaml"]
     Dashboards(
         "dashboards",
-        DashboardsArgs(place=here, dashboards=files.dashboards, datasources=datasources, stores=stores),
+        DashboardsArgs(context=here, dashboards=files.dashboards, datasources=datasources, query_urls=stores),
         on,
     )
 else:
     Grafana(
         "grafana",
         GrafanaArgs(
-            place=here,
+            context=here,
             settings=settings.grafana,
             config=files.folder("grafana"),
             dashboards=files.dashboards,
             secret=secrets.grafana,
-            stores=stores,
+            query_urls=stores,
         ),
         on,
     )
 
-if settings.trading.enabled:
-    hosts = data_hosts(settings.trading)
-    if settings.trading.external is None:
+if settings.platform.enabled:
+    hosts = data_hosts(settings.platform)
+    if settings.platform.external is None:
         DataServices(
             "data-services",
-            DataServicesArgs(place=platform, secrets=secrets.data, rabbitmq=files.folder("rabbitmq")),
+            DataServicesArgs(context=platform, secrets=secrets.data, rabbitmq=files.folder("rabbitmq")),
             on,
         )
     Trading(
         "trading",
         TradingArgs(
-            place=platform,
-            settings=settings.trading,
+            context=platform,
+            settings=settings.platform,
             limits=settings.limits,
             hosts=hosts,
             secrets=secrets.services,
-            given=secrets.of_platform,
+            secret_keys=secrets.platform_keys,
         ),
         on,
     )
     DataExporters(
         "data-exporters",
         DataExportersArgs(
-            place=here,
+            context=here,
             hosts=hosts,
-            platform=platform,
+            data_context=platform,
             secret=secrets.data["postgres-exporter"],
-            tls_mode="require" if settings.trading.external else "disable",
+            tls_mode="require" if settings.platform.external else "disable",
         ),
         on,
     )
 if settings.ingress:
-    Ingress("ingress", IngressArgs(settings=settings.ingress, doors=doors(settings, here, platform)), on)
+    Ingress("ingress", IngressArgs(settings=settings.ingress, routes=ingress_routes(settings, here, platform)), on)
 
 pulumi.export("otlpEndpoint", collector.otlp_endpoint)
 pulumi.export("grafanaUrl", settings.grafana.url)

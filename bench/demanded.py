@@ -18,4 +18,4 @@ def given(stack: str) -> Given:
 
 def services(count: int) -> dict[str, Any]:
     """The settings that add ``count`` services of one shape to the platform's own."""
-    return {"trading": {"enabled": True, "services": {f"extra-{number}": {"replicas": 1} for number in range(count)}}}
+    return {"platform": {"enabled": True, "services": {f"extra-{number}": {"replicas": 1} for number in range(count)}}}

@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default 5)")
     parser.add_argument(
-        "--growth-by-settings", action="store_true", help="grow by trading.services, not by copies of a Workload"
+        "--growth-by-settings", action="store_true", help="grow by platform.services, not by copies of a Workload"
     )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

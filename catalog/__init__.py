@@ -7,7 +7,7 @@ Not checked here is PromQL itself: the program runs without promtool. `tests/dat
 """
 
 from catalog.dashboards import DATA_SOURCES, DashboardFile, load_dashboards
-from catalog.issues import CatalogError, Problem
+from catalog.issues import CatalogError, Issue
 from catalog.loader import Catalog, load_catalog
 from catalog.rules import Alert, RuleFile, load_rules
 from catalog.runbooks import Runbook, load_runbooks
@@ -18,7 +18,7 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "DashboardFile",
-    "Problem",
+    "Issue",
     "RuleFile",
     "Runbook",
     "load_catalog",

@@ -11,14 +11,14 @@ from catalog.yaml_reader import load
 SECRETS = PurePosixPath("/etc/alertmanager/secrets")
 
 
-def pruned(text: str, given: Collection[str]) -> str:
+def without_missing_secrets(text: str, secret_files: Collection[str]) -> str:
     """``text`` without the integrations that need a file below ``SECRETS`` whose name is not in ``given``.
 
     A receiver that has none left stays, and does nothing: routes lead to it. Where nothing is left out, the text stays as it is.
     """
     config: dict[str, Any] = load(text)
     receivers: list[dict[str, Any]] = config["receivers"]
-    kept = [_with_what_is_given(receiver, given) for receiver in receivers]
+    kept = [_configured_receiver(receiver, secret_files) for receiver in receivers]
     if kept == receivers:
         return text
     return yaml.dump(config | {"receivers": kept}, Dumper=_Plain, sort_keys=False, width=1000)
@@ -31,14 +31,14 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def _with_what_is_given(receiver: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+def _configured_receiver(receiver: Mapping[str, Any], secret_files: Collection[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in receiver.items():
         if not key.endswith("_configs"):
             kept[key] = value
             continue
         integrations: list[Mapping[str, Any]] = value
-        if left := [each for each in integrations if _needs(each) <= set(given)]:
+        if left := [each for each in integrations if _needs(each) <= set(secret_files)]:
             kept[key] = left
     return kept
 

@@ -16,29 +16,29 @@ _JOINED = re.compile(r"service\.extensions|service\.pipelines\.[^.]+\.(receivers
 """Lists in which the order means nothing. Processors are not among them."""
 
 
-def merged(texts: Sequence[str]) -> str:
+def merge_configs(texts: Sequence[str]) -> str:
     """The first of ``texts`` with the overlays that follow it. Alone it stays as it is, comments and all."""
     first, *overlays = texts
     if not overlays:
         return first
     result: Any = load(first)
     for overlay in overlays:
-        result = _merged(result, load(overlay), "")
+        result = _merge(result, load(overlay), "")
     return yaml.safe_dump(result, sort_keys=False, width=1000)
 
 
-def queues(text: str) -> int:
+def count_persistent_queues(text: str) -> int:
     """How many persistent queues a configuration has: they share one volume."""
     exporters: Mapping[str, Mapping[str, Any] | None] = load(text)["exporters"]
     return sum(1 for exporter in exporters.values() if exporter and exporter.get("sending_queue"))
 
 
-def _merged(below: Any, above: Any, path: str) -> Any:
+def _merge(below: Any, above: Any, path: str) -> Any:
     if isinstance(below, dict):
         result = dict(cast(dict[str, Any], below))
         for key, item in cast(dict[str, Any], above or {}).items():
-            place = f"{path}.{key}" if path else key
-            result[key] = _merged(result[key], item, place) if key in result else item
+            key_path = f"{path}.{key}" if path else key
+            result[key] = _merge(result[key], item, key_path) if key in result else item
         return result
     if _JOINED.fullmatch(path):
         joined, added = cast(list[str], below), cast(list[str], above)

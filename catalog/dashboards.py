@@ -13,8 +13,8 @@ from typing import TypeAlias
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from catalog.files import MAX_BYTES, found, shown, text_of
-from catalog.issues import CatalogError, Problem
+from catalog.files import MAX_BYTES, display_path, find_files, text_of
+from catalog.issues import CatalogError, Issue
 from catalog.json_positions import KeyPath, keys
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
@@ -43,31 +43,33 @@ def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
 
     A module's panels are numbered in their order, so that the same module always makes the same text.
     """
-    problems: list[Problem] = []
+    problems: list[Issue] = []
     files: list[DashboardFile] = []
     owners: dict[tuple[str, str], str] = {}
-    for path in found(folder, (".py", ".json"), problems):
+    for path in find_files(folder, (".py", ".json"), problems):
         if not NAME.fullmatch(path.stem):
             mend = "use lower-case letters, digits and hyphens"
-            problems.append(Problem(shown(path), "its name becomes that of a ConfigMap", mend))
+            problems.append(Issue(display_path(path), "its name becomes that of a ConfigMap", mend))
         text = _exported(path, problems) if path.suffix == ".json" else _built(path, problems)
         if text is None:
             continue
         places = {key.path: f":{key.line}:{key.column}" for key in keys(text)} if path.suffix == ".json" else {}
         document: dict[str, Json] = json.loads(text)
         for at, what, mend in _faults(document):
-            problems.append(Problem(shown(path) + places.get(at, ""), what, mend))
+            problems.append(Issue(display_path(path) + places.get(at, ""), what, mend))
         for field in ("uid", "title"):
             value = document.get(field)
             if not isinstance(value, str):
                 continue
-            owner = owners.setdefault((field, value), shown(path))
-            if owner != shown(path):
-                where = shown(path) + places.get((field,), "")
-                problems.append(Problem(where, f"{field} {value!r} is taken by {owner}", f"give it another {field}"))
+            owner = owners.setdefault((field, value), display_path(path))
+            if owner != display_path(path):
+                where = display_path(path) + places.get((field,), "")
+                problems.append(Issue(where, f"{field} {value!r} is taken by {owner}", f"give it another {field}"))
         name = f"{path.stem}.json"
         if any(file.name == name for file in files):
-            problems.append(Problem(shown(path), f"{path.stem} is there as .py and as .json", "remove one of the two"))
+            problems.append(
+                Issue(display_path(path), f"{path.stem} is there as .py and as .json", "remove one of the two")
+            )
         files.append(
             DashboardFile(name=name, uid=str(document.get("uid")), title=str(document.get("title")), text=text)
         )
@@ -76,7 +78,7 @@ def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
     return tuple(files)
 
 
-def _exported(path: Path, problems: list[Problem]) -> str | None:
+def _exported(path: Path, problems: list[Issue]) -> str | None:
     """The text of a JSON file as it stands, or None if it is no JSON object."""
     text = text_of(path, problems)
     if text is None:
@@ -84,20 +86,20 @@ def _exported(path: Path, problems: list[Problem]) -> str | None:
     try:
         document: object = json.loads(text)
     except json.JSONDecodeError as error:
-        where = f"{shown(path)}:{error.lineno}:{error.colno}"
-        problems.append(Problem(where, f"not JSON: {error.msg}", "export the dashboard again, or mend it there"))
+        where = f"{display_path(path)}:{error.lineno}:{error.colno}"
+        problems.append(Issue(where, f"not JSON: {error.msg}", "export the dashboard again, or mend it there"))
         return None
     if not isinstance(document, dict):
-        problems.append(Problem(f"{shown(path)}:1:1", "not a JSON object", "export the dashboard as JSON model"))
+        problems.append(Issue(f"{display_path(path)}:1:1", "not a JSON object", "export the dashboard as JSON model"))
         return None
     repeated = [key for key in keys(text) if key.repeated]
     for key in repeated:
         what = f"key {key.path[-1]!r} twice in one object"
-        problems.append(Problem(f"{shown(path)}:{key.line}:{key.column}", what, "remove one of the two"))
+        problems.append(Issue(f"{display_path(path)}:{key.line}:{key.column}", what, "remove one of the two"))
     return None if repeated else text
 
 
-def _built(path: Path, problems: list[Problem]) -> str | None:
+def _built(path: Path, problems: list[Issue]) -> str | None:
     """The JSON of the dashboard that a module builds, or None if it builds none."""
     loader = SourceFileLoader(f"{path.parent.name}.{path.stem}", str(path))
     module = ModuleType(loader.name)
@@ -109,7 +111,7 @@ def _built(path: Path, problems: list[Problem]) -> str | None:
             mend = (
                 "define 'def dashboard() -> Dashboard', with Dashboard from grafana_foundation_sdk.builders.dashboard"
             )
-            problems.append(Problem(shown(path), "no function dashboard() that returns a Dashboard", mend))
+            problems.append(Issue(display_path(path), "no function dashboard() that returns a Dashboard", mend))
             return None
         document = made.build()
         for number, panel in enumerate(document.panels or [], start=1):
@@ -119,20 +121,20 @@ def _built(path: Path, problems: list[Problem]) -> str | None:
             document, cls=JSONEncoder, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
     except Exception as error:  # a module may raise anything: its file and line are the message
-        problems.append(Problem(_raised_at(path, error), f"{type(error).__name__}: {error}", "mend the module there"))
+        problems.append(Issue(_raised_at(path, error), f"{type(error).__name__}: {error}", "mend the module there"))
         return None
     if len(text.encode()) > MAX_BYTES:
         what = f"makes {len(text.encode())} bytes of JSON, a ConfigMap takes at most {MAX_BYTES}"
-        problems.append(Problem(shown(path), what, "split the dashboard"))
+        problems.append(Issue(display_path(path), what, "split the dashboard"))
         return None
     return text
 
 
 def _raised_at(path: Path, error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{shown(path)}:{error.lineno}:{error.offset}"
+        return f"{display_path(path)}:{error.lineno}:{error.offset}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{shown(path)}:{lines[-1]}" if lines else shown(path)
+    return f"{display_path(path)}:{lines[-1]}" if lines else display_path(path)
 
 
 def _faults(document: dict[str, Json]) -> Iterator[tuple[KeyPath, str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catalog.dashboards import load_dashboards
 from catalog.files import text_of
-from catalog.issues import CatalogError, Problem
+from catalog.issues import CatalogError, Issue
 from catalog.rules import load_rules
 
 CONFIG = (
@@ -48,22 +48,22 @@ class Catalog:
 
 def load_catalog(root: Path) -> Catalog:
     """The catalogue of the repository at `root`, or one `CatalogError` with the problems of all its folders."""
-    problems: list[Problem] = []
+    problems: list[Issue] = []
     rules: dict[str, str] = {}
     dashboards: dict[str, str] = {}
     try:
         rules = {file.name: file.text for file in load_rules(root / "rules")}
     except CatalogError as error:
-        problems.extend(error.problems)
+        problems.extend(error.issues)
     try:
         dashboards = {file.name.removesuffix(".json"): file.text for file in load_dashboards(root / "dashboards")}
     except CatalogError as error:
-        problems.extend(error.problems)
+        problems.extend(error.issues)
     config: dict[str, str] = {}
     for file in CONFIG:
         path = root / "config" / file
         if not path.is_file():
-            problems.append(Problem(f"config/{file}", "the file is missing", "restore it from version control"))
+            problems.append(Issue(f"config/{file}", "the file is missing", "restore it from version control"))
             continue
         config[file] = text_of(path, problems) or ""
     if problems:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from catalog.files import found, shown, text_of
-from catalog.issues import CatalogError, Problem
+from catalog.files import display_path, find_files, text_of
+from catalog.issues import CatalogError, Issue
 from catalog.yaml_reader import compose
 
 SEVERITIES = ("critical", "warning", "info", "none")
@@ -30,7 +30,7 @@ class Alert:
 
     name: str
     severity: str
-    hold: str
+    for_: str
     runbook: str
     where: str
 
@@ -59,14 +59,14 @@ class _Field:
 def load_rules(folder: Path, runbooks: Path | None = None) -> tuple[RuleFile, ...]:
     """Every `*.yaml` of the folder. `runbooks` is where the alerts' pages are, by default the folder beside this one."""
     pages = folder.parent / "runbooks" if runbooks is None else runbooks
-    problems: list[Problem] = []
+    problems: list[Issue] = []
     files: list[RuleFile] = []
     seen: dict[tuple[str, ...], str] = {}
-    for path in found(folder, (".yaml",), problems):
+    for path in find_files(folder, (".yaml",), problems):
         text = text_of(path, problems)
         if text is None:
             continue
-        reader = _Reader(shown(path), pages, problems, seen)
+        reader = _Reader(display_path(path), pages, problems, seen)
         files.append(RuleFile(name=path.name, text=text, alerts=tuple(reader.alerts(text))))
     if problems:
         raise CatalogError(problems)
@@ -76,7 +76,7 @@ def load_rules(folder: Path, runbooks: Path | None = None) -> tuple[RuleFile, ..
 class _Reader:
     """Walks one rule file's YAML nodes, which know their line and column, and notes what is wrong."""
 
-    def __init__(self, file: str, pages: Path, problems: list[Problem], seen: dict[tuple[str, ...], str]) -> None:
+    def __init__(self, file: str, pages: Path, problems: list[Issue], seen: dict[tuple[str, ...], str]) -> None:
         self._file = file
         self._pages = pages
         self._problems = problems
@@ -90,7 +90,7 @@ class _Reader:
             where = f"{self._file}:{mark.line + 1}:{mark.column + 1}" if mark else self._file
             tab = "\\t" in (error.problem or "")
             what = "a tab, which YAML does not take for indentation" if tab else f"not YAML: {error.problem}"
-            self._problems.append(Problem(where, what, "indent with blanks" if tab else "mend the YAML there"))
+            self._problems.append(Issue(where, what, "indent with blanks" if tab else "mend the YAML there"))
             return
         except yaml.reader.ReaderError as error:
             self._note(self._file, f"a character that YAML does not allow: {error.reason}", "remove it")
@@ -164,7 +164,7 @@ class _Reader:
         elif not (self._pages / f"{name}.md").is_file():
             self._note(runbook.where, f"{page} is missing", "write the page, starting from a neighbour")
         hold = rule["for"].scalar if "for" in rule else "0s"
-        return Alert(name=name, severity=severity, hold=hold, runbook=page, where=where)
+        return Alert(name=name, severity=severity, for_=hold, runbook=page, where=where)
 
     def _mapping(self, node: yaml.Node, known: tuple[str, ...] | None, what: str) -> dict[str, _Field]:
         if not isinstance(node, yaml.MappingNode):
@@ -197,5 +197,5 @@ class _Reader:
     def _at(self, node: yaml.Node) -> str:
         return f"{self._file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
-    def _note(self, where: str, what: str, mend: str) -> None:
-        self._problems.append(Problem(where, what, mend))
+    def _note(self, where: str, what: str, fix: str) -> None:
+        self._problems.append(Issue(where, what, fix))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.files import found, shown, text_of
-from catalog.issues import CatalogError, Problem
+from catalog.files import display_path, find_files, text_of
+from catalog.issues import CatalogError, Issue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,15 +17,17 @@ class Runbook:
 
 def load_runbooks(folder: Path) -> tuple[Runbook, ...]:
     """Every `<Alert>.md` of the folder; the first line of a page is the alert's name as a heading."""
-    problems: list[Problem] = []
+    problems: list[Issue] = []
     runbooks: list[Runbook] = []
-    for path in found(folder, (".md",), problems):
+    for path in find_files(folder, (".md",), problems):
         text = text_of(path, problems)
         if text is None:
             continue
         heading = text.split("\n", 1)[0].strip()
         if heading != f"# {path.stem}":
-            problems.append(Problem(f"{shown(path)}:1:1", f"begins with {heading!r}", f"begin it with '# {path.stem}'"))
+            problems.append(
+                Issue(f"{display_path(path)}:1:1", f"begins with {heading!r}", f"begin it with '# {path.stem}'")
+            )
         runbooks.append(Runbook(alert=path.stem, text=text))
     if problems:
         raise CatalogError(problems)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-from catalog.alertmanager_config import pruned
-from components.namespace_context import Place
-from components.volumes import read_once, secret_files
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from catalog.alertmanager_config import without_missing_secrets
+from components.namespace_context import NamespaceContext
+from components.volumes import immutable_config_volume, secret_volume
+from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Alertmanager as AlertmanagerSettings
 from settings.units import from_bytes, to_bytes
 
@@ -23,10 +23,10 @@ class AlertmanagerArgs:
     ``url`` is where a link in a message leads: Grafana, which shows alerts and silences.
     """
 
-    place: Place
+    context: NamespaceContext
     settings: AlertmanagerSettings
     config: str
-    given: Collection[str]
+    secret_files: Collection[str]
     secret: Input[str] | None
     url: str
 
@@ -39,20 +39,20 @@ class Alertmanager(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlertmanagerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Alertmanager", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
-        files = {"alertmanager.yaml": pruned(args.config, args.given)}
-        mounts = {"/etc/alertmanager/config": read_once("alertmanager", files, place, child)}
+        context, settings = args.context, args.settings
+        files = {"alertmanager.yaml": without_missing_secrets(args.config, args.secret_files)}
+        mounts = {"/etc/alertmanager/config": immutable_config_volume("alertmanager", files, context, child)}
         if args.secret:
-            mounts[SECRETS] = secret_files("secrets", args.secret)
+            mounts[SECRETS] = secret_volume("secrets", args.secret)
         peers = [
-            Output.format("--cluster.peer=alertmanager-{0}.alertmanager-peers.{1}.svc:9094", each, place.namespace)
+            Output.format("--cluster.peer=alertmanager-{0}.alertmanager-peers.{1}.svc:9094", each, context.namespace)
             for each in range(settings.replicas)
         ]
         workload = Workload(
             "alertmanager",
             WorkloadArgs(
-                place=place,
-                image=place.images["alertmanager"],
+                context=context,
+                image=context.images["alertmanager"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -70,10 +70,10 @@ class Alertmanager(pulumi.ComponentResource):
                 ],
                 env={"GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B"},
                 ports={"http-metrics": 9093, "gossip": 9094},
-                gossip="gossip" if peers[1:] else None,
-                probes=Probes(port="http-metrics", alive="/-/healthy", ready="/-/ready"),
+                peer_port="gossip" if peers[1:] else None,
+                probes=Probes(port="http-metrics", liveness_path="/-/healthy", readiness_path="/-/ready"),
                 mounts=mounts,
-                data=Data(path="/var/lib/alertmanager", size=settings.volume),
+                persistent_volume=PersistentVolume(path="/var/lib/alertmanager", size=settings.volume),
                 headless=True,
             ),
             child,

@@ -6,7 +6,7 @@ from pulumi import Input
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store:
+class TelemetryBackend:
     """``otlp_url`` is an OTLP/HTTP base URL; ``query_url`` is where Grafana asks, empty where it cannot."""
 
     otlp_url: Input[str]

@@ -7,12 +7,12 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Service
 
-from catalog.collector_config import merged, queues
-from components.backend import Store
-from components.namespace_context import Place
+from catalog.collector_config import count_persistent_queues, merge_configs
+from components.backend import TelemetryBackend
+from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_namespace, may_read
-from components.volumes import read_once, secret_files
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.volumes import immutable_config_volume, secret_volume
+from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Collector as CollectorSettings
 from settings.model import Settings
 from settings.units import from_bytes, to_bytes
@@ -20,13 +20,13 @@ from settings.units import from_bytes, to_bytes
 NAME = "otel-collector"
 CONFIG = "/etc/otel-collector/config"
 SECRETS = "/etc/otel-collector/secrets"
-QUEUE_SHARE = 0.6
+QUEUE_RATIO = 0.6
 """Of the volume, for all queues together: a full volume loses what was acknowledged, a full queue refuses what comes next."""
-FENCE_SHARE = 0.9
+QUEUE_FILE_RATIO = 0.9
 """Of the volume, for the queues' files: half as much again as the queues hold, for the store's own pages."""
-HEAP_SHARE = 0.55
+GOMEMLIMIT_RATIO = 0.55
 """Of the memory. Below what the memory limiter allows (60 %): garbage is collected before anybody is refused because of it."""
-GARBAGE = 400
+GOGC_PERCENT = 400
 """Percent of what is in use that garbage may come to before it is collected. Go's own 100 costs a quarter more processor time."""
 
 
@@ -37,14 +37,14 @@ class CollectorArgs:
     ``otel-collector:4317``. ``secret`` names the Secret with the stores' tokens.
     """
 
-    place: Place
+    context: NamespaceContext
     settings: CollectorSettings
     configs: Sequence[str]
-    logs: Store
-    traces: Store
-    metrics: Sequence[Store]
-    copies: Mapping[str, str]
-    platform: Place
+    logs: TelemetryBackend
+    traces: TelemetryBackend
+    metrics: Sequence[TelemetryBackend]
+    log_destination_env: Mapping[str, str]
+    senders: NamespaceContext
     secret: Input[str] | None = None
 
 
@@ -57,40 +57,40 @@ class Collector(pulumi.ComponentResource):
     def __init__(self, name: str, args: CollectorArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Collector", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings, platform = args.place, args.settings, args.platform
-        config = merged(args.configs)
-        mounts = {CONFIG: read_once(NAME, {"gateway.yaml": config}, place, child)}
+        context, settings, senders = args.context, args.settings, args.senders
+        config = merge_configs(args.configs)
+        mounts = {CONFIG: immutable_config_volume(NAME, {"gateway.yaml": config}, context, child)}
         first, *others = args.metrics
         replica = {"METRICS_REPLICA_ENDPOINT": others[0].otlp_url} if others else {}
         if args.secret:
-            mounts[SECRETS] = secret_files("secrets", args.secret)
+            mounts[SECRETS] = secret_volume("secrets", args.secret)
         workload = Workload(
             NAME,
             WorkloadArgs(
-                place=place,
-                image=place.images["otel-collector"],
+                context=context,
+                image=context.images["otel-collector"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=[f"--config={CONFIG}/gateway.yaml"],
                 env={
-                    "ENVIRONMENT": place.environment,
-                    "CLUSTER": place.cluster,
-                    "TRADING_NAMESPACE": platform.namespace,
+                    "ENVIRONMENT": context.environment,
+                    "CLUSTER": context.cluster,
+                    "TRADING_NAMESPACE": senders.namespace,
                     "LOGS_ENDPOINT": args.logs.otlp_url,
                     "TRACES_ENDPOINT": args.traces.otlp_url,
                     "METRICS_ENDPOINT": first.otlp_url,
                     **replica,
-                    **args.copies,
+                    **args.log_destination_env,
                     "SAMPLING_PERCENTAGE": f"{settings.sampling_percentage:g}",
-                    **queue_environment(settings.volume, queues(config), fsync=settings.fsync),
+                    **queue_environment(settings.volume, count_persistent_queues(config), fsync=settings.fsync),
                     **heap_environment(settings.memory),
                 },
                 ports={"otlp-grpc": 4317, "otlp-http": 4318, "metrics": 8888, "health": 13133},
-                probes=Probes(port="health", alive="/", ready="/"),
+                probes=Probes(port="health", liveness_path="/", readiness_path="/"),
                 mounts=mounts,
-                data=Data(path="/var/lib/otel-collector", size=settings.volume),
-                reads_api="adds pod and node names to telemetry",
+                persistent_volume=PersistentVolume(path="/var/lib/otel-collector", size=settings.volume),
+                api_access_reason="adds pod and node names to telemetry",
                 headless=True,
             ),
             child,
@@ -98,14 +98,14 @@ class Collector(pulumi.ComponentResource):
         grant_in_namespace(
             "otel-collector-metadata",
             may_read([("", ["pods"])]),
-            platform.namespace,
-            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
+            senders.namespace,
+            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": context.namespace},
             child,
-            called="otel-collector-metadata",
+            resource_name="otel-collector-metadata",
         )
         Service(
             f"{NAME}-from-trading",
-            metadata={"name": NAME, "namespace": platform.namespace, "labels": platform.labels(NAME)},
+            metadata={"name": NAME, "namespace": senders.namespace, "labels": senders.labels(NAME)},
             spec={"type": "ExternalName", "external_name": Output.concat(workload.address, ".cluster.local")},
             opts=child,
         )
@@ -116,34 +116,34 @@ class Collector(pulumi.ComponentResource):
 def queue_environment(volume: str, queues: int, *, fsync: bool) -> dict[str, str]:
     """The bounds of each of ``queues`` persistent queues on a volume of that size."""
     return {
-        "QUEUE_BYTES": str(int(to_bytes(volume) * QUEUE_SHARE) // queues),
-        "QUEUE_FILE_BYTES": str(int(to_bytes(volume) * FENCE_SHARE) // queues),
+        "QUEUE_BYTES": str(int(to_bytes(volume) * QUEUE_RATIO) // queues),
+        "QUEUE_FILE_BYTES": str(int(to_bytes(volume) * QUEUE_FILE_RATIO) // queues),
         "QUEUE_FSYNC": str(fsync).lower(),
     }
 
 
 def heap_environment(memory: str) -> dict[str, str]:
     """When a Collector that may use that much memory collects its garbage."""
-    return {"GOMEMLIMIT": from_bytes(int(to_bytes(memory) * HEAP_SHARE)) + "B", "GOGC": str(GARBAGE)}
+    return {"GOMEMLIMIT": from_bytes(int(to_bytes(memory) * GOMEMLIMIT_RATIO)) + "B", "GOGC": str(GOGC_PERCENT)}
 
 
-def gateway_configs(settings: Settings, files: Mapping[str, str], given: Collection[str]) -> list[str]:
+def gateway_configs(settings: Settings, files: Mapping[str, str], configured_secrets: Collection[str]) -> list[str]:
     """The gateway's own configuration and the overlays that settings and ``given`` secrets ask for."""
-    traces, logs, elastic = settings.traces.endpoint, settings.logs.copy_to, settings.logs.elasticsearch
-    wanted = {
+    traces, logs, elastic = settings.traces.endpoint, settings.logs.otlp_endpoint, settings.logs.elasticsearch
+    requested = {
         "gateway.yaml": True,
         "metrics-replica.yaml": settings.prometheus.replicas > 1 and not settings.prometheus.operator,
         "traces-external.yaml": traces,
-        "traces-token.yaml": traces and "tracesToken" in given,
+        "traces-token.yaml": traces and "tracesToken" in configured_secrets,
         "logs-otlp.yaml": logs,
-        "logs-otlp-token.yaml": logs and "logsToken" in given,
+        "logs-otlp-token.yaml": logs and "logsToken" in configured_secrets,
         "logs-elasticsearch.yaml": elastic,
-        "logs-elasticsearch-token.yaml": elastic and "elasticsearchApiKey" in given,
+        "logs-elasticsearch-token.yaml": elastic and "elasticsearchApiKey" in configured_secrets,
     }
-    return [files[file] for file, asked in wanted.items() if asked]
+    return [files[file] for file, asked in requested.items() if asked]
 
 
-def copies(settings: Settings) -> dict[str, str]:
+def log_destination_env(settings: Settings) -> dict[str, str]:
     """The variables of the overlays that send logs to further stores."""
-    named = {"LOGS_COPY_ENDPOINT": settings.logs.copy_to, "ELASTICSEARCH_ENDPOINT": settings.logs.elasticsearch}
+    named = {"LOGS_COPY_ENDPOINT": settings.logs.otlp_endpoint, "ELASTICSEARCH_ENDPOINT": settings.logs.elasticsearch}
     return {name: url for name, url in named.items() if url}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from components.platform_services import DATA_PORTS
-from components.volumes import read_once, secret_files
-from components.workload import Data, Probes, RunsAs, SecretKey, Workload, WorkloadArgs
+from components.volumes import immutable_config_volume, secret_volume
+from components.workload import PersistentVolume, Probes, SecretKey, UserOverride, Workload, WorkloadArgs
 
 SECRETS = "/etc/secrets"
 
@@ -18,7 +18,7 @@ SECRETS = "/etc/secrets"
 class DataServicesArgs:
     """``secrets`` maps ``db`` and ``rabbitmq`` to Secrets with ``password``; ``rabbitmq`` are the files of its configuration."""
 
-    place: Place
+    context: NamespaceContext
     secrets: Mapping[str, Input[str]]
     rabbitmq: Mapping[str, str]
 
@@ -29,12 +29,12 @@ class DataServices(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataServicesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:DataServices", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place = args.place
+        context = args.context
         Workload(
             "db",
             WorkloadArgs(
-                place=place,
-                image=place.images["db"],
+                context=context,
+                image=context.images["db"],
                 cpu="100m",
                 memory="256Mi",
                 env={
@@ -45,20 +45,22 @@ class DataServices(pulumi.ComponentResource):
                 },
                 ports={"postgresql": DATA_PORTS["db"]},
                 probes=Probes(port="postgresql", startup_seconds=300),
-                mounts={SECRETS: secret_files("secrets", args.secrets["db"])},
-                scratch={"/var/run/postgresql": "16Mi", "/tmp": "64Mi"},
-                data=Data(path="/var/lib/postgresql/data", size="5Gi"),
-                runs_as=RunsAs(user=70, why="initdb looks its user up in the image's own list, which has this one"),
+                mounts={SECRETS: secret_volume("secrets", args.secrets["db"])},
+                empty_dirs={"/var/run/postgresql": "16Mi", "/tmp": "64Mi"},
+                persistent_volume=PersistentVolume(path="/var/lib/postgresql/data", size="5Gi"),
+                user_override=UserOverride(
+                    user=70, reason="initdb looks its user up in the image's own list, which has this one"
+                ),
                 headless=True,
-                grace_seconds=120,
+                termination_grace_seconds=120,
             ),
             child,
         )
         Workload(
             "cache",
             WorkloadArgs(
-                place=place,
-                image=place.images["cache"],
+                context=context,
+                image=context.images["cache"],
                 cpu="50m",
                 memory="256Mi",
                 # Far below the pod's memory: saving to disk forks, and what changes meanwhile is counted twice. The platform's code
@@ -76,7 +78,7 @@ class DataServices(pulumi.ComponentResource):
                 ],
                 ports={"redis": DATA_PORTS["cache"]},
                 probes=Probes(port="redis"),
-                data=Data(path="/data", size="1Gi"),
+                persistent_volume=PersistentVolume(path="/data", size="1Gi"),
                 headless=True,
             ),
             child,
@@ -84,8 +86,8 @@ class DataServices(pulumi.ComponentResource):
         Workload(
             "rabbitmq",
             WorkloadArgs(
-                place=place,
-                image=place.images["rabbitmq"],
+                context=context,
+                image=context.images["rabbitmq"],
                 cpu="100m",
                 memory="512Mi",
                 env={
@@ -99,9 +101,9 @@ class DataServices(pulumi.ComponentResource):
                 secret_env={"RABBITMQ_DEFAULT_PASS": SecretKey(secret=args.secrets["rabbitmq"], key="password")},
                 ports={"amqp": DATA_PORTS["rabbitmq"], "metrics": 15692},
                 probes=Probes(port="amqp", startup_seconds=300),
-                mounts={"/etc/atlas/rabbitmq": read_once("rabbitmq", args.rabbitmq, place, child)},
-                scratch={"/tmp": "64Mi"},
-                data=Data(path="/var/lib/rabbitmq", size="2Gi"),
+                mounts={"/etc/atlas/rabbitmq": immutable_config_volume("rabbitmq", args.rabbitmq, context, child)},
+                empty_dirs={"/tmp": "64Mi"},
+                persistent_volume=PersistentVolume(path="/var/lib/rabbitmq", size="2Gi"),
                 headless=True,
             ),
             child,

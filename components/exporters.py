@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_cluster, may_read
-from components.volumes import read_once, secret_files
+from components.volumes import immutable_config_volume, secret_volume
 from components.workload import Probes, Workload, WorkloadArgs
 
 WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -22,7 +22,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class KubeStateMetricsArgs:
-    place: Place
+    context: NamespaceContext
 
 
 class KubeStateMetrics(pulumi.ComponentResource):
@@ -35,21 +35,21 @@ class KubeStateMetrics(pulumi.ComponentResource):
         workload = Workload(
             "kube-state-metrics",
             WorkloadArgs(
-                place=args.place,
-                image=args.place.images["kube-state-metrics"],
+                context=args.context,
+                image=args.context.images["kube-state-metrics"],
                 cpu="50m",
                 memory="256Mi",
                 args=["--port=8080", "--telemetry-port=8081", f"--resources={','.join(resources)}"],
                 ports={"http-metrics": 8080, "telemetry": 8081},
-                probes=Probes(port="http-metrics", alive="/livez", ready="/healthz"),
-                reads_api="is what it does: it lists and watches the objects that it describes",
+                probes=Probes(port="http-metrics", liveness_path="/livez", readiness_path="/healthz"),
+                api_access_reason="is what it does: it lists and watches the objects that it describes",
             ),
             child,
         )
         grant_in_cluster(
             "atlas-kube-state-metrics",
             may_read(WATCHED),
-            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": args.place.namespace},
+            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": args.context.namespace},
             child,
         )
         self.register_outputs({})
@@ -57,7 +57,7 @@ class KubeStateMetrics(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class BlackboxArgs:
-    place: Place
+    context: NamespaceContext
     config: str
 
 
@@ -71,14 +71,16 @@ class Blackbox(pulumi.ComponentResource):
         Workload(
             "blackbox-exporter",
             WorkloadArgs(
-                place=args.place,
-                image=args.place.images["blackbox-exporter"],
+                context=args.context,
+                image=args.context.images["blackbox-exporter"],
                 cpu="20m",
                 memory="64Mi",
                 args=["--config.file=/etc/blackbox/config/blackbox.yaml", "--log.format=json"],
                 ports={"http-metrics": 9115},
-                probes=Probes(port="http-metrics", alive="/-/healthy", ready="/-/healthy"),
-                mounts={"/etc/blackbox/config": read_once("blackbox-exporter", files, args.place, child)},
+                probes=Probes(port="http-metrics", liveness_path="/-/healthy", readiness_path="/-/healthy"),
+                mounts={
+                    "/etc/blackbox/config": immutable_config_volume("blackbox-exporter", files, args.context, child)
+                },
             ),
             child,
         )
@@ -91,9 +93,9 @@ class DataExportersArgs:
     the Secret with PostgreSQL's ``password``, ``tls_mode`` is libpq's ``sslmode``.
     """
 
-    place: Place
+    context: NamespaceContext
     hosts: Mapping[str, str]
-    platform: Place
+    data_context: NamespaceContext
     secret: Input[str]
     tls_mode: str
 
@@ -104,25 +106,25 @@ class DataExporters(pulumi.ComponentResource):
     def __init__(self, name: str, args: DataExportersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:DataExporters", name, {}, opts)
         child = ResourceOptions(parent=self)
-        hosts = {name: _from_outside(host, args.platform) for name, host in args.hosts.items()}
+        hosts = {name: _from_outside(host, args.data_context) for name, host in args.hosts.items()}
         Workload(
             "redis-exporter",
             WorkloadArgs(
-                place=args.place,
-                image=args.place.images["redis-exporter"],
+                context=args.context,
+                image=args.context.images["redis-exporter"],
                 cpu="20m",
                 memory="64Mi",
                 env={"REDIS_ADDR": pulumi.Output.concat("redis://", hosts["cache"], ":6379")},
                 ports={"http-metrics": 9121},
-                probes=Probes(port="http-metrics", alive="/health", ready="/health"),
+                probes=Probes(port="http-metrics", liveness_path="/health", readiness_path="/health"),
             ),
             child,
         )
         Workload(
             "postgres-exporter",
             WorkloadArgs(
-                place=args.place,
-                image=args.place.images["postgres-exporter"],
+                context=args.context,
+                image=args.context.images["postgres-exporter"],
                 cpu="20m",
                 memory="64Mi",
                 args=["--collector.long_running_transactions", "--log.format=json"],
@@ -132,14 +134,14 @@ class DataExporters(pulumi.ComponentResource):
                     "DATA_SOURCE_PASS_FILE": "/etc/postgres-exporter/secrets/password",
                 },
                 ports={"http-metrics": 9187},
-                probes=Probes(port="http-metrics", alive="/", ready="/"),
-                mounts={"/etc/postgres-exporter/secrets": secret_files("secrets", args.secret)},
+                probes=Probes(port="http-metrics", liveness_path="/", readiness_path="/"),
+                mounts={"/etc/postgres-exporter/secrets": secret_volume("secrets", args.secret)},
             ),
             child,
         )
         self.register_outputs({})
 
 
-def _from_outside(host: str, place: Place) -> pulumi.Output[str]:
+def _from_outside(host: str, context: NamespaceContext) -> pulumi.Output[str]:
     """A Service's name as pods of another namespace say it; a host outside the cluster stays as it is."""
-    return pulumi.Output.concat(host, "" if "." in host else pulumi.Output.concat(".", place.namespace, ".svc"))
+    return pulumi.Output.concat(host, "" if "." in host else pulumi.Output.concat(".", context.namespace, ".svc"))

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.namespace_context import Place
-from components.volumes import merged, read_once, reloaded, secret_files
+from components.namespace_context import NamespaceContext
+from components.volumes import immutable_config_volume, mutable_config_map, projected_volume, secret_volume
 from components.workload import Probes, Workload, WorkloadArgs
 from settings.model import Grafana as GrafanaSettings
 
@@ -23,12 +23,12 @@ class GrafanaArgs:
     (``PROMETHEUS_URL``, ``LOKI_URL``, …).
     """
 
-    place: Place
+    context: NamespaceContext
     settings: GrafanaSettings
     config: Mapping[str, str]
     dashboards: Mapping[str, str]
     secret: Input[str] | None
-    stores: Mapping[str, Input[str]]
+    query_urls: Mapping[str, Input[str]]
 
 
 class Grafana(pulumi.ComponentResource):
@@ -38,8 +38,8 @@ class Grafana(pulumi.ComponentResource):
     def __init__(self, name: str, args: GrafanaArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Grafana", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
-        dashboards = dashboard_maps(args.dashboards, place, child)
+        context, settings = args.context, args.settings
+        dashboards = dashboard_maps(args.dashboards, context, child)
         config = {
             "grafana.ini": args.config["grafana.ini"],
             "provisioning/datasources/datasources.yaml": args.config["datasources.yaml"],
@@ -48,8 +48,8 @@ class Grafana(pulumi.ComponentResource):
         Workload(
             "grafana",
             WorkloadArgs(
-                place=place,
-                image=place.images["grafana"],
+                context=context,
+                image=context.images["grafana"],
                 cpu=settings.cpu,
                 memory=settings.memory,
                 env={
@@ -60,16 +60,16 @@ class Grafana(pulumi.ComponentResource):
                     **_cookies(settings.url),
                     "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/admin-password",
                     "GF_SECURITY_SECRET_KEY__FILE": f"{SECRETS}/secret-key",
-                    **args.stores,
+                    **args.query_urls,
                 },
                 ports={"http-metrics": 3000},
-                probes=Probes(port="http-metrics", alive="/healthz", ready="/api/health"),
+                probes=Probes(port="http-metrics", liveness_path="/healthz", readiness_path="/api/health"),
                 mounts={
-                    "/etc/grafana/config": read_once("grafana", config, place, child),
-                    "/etc/grafana/dashboards": merged("dashboards", dashboards),
-                    **({SECRETS: secret_files("secrets", args.secret)} if args.secret else {}),
+                    "/etc/grafana/config": immutable_config_volume("grafana", config, context, child),
+                    "/etc/grafana/dashboards": projected_volume("dashboards", dashboards),
+                    **({SECRETS: secret_volume("secrets", args.secret)} if args.secret else {}),
                 },
-                scratch={"/var/lib/grafana": "256Mi", "/tmp": "64Mi"},
+                empty_dirs={"/var/lib/grafana": "256Mi", "/tmp": "64Mi"},
             ),
             child,
         )
@@ -81,10 +81,10 @@ class Grafana(pulumi.ComponentResource):
 class DashboardsArgs:
     """``datasources`` is Grafana's provisioning file, whose variables ``stores`` fills in."""
 
-    place: Place
+    context: NamespaceContext
     dashboards: Mapping[str, str]
     datasources: str
-    stores: Mapping[str, Input[str]]
+    query_urls: Mapping[str, Input[str]]
 
 
 class Dashboards(pulumi.ComponentResource):
@@ -93,10 +93,10 @@ class Dashboards(pulumi.ComponentResource):
     def __init__(self, name: str, args: DashboardsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Dashboards", name, {}, opts)
         child = ResourceOptions(parent=self)
-        dashboard_maps(args.dashboards, args.place, child)
-        filled = pulumi.Output.all(**args.stores).apply(lambda urls: expanded(args.datasources, urls))
+        dashboard_maps(args.dashboards, args.context, child)
+        filled = pulumi.Output.all(**args.query_urls).apply(lambda urls: expanded(args.datasources, urls))
         data = {"atlas.yaml": filled}
-        reloaded("grafana-datasources", "grafana", data, args.place, child, grafana_datasource="1")
+        mutable_config_map("grafana-datasources", "grafana", data, args.context, child, grafana_datasource="1")
         self.register_outputs({})
 
 
@@ -107,10 +107,12 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
     return text
 
 
-def dashboard_maps(dashboards: Mapping[str, str], place: Place, opts: ResourceOptions) -> list[Input[str]]:
+def dashboard_maps(dashboards: Mapping[str, str], context: NamespaceContext, opts: ResourceOptions) -> list[Input[str]]:
     """A ConfigMap a dashboard, found by its label; the names of all."""
     return [
-        reloaded(f"dashboard-{called}", "grafana", {f"{called}.json": text}, place, opts, grafana_dashboard="1")
+        mutable_config_map(
+            f"dashboard-{called}", "grafana", {f"{called}.json": text}, context, opts, grafana_dashboard="1"
+        )
         for called, text in dashboards.items()
     ]
 

@@ -20,7 +20,7 @@ LOCAL = "atlas"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildArgs:
+class ImageBuildsArgs:
     """``access`` are the build secrets by which pip and npm reach their registries (``registries.py``).
 
     ``tell`` takes a build that complains of types: the platform's own code is built as it is.
@@ -29,23 +29,23 @@ class BuildArgs:
     settings: BuildSettings
     contexts: Sequence[Context]
     root: Path
-    access: Mapping[str, str] = field(default_factory=dict[str, str])
-    tell: bool = False
+    registry_files: Mapping[str, str] = field(default_factory=dict[str, str])
+    allow_type_errors: bool = False
 
 
-class Build(pulumi.ComponentResource):
+class ImageBuilds(pulumi.ComponentResource):
     """``references`` are what pods run, by image: known when it is built, by digest when it is pushed."""
 
     references: dict[str, Output[str]]
 
-    def __init__(self, name: str, args: BuildArgs, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ImageBuildsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Build", name, {}, opts)
         child = ResourceOptions(parent=self)
         self.references = {context.service: self._image(context, args, child).ref for context in args.contexts}
         self.register_outputs({})
 
     @staticmethod
-    def _image(context: Context, args: BuildArgs, child: ResourceOptions) -> "docker_build.Image":
+    def _image(context: Context, args: ImageBuildsArgs, child: ResourceOptions) -> "docker_build.Image":
         # Here, for it costs each start what most stacks never use.
         import pulumi_docker_build as docker_build
 
@@ -53,7 +53,7 @@ class Build(pulumi.ComponentResource):
         arguments = build_arguments(context, args)
         named = version(context, arguments)
         repository = args.settings.repository
-        secrets: dict[str, Input[str]] = {key: Output.secret(content) for key, content in args.access.items()}
+        secrets: dict[str, Input[str]] = {key: Output.secret(content) for key, content in args.registry_files.items()}
         return docker_build.Image(
             context.service,
             context={"location": folder},
@@ -75,12 +75,12 @@ class Build(pulumi.ComponentResource):
         )
 
 
-def build_arguments(context: Context, args: BuildArgs) -> dict[str, str]:
+def build_arguments(context: Context, args: ImageBuildsArgs) -> dict[str, str]:
     """The build arguments of one image, sorted."""
     bases = {key.upper(): value for key, value in args.settings.bases.model_dump().items() if value}
     prefixes = {"node": ("NODE_",), "python": ("PYTHON_",), "go": ("GO_", "STATIC_")}[context.language]
     arguments = {key: bases[key] for key in sorted(bases) if key.startswith(prefixes)}
-    return arguments | ({"TYPE_ERRORS": "tell"} if args.tell and context.language == "node" else {})
+    return arguments | ({"TYPE_ERRORS": "tell"} if args.allow_type_errors and context.language == "node" else {})
 
 
 def version(context: Context, arguments: Mapping[str, str]) -> str:

@@ -9,16 +9,16 @@ from pulumi import ResourceOptions
 from pulumi_kubernetes.networking.v1 import HTTPIngressPathArgsDict, IngressSpecArgsDict
 from pulumi_kubernetes.networking.v1 import Ingress as KubernetesIngress
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from settings.model import Ingress as IngressSettings
 from settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class IngressRoute:
     """A URL that leads to a port of a Service of the same namespace."""
 
-    place: Place
+    context: NamespaceContext
     url: str
     service: str
     port: str
@@ -27,7 +27,7 @@ class Door:
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
     settings: IngressSettings
-    doors: Mapping[str, Door]
+    routes: Mapping[str, IngressRoute]
 
 
 class Ingress(pulumi.ComponentResource):
@@ -38,26 +38,28 @@ class Ingress(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         settings = args.settings
         annotations = {"cert-manager.io/cluster-issuer": settings.issuer} if settings.issuer else {}
-        for called, door in args.doors.items():
-            host = urlsplit(door.url).hostname or ""
+        for route_name, route in args.routes.items():
+            host = urlsplit(route.url).hostname or ""
             path: HTTPIngressPathArgsDict = {
                 "path": "/",
                 "path_type": "Prefix",
-                "backend": {"service": {"name": door.service, "port": {"name": door.port}}},
+                "backend": {"service": {"name": route.service, "port": {"name": route.port}}},
             }
             spec: IngressSpecArgsDict = {
-                "tls": [{"hosts": [host], "secret_name": f"{called}-tls" if settings.issuer else settings.tls_secret}],
+                "tls": [
+                    {"hosts": [host], "secret_name": f"{route_name}-tls" if settings.issuer else settings.tls_secret}
+                ],
                 "rules": [{"host": host, "http": {"paths": [path]}}],
             }
             if settings.class_name:
                 spec["ingress_class_name"] = settings.class_name
             KubernetesIngress(
-                called,
+                route_name,
                 metadata={
-                    "name": called,
-                    "namespace": door.place.namespace,
-                    "labels": door.place.labels(called),
-                    "annotations": annotations | door.place.annotations(),
+                    "name": route_name,
+                    "namespace": route.context.namespace,
+                    "labels": route.context.labels(route_name),
+                    "annotations": annotations | route.context.annotations(),
                 },
                 spec=spec,
                 opts=child,
@@ -65,12 +67,16 @@ class Ingress(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def doors(settings: Settings, observability: Place, trading: Place) -> dict[str, Door]:
+def ingress_routes(
+    settings: Settings, observability: NamespaceContext, trading: NamespaceContext
+) -> dict[str, IngressRoute]:
     """What the environment has to show, at the URLs that its settings give."""
-    found: dict[str, Door] = {}
+    routes: dict[str, IngressRoute] = {}
     if not settings.grafana.existing:
-        found["grafana"] = Door(place=observability, url=settings.grafana.url, service="grafana", port="http-metrics")
-    for service, url in (("ops-ui", settings.trading.url), ("api", settings.trading.api_url)):
-        if settings.trading.enabled and url:
-            found[service] = Door(place=trading, url=url, service=service, port="http")
-    return found
+        routes["grafana"] = IngressRoute(
+            context=observability, url=settings.grafana.url, service="grafana", port="http-metrics"
+        )
+    for service, url in (("ops-ui", settings.platform.url), ("api", settings.platform.api_url)):
+        if settings.platform.enabled and url:
+            routes[service] = IngressRoute(context=trading, url=url, service=service, port="http")
+    return routes

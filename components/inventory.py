@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping
 
-from components.platform_services import DATA_PORTS, LONG_RUNNING
+from components.platform_services import DATA_PORTS, DEPLOYMENTS
 from settings.model import Settings
 
-Deployed = frozenset[tuple[str, str]]
+Workloads = frozenset[tuple[str, str]]
 """(namespace's role, workload): the roles are ``observability``, ``trading`` and ``agents``."""
 
 
-def deployed(settings: Settings) -> Deployed:
+def workloads(settings: Settings) -> Workloads:
     """Everything that runs all the time; jobs come and go."""
     observability = {"otel-collector", "loki", "blackbox-exporter"}
     if settings.traces.endpoint is None:
@@ -22,20 +22,20 @@ def deployed(settings: Settings) -> Deployed:
     found = {("observability", name) for name in observability}
     if settings.agent.enabled:
         found.add(("agents", "node-agent"))
-    if settings.trading.enabled:
-        found |= {("trading", name) for name in LONG_RUNNING}
+    if settings.platform.enabled:
+        found |= {("trading", name) for name in DEPLOYMENTS}
         found |= {("observability", "redis-exporter"), ("observability", "postgres-exporter")}
-        if settings.trading.external is None:
+        if settings.platform.external is None:
             found |= {("trading", name) for name in DATA_PORTS}
     return frozenset(found)
 
 
-def running(settings: Settings) -> Deployed:
+def active_workloads(settings: Settings) -> Workloads:
     """What of it has pods: what the alerts watch."""
-    return frozenset((role, name) for role, name in deployed(settings) if name not in settings.paused)
+    return frozenset((role, name) for role, name in workloads(settings) if name not in settings.scaled_to_zero)
 
 
-SUBJECTS = {
+RULE_FILE_WORKLOADS = {
     "jaeger.yaml": "jaeger",
     "nodes.yaml": "node-agent",
     "postgresql.yaml": "postgres-exporter",
@@ -47,10 +47,14 @@ SUBJECTS = {
 _RUNBOOK = re.compile(r"^( *runbook_url: )(?=runbooks/)", re.MULTILINE)
 
 
-def rules_for(here: Deployed, rules: Mapping[str, str], runbooks: str | None = None) -> dict[str, str]:
+def select_rule_files(active: Workloads, rules: Mapping[str, str], runbooks: str | None = None) -> dict[str, str]:
     """The rule files, by name, whose subject is deployed. ``runbooks`` is where people find the folder of that name."""
-    names = {name for _, name in here}
-    found = {file: text for file, text in rules.items() if SUBJECTS.get(file) is None or SUBJECTS[file] in names}
+    names = {name for _, name in active}
+    found = {
+        file: text
+        for file, text in rules.items()
+        if RULE_FILE_WORKLOADS.get(file) is None or RULE_FILE_WORKLOADS[file] in names
+    }
     if runbooks is None:
         return found
     return {file: _RUNBOOK.sub(rf"\g<1>{runbooks}/", text) for file, text in found.items()}
@@ -60,6 +64,6 @@ SCRAPED = {"db": False, "cache": False}
 """What has no metrics of its own: its exporter has them."""
 
 
-def expected(here: Deployed) -> list[str]:
+def expected_targets(active: Workloads) -> list[str]:
     """The workloads that have to be scrape targets, by the label ``service``."""
-    return sorted(name for _, name in here if SCRAPED.get(name, True))
+    return sorted(name for _, name in active if SCRAPED.get(name, True))

@@ -5,33 +5,33 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Output, ResourceOptions
 
-from components.backend import Store
-from components.namespace_context import Place
-from components.volumes import read_once
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.backend import TelemetryBackend
+from components.namespace_context import NamespaceContext
+from components.volumes import immutable_config_volume
+from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Jaeger as JaegerSettings
 from settings.units import from_bytes, to_bytes, to_hours
 
 
 @dataclass(frozen=True, kw_only=True)
 class JaegerArgs:
-    place: Place
+    context: NamespaceContext
     settings: JaegerSettings
     config: str
 
 
 class Jaeger(pulumi.ComponentResource):
-    store: Store
+    backend: TelemetryBackend
 
     def __init__(self, name: str, args: JaegerArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Jaeger", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
+        context, settings = args.context, args.settings
         workload = Workload(
             "jaeger",
             WorkloadArgs(
-                place=place,
-                image=place.images["jaeger"],
+                context=context,
+                image=context.images["jaeger"],
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=["--config=/etc/jaeger/config/jaeger.yaml"],
@@ -42,15 +42,19 @@ class Jaeger(pulumi.ComponentResource):
                     "OTEL_TRACES_SAMPLER": "always_off",
                 },
                 ports={"otlp-grpc": 4317, "otlp-http": 4318, "query": 16686, "metrics": 8888, "health": 13133},
-                probes=Probes(port="health", alive="/status", ready="/status", startup_seconds=300),
-                mounts={"/etc/jaeger/config": read_once("jaeger", {"jaeger.yaml": args.config}, place, child)},
-                data=Data(path="/var/lib/jaeger", size=settings.volume),
+                probes=Probes(port="health", liveness_path="/status", readiness_path="/status", startup_seconds=300),
+                mounts={
+                    "/etc/jaeger/config": immutable_config_volume(
+                        "jaeger", {"jaeger.yaml": args.config}, context, child
+                    )
+                },
+                persistent_volume=PersistentVolume(path="/var/lib/jaeger", size=settings.volume),
                 headless=True,
             ),
             child,
         )
-        self.store = Store(
+        self.backend = TelemetryBackend(
             otlp_url=Output.concat("http://", workload.address, ":4318"),
             query_url=Output.concat("http://", workload.address, ":16686"),
         )
-        self.register_outputs({"query_url": self.store.query_url})
+        self.register_outputs({"query_url": self.backend.query_url})

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
-from components.backend import Store
-from components.namespace_context import Place
-from components.volumes import read_once
-from components.workload import Data, Probes, SecretKey, Workload, WorkloadArgs
+from components.backend import TelemetryBackend
+from components.namespace_context import NamespaceContext
+from components.volumes import immutable_config_volume
+from components.workload import PersistentVolume, Probes, SecretKey, Workload, WorkloadArgs
 from settings.model import Loki as LokiSettings
 from settings.units import from_bytes, to_bytes, to_hours
 
@@ -17,27 +17,27 @@ from settings.units import from_bytes, to_bytes, to_hours
 class LokiArgs:
     """``secret`` names the Secret with the object storage's ``access-key`` and ``secret-key``, if it asks for them."""
 
-    place: Place
+    context: NamespaceContext
     settings: LokiSettings
     config: str
     secret: Input[str] | None = None
 
 
 class Loki(pulumi.ComponentResource):
-    store: Store
+    backend: TelemetryBackend
     """Its OTLP endpoint answers 503, not a final 500, when Loki cannot take more."""
 
     def __init__(self, name: str, args: LokiArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Loki", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings, store = args.place, args.settings, args.settings.object_storage
+        context, settings, object_storage = args.context, args.settings, args.settings.object_storage
         # Loki reads its keys from the environment alone.
         keys = {"AWS_ACCESS_KEY_ID": "access-key", "AWS_SECRET_ACCESS_KEY": "secret-key"}
         workload = Workload(
             "loki",
             WorkloadArgs(
-                place=place,
-                image=place.images["loki"],
+                context=context,
+                image=context.images["loki"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -45,12 +45,12 @@ class Loki(pulumi.ComponentResource):
                 env={
                     "LOKI_RETENTION": f"{to_hours(settings.retention)}h",
                     "LOKI_WAL_REPLAY_CEILING": str(int(to_bytes(settings.memory) * 0.75)),
-                    "LOKI_STORE": "s3" if store else "filesystem",
-                    "LOKI_S3_ENDPOINT": store.endpoint if store else "",
-                    "LOKI_S3_BUCKET": store.bucket if store else "",
-                    "LOKI_S3_REGION": store.region if store else "",
+                    "LOKI_STORE": "s3" if object_storage else "filesystem",
+                    "LOKI_S3_ENDPOINT": object_storage.endpoint if object_storage else "",
+                    "LOKI_S3_BUCKET": object_storage.bucket if object_storage else "",
+                    "LOKI_S3_REGION": object_storage.region if object_storage else "",
                     "LOKI_RING": "memberlist" if settings.replicas > 1 else "inmemory",
-                    "LOKI_MEMBERS": Output.format("loki-peers.{0}.svc:7946", place.namespace),
+                    "LOKI_MEMBERS": Output.format("loki-peers.{0}.svc:7946", context.namespace),
                     "LOKI_REPLICATION": str(min(settings.replicas, 3)),
                     "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B",
                 },
@@ -59,17 +59,22 @@ class Loki(pulumi.ComponentResource):
                 else {},
                 ports={"http-metrics": 3100, "grpc": 9095, "gossip": 7946},
                 probes=Probes(
-                    port="http-metrics", alive="/loki/api/v1/status/buildinfo", ready="/ready", startup_seconds=300
+                    port="http-metrics",
+                    liveness_path="/loki/api/v1/status/buildinfo",
+                    readiness_path="/ready",
+                    startup_seconds=300,
                 ),
-                mounts={"/etc/loki/config": read_once("loki", {"loki.yaml": args.config}, place, child)},
-                scratch={"/tmp": "64Mi"},
-                data=Data(path="/var/lib/loki", size=settings.volume),
+                mounts={
+                    "/etc/loki/config": immutable_config_volume("loki", {"loki.yaml": args.config}, context, child)
+                },
+                empty_dirs={"/tmp": "64Mi"},
+                persistent_volume=PersistentVolume(path="/var/lib/loki", size=settings.volume),
                 headless=True,
-                gossip="gossip" if settings.replicas > 1 else None,
-                grace_seconds=300,
+                peer_port="gossip" if settings.replicas > 1 else None,
+                termination_grace_seconds=300,
             ),
             child,
         )
         url = Output.concat("http://", workload.address, ":3100")
-        self.store = Store(otlp_url=Output.concat(url, "/otlp"), query_url=url)
+        self.backend = TelemetryBackend(otlp_url=Output.concat(url, "/otlp"), query_url=url)
         self.register_outputs({"url": url})

@@ -12,7 +12,7 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class NamespaceContext:
     """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run; ``paused`` names workloads without one.
 
     ``pull_secret`` names the Secret with which images are pulled, if the registry asks for one.
@@ -24,7 +24,7 @@ class Place:
     storage_class: str | None
     wait_for_ready: bool
     images: Images = field(default_factory=Images)
-    paused: frozenset[str] = frozenset()
+    scaled_to_zero: frozenset[str] = frozenset()
     pull_secret: pulumi.Input[str] | None = None
 
     def labels(self, name: str) -> dict[str, str]:
@@ -38,25 +38,25 @@ class Place:
 
     def annotations(self, workload: str | None = None) -> dict[str, str]:
         """What tells Pulumi whether to wait for the object; a Service of a paused workload would wait for ever."""
-        return {} if self.wait_for_ready and workload not in self.paused else {SKIP_AWAIT: "true"}
+        return {} if self.wait_for_ready and workload not in self.scaled_to_zero else {SKIP_AWAIT: "true"}
 
 
-def places(
+def namespace_contexts(
     settings: Settings,
     namespaces: Mapping[str, pulumi.Input[str]],
     pull_secrets: Mapping[str, pulumi.Input[str]],
     built: Mapping[str, pulumi.Input[str]],
-) -> dict[str, Place]:
+) -> dict[str, NamespaceContext]:
     """A place for each namespace, by its role, in the environment that ``settings`` describe. ``built`` refers to built images."""
     return {
-        role: Place(
+        role: NamespaceContext(
             namespace=namespace,
             environment=settings.environment,
-            cluster=settings.cluster.called,
+            cluster=settings.cluster.display_name,
             storage_class=settings.cluster.storage_class,
             wait_for_ready=settings.cluster.wait_for_ready,
             images=Images(overrides=settings.images, built=built, registry=settings.registry),
-            paused=frozenset(settings.paused),
+            scaled_to_zero=frozenset(settings.scaled_to_zero),
             pull_secret=pull_secrets.get(role),
         )
         for role, namespace in namespaces.items()

@@ -29,14 +29,16 @@ class Namespaces(pulumi.ComponentResource):
         names = args.settings.namespaces
         labels = {"app.kubernetes.io/part-of": "atlas", "atlas/environment": args.settings.environment}
 
-        def namespace(role: str, called: str, enforced: str = "restricted") -> Input[str]:
+        def namespace(role: str, object_name: str, enforced: str = "restricted") -> Input[str]:
             if not names.create:
-                return called
+                return object_name
             # The warnings stay strict: they name what a pod of the node agents takes for itself.
             levels = {"enforce": enforced, "audit": "restricted", "warn": "restricted"}
             pod_security = {f"pod-security.kubernetes.io/{mode}": level for mode, level in levels.items()}
             versions = {f"{mode}-version": POD_SECURITY_VERSION for mode in pod_security}
-            created = Namespace(role, metadata={"name": called, "labels": labels | pod_security | versions}, opts=child)
+            created = Namespace(
+                role, metadata={"name": object_name, "labels": labels | pod_security | versions}, opts=child
+            )
             return created.metadata["name"].apply(str)
 
         self.by_role = {

@@ -17,20 +17,20 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyPortArgsDict,
 )
 
-from components.collector import copies
-from components.inventory import Deployed, deployed
+from components.collector import log_destination_env
+from components.inventory import Workloads, workloads
 from components.platform_services import DATA_PORTS, JOBS, SERVICES
 from settings.model import Settings
 
 OTLP = (4317, 4318)
 METRICS = (8000, 8080, 9108, 9464, 15692)
 """Where the platform's services are scraped."""
-PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 """What the internet is not: clusters, nodes, and the metadata services of clouds."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pods:
+class PodSelector:
     """The pods of one workload, or with ``name=None`` every pod of the namespace. ``namespace`` is a role, not a name."""
 
     namespace: str
@@ -38,22 +38,22 @@ class Pods:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ExternalNamespace:
     """Every pod of a namespace that is not ours: ``operator`` or ``ingress``."""
 
     role: str
 
 
 @dataclass(frozen=True)
-class Outside:
+class ExternalCidr:
     """Addresses outside our pods: ``api-server``, ``nodes``, ``data`` (external data services), ``stores`` (on private
     networks, any port), ``internet``, ``dns``."""
 
-    what: str
+    name: str
 
 
-API_SERVER, NODES, DATA, STORES, INTERNET, DNS = (
-    Outside(what) for what in ("api-server", "nodes", "data", "stores", "internet", "dns")
+API_SERVER, NODES, DATA, PRIVATE_BACKENDS, INTERNET, DNS = (
+    ExternalCidr(what) for what in ("api-server", "nodes", "data", "stores", "internet", "dns")
 )
 
 
@@ -61,45 +61,52 @@ API_SERVER, NODES, DATA, STORES, INTERNET, DNS = (
 class Flow:
     """``source`` may open connections to ``ports`` of ``destination`` over TCP (and ``udp`` as well), because of ``why``."""
 
-    source: Pods | Foreign
-    destination: Pods | Foreign | Outside
+    source: PodSelector | ExternalNamespace
+    destination: PodSelector | ExternalNamespace | ExternalCidr
     ports: tuple[int, ...] = ()
     udp: bool = False
-    why: str
+    reason: str
 
 
-EVERY_SERVICE = Pods(namespace="trading")
-NODE_AGENT = Pods(namespace="agents", name="node-agent")
+EVERY_SERVICE = PodSelector(namespace="trading")
+NODE_AGENT = PodSelector(namespace="agents", name="node-agent")
 COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, JAEGER, GRAFANA = (
-    Pods(namespace="observability", name=name)
+    PodSelector(namespace="observability", name=name)
     for name in ("otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "grafana")
 )
 KUBE_STATE_METRICS, BLACKBOX, REDIS_EXPORTER, POSTGRES_EXPORTER = (
-    Pods(namespace="observability", name=name)
+    PodSelector(namespace="observability", name=name)
     for name in ("kube-state-metrics", "blackbox-exporter", "redis-exporter", "postgres-exporter")
 )
-OPERATOR, INGRESS = Foreign("operator"), Foreign("ingress")
+OPERATOR, INGRESS = ExternalNamespace("operator"), ExternalNamespace("ingress")
 
 
 def _platform_flows() -> Iterator[Flow]:
     """What the entries of the platform's services say of themselves."""
     for name, service in SERVICES.items():
-        pods = Pods(namespace="trading", name=name)
-        for called in service.calls:
-            ports = tuple(SERVICES[called].ports.values())[:1]
-            yield Flow(source=pods, destination=Pods(namespace="trading", name=called), ports=ports, why="its callers")
-        for data in service.data:
+        pods = PodSelector(namespace="trading", name=name)
+        for callee in service.depends_on:
+            ports = tuple(SERVICES[callee].ports.values())[:1]
+            yield Flow(
+                source=pods,
+                destination=PodSelector(namespace="trading", name=callee),
+                ports=ports,
+                reason="its callers",
+            )
+        for data in service.data_services:
             ports = (DATA_PORTS[data],)
-            yield Flow(source=pods, destination=Pods(namespace="trading", name=data), ports=ports, why="its data")
-            yield Flow(source=pods, destination=DATA, ports=ports, why="its data")
-        if service.why_internet:
-            yield Flow(source=pods, destination=INTERNET, ports=(443,), why=service.why_internet)
+            yield Flow(
+                source=pods, destination=PodSelector(namespace="trading", name=data), ports=ports, reason="its data"
+            )
+            yield Flow(source=pods, destination=DATA, ports=ports, reason="its data")
+        if service.internet_egress_reason:
+            yield Flow(source=pods, destination=INTERNET, ports=(443,), reason=service.internet_egress_reason)
         if name not in JOBS and service.port:
-            probed = Pods(namespace="trading", name=name)
-            yield Flow(source=BLACKBOX, destination=probed, ports=(service.port,), why="probes")
+            probed = PodSelector(namespace="trading", name=name)
+            yield Flow(source=BLACKBOX, destination=probed, ports=(service.port,), reason="probes")
 
 
-def _scraping(prometheus: Pods | Foreign) -> Iterator[Flow]:
+def _scrape_flows(prometheus: PodSelector | ExternalNamespace) -> Iterator[Flow]:
     """What a Prometheus reads, be it ours or the operator's."""
     for pods, port in (
         (COLLECTOR, 8888),
@@ -114,55 +121,65 @@ def _scraping(prometheus: Pods | Foreign) -> Iterator[Flow]:
         (POSTGRES_EXPORTER, 9187),
         (NODE_AGENT, 8888),
     ):
-        yield Flow(source=prometheus, destination=pods, ports=(port,), why="scraping")
-    yield Flow(source=prometheus, destination=EVERY_SERVICE, ports=METRICS, why="scraping")
+        yield Flow(source=prometheus, destination=pods, ports=(port,), reason="scraping")
+    yield Flow(source=prometheus, destination=EVERY_SERVICE, ports=METRICS, reason="scraping")
 
 
 FLOWS: tuple[Flow, ...] = (
-    Flow(source=EVERY_SERVICE, destination=COLLECTOR, ports=OTLP, why="telemetry of the platform"),
-    Flow(source=NODE_AGENT, destination=COLLECTOR, ports=(4317,), why="logs and metrics of nodes"),
-    Flow(source=NODE_AGENT, destination=NODES, ports=(10250,), why="what the kubelet knows"),
-    Flow(source=COLLECTOR, destination=PROMETHEUS, ports=(9090,), why="metrics over OTLP"),
-    Flow(source=COLLECTOR, destination=LOKI, ports=(3100,), why="logs over OTLP"),
-    Flow(source=COLLECTOR, destination=JAEGER, ports=(4318,), why="traces over OTLP"),
-    Flow(source=COLLECTOR, destination=OPERATOR, ports=(9090,), why="metrics over OTLP"),
+    Flow(source=EVERY_SERVICE, destination=COLLECTOR, ports=OTLP, reason="telemetry of the platform"),
+    Flow(source=NODE_AGENT, destination=COLLECTOR, ports=(4317,), reason="logs and metrics of nodes"),
+    Flow(source=NODE_AGENT, destination=NODES, ports=(10250,), reason="what the kubelet knows"),
+    Flow(source=COLLECTOR, destination=PROMETHEUS, ports=(9090,), reason="metrics over OTLP"),
+    Flow(source=COLLECTOR, destination=LOKI, ports=(3100,), reason="logs over OTLP"),
+    Flow(source=COLLECTOR, destination=JAEGER, ports=(4318,), reason="traces over OTLP"),
+    Flow(source=COLLECTOR, destination=OPERATOR, ports=(9090,), reason="metrics over OTLP"),
     *(
-        Flow(source=each, destination=STORES, why="stores of the cluster's owner")
+        Flow(source=each, destination=PRIVATE_BACKENDS, reason="stores of the cluster's owner")
         for each in (COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI)
     ),
-    Flow(source=COLLECTOR, destination=INTERNET, ports=(443,), why="stores outside, where set"),
-    *_scraping(PROMETHEUS),
-    *_scraping(OPERATOR),
-    Flow(source=PROMETHEUS, destination=ALERTMANAGER, ports=(9093,), why="alerts"),
-    Flow(source=PROMETHEUS, destination=DATA, ports=(15692,), why="scraping the broker"),
-    Flow(source=PROMETHEUS, destination=INTERNET, ports=(443,), why="remote write, where set"),
-    Flow(source=ALERTMANAGER, destination=ALERTMANAGER, ports=(9094,), udp=True, why="gossip"),
-    Flow(source=ALERTMANAGER, destination=INTERNET, ports=(443,), why="people and the heartbeat monitor"),
-    Flow(source=LOKI, destination=LOKI, ports=(7946,), udp=True, why="gossip"),
-    Flow(source=LOKI, destination=LOKI, ports=(9095,), why="what another replica holds"),
-    Flow(source=LOKI, destination=INTERNET, ports=(443,), why="object storage, where set"),
-    Flow(source=GRAFANA, destination=PROMETHEUS, ports=(9090,), why="queries"),
-    Flow(source=GRAFANA, destination=OPERATOR, ports=(9090,), why="queries"),
-    Flow(source=GRAFANA, destination=LOKI, ports=(3100,), why="queries"),
-    Flow(source=GRAFANA, destination=JAEGER, ports=(16686,), why="queries"),
-    Flow(source=GRAFANA, destination=STORES, why="queries of a store of traces"),
-    Flow(source=GRAFANA, destination=INTERNET, ports=(443,), why="queries of a store of traces"),
-    Flow(source=OPERATOR, destination=LOKI, ports=(3100,), why="queries of a Grafana beside the operator"),
-    Flow(source=OPERATOR, destination=JAEGER, ports=(16686,), why="queries of a Grafana beside the operator"),
-    Flow(source=REDIS_EXPORTER, destination=Pods(namespace="trading", name="cache"), ports=(6379,), why="metrics"),
-    Flow(source=REDIS_EXPORTER, destination=DATA, ports=(6379,), why="metrics"),
-    Flow(source=POSTGRES_EXPORTER, destination=Pods(namespace="trading", name="db"), ports=(5432,), why="metrics"),
-    Flow(source=POSTGRES_EXPORTER, destination=DATA, ports=(5432,), why="metrics"),
+    Flow(source=COLLECTOR, destination=INTERNET, ports=(443,), reason="stores outside, where set"),
+    *_scrape_flows(PROMETHEUS),
+    *_scrape_flows(OPERATOR),
+    Flow(source=PROMETHEUS, destination=ALERTMANAGER, ports=(9093,), reason="alerts"),
+    Flow(source=PROMETHEUS, destination=DATA, ports=(15692,), reason="scraping the broker"),
+    Flow(source=PROMETHEUS, destination=INTERNET, ports=(443,), reason="remote write, where set"),
+    Flow(source=ALERTMANAGER, destination=ALERTMANAGER, ports=(9094,), udp=True, reason="gossip"),
+    Flow(source=ALERTMANAGER, destination=INTERNET, ports=(443,), reason="people and the heartbeat monitor"),
+    Flow(source=LOKI, destination=LOKI, ports=(7946,), udp=True, reason="gossip"),
+    Flow(source=LOKI, destination=LOKI, ports=(9095,), reason="what another replica holds"),
+    Flow(source=LOKI, destination=INTERNET, ports=(443,), reason="object storage, where set"),
+    Flow(source=GRAFANA, destination=PROMETHEUS, ports=(9090,), reason="queries"),
+    Flow(source=GRAFANA, destination=OPERATOR, ports=(9090,), reason="queries"),
+    Flow(source=GRAFANA, destination=LOKI, ports=(3100,), reason="queries"),
+    Flow(source=GRAFANA, destination=JAEGER, ports=(16686,), reason="queries"),
+    Flow(source=GRAFANA, destination=PRIVATE_BACKENDS, reason="queries of a store of traces"),
+    Flow(source=GRAFANA, destination=INTERNET, ports=(443,), reason="queries of a store of traces"),
+    Flow(source=OPERATOR, destination=LOKI, ports=(3100,), reason="queries of a Grafana beside the operator"),
+    Flow(source=OPERATOR, destination=JAEGER, ports=(16686,), reason="queries of a Grafana beside the operator"),
+    Flow(
+        source=REDIS_EXPORTER,
+        destination=PodSelector(namespace="trading", name="cache"),
+        ports=(6379,),
+        reason="metrics",
+    ),
+    Flow(source=REDIS_EXPORTER, destination=DATA, ports=(6379,), reason="metrics"),
+    Flow(
+        source=POSTGRES_EXPORTER,
+        destination=PodSelector(namespace="trading", name="db"),
+        ports=(5432,),
+        reason="metrics",
+    ),
+    Flow(source=POSTGRES_EXPORTER, destination=DATA, ports=(5432,), reason="metrics"),
     *(
-        Flow(source=each, destination=API_SERVER, why="discovery")
+        Flow(source=each, destination=API_SERVER, reason="discovery")
         for each in (COLLECTOR, PROMETHEUS, KUBE_STATE_METRICS)
     ),
     *_platform_flows(),
-    Flow(source=INGRESS, destination=GRAFANA, ports=(3000,), why="people"),
-    Flow(source=INGRESS, destination=Pods(namespace="trading", name="ops-ui"), ports=(3000,), why="people"),
-    Flow(source=INGRESS, destination=Pods(namespace="trading", name="api"), ports=(8000,), why="clients"),
+    Flow(source=INGRESS, destination=GRAFANA, ports=(3000,), reason="people"),
+    Flow(source=INGRESS, destination=PodSelector(namespace="trading", name="ops-ui"), ports=(3000,), reason="people"),
+    Flow(source=INGRESS, destination=PodSelector(namespace="trading", name="api"), ports=(8000,), reason="clients"),
     *(
-        Flow(source=each, destination=DNS, why="names")
+        Flow(source=each, destination=DNS, reason="names")
         for each in (
             EVERY_SERVICE,
             NODE_AGENT,
@@ -180,7 +197,7 @@ FLOWS: tuple[Flow, ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkArgs:
+class NetworkPoliciesArgs:
     """``namespaces`` maps roles to names; ``addresses`` maps what is outside to CIDRs; ``foreign`` maps roles to namespaces.
 
     A flow from or to what is in none of them, or is not ``deployed``, is left out. Only the workloads in ``internet`` get their
@@ -188,47 +205,49 @@ class NetworkArgs:
     """
 
     namespaces: Mapping[str, Input[str]]
-    deployed: Deployed
+    workloads: Workloads
     addresses: Mapping[str, str]
-    foreign: Mapping[str, str]
-    internet: frozenset[str]
+    external_namespaces: Mapping[str, str]
+    internet_egress: frozenset[str]
     api_server_port: int
     flows: Sequence[Flow] = FLOWS
 
     @staticmethod
-    def of(settings: Settings, namespaces: Mapping[str, Input[str]], has_alert_receivers: bool) -> "NetworkArgs":
+    def of(
+        settings: Settings, namespaces: Mapping[str, Input[str]], has_alert_receivers: bool
+    ) -> "NetworkPoliciesArgs":
         """What the settings say of addresses, neighbours and stores outside."""
-        cluster, external = settings.cluster, settings.trading.external
+        cluster, external = settings.cluster, settings.platform.external
         addresses = {
             "api-server": cluster.api_server,
             "nodes": cluster.nodes,
-            "stores": cluster.stores,
+            "stores": cluster.private_backends,
             "data": external.network if external else None,
         }
         foreign = {
             "operator": settings.prometheus.namespace if settings.prometheus.operator else None,
             "ingress": settings.ingress.namespace if settings.ingress else None,
         }
-        internet = {name for name, service in SERVICES.items() if service.why_internet}
-        internet |= {"otel-collector"} if settings.traces.endpoint or copies(settings) else set()
+        internet = {name for name, service in SERVICES.items() if service.internet_egress_reason}
+        internet |= {"otel-collector"} if settings.traces.endpoint or log_destination_env(settings) else set()
         internet |= {"grafana"} if settings.traces.query_url else set()
         internet |= {"prometheus"} if settings.prometheus.remote_write else set()
         internet |= {"loki"} if settings.loki.object_storage else set()
         internet |= {"alertmanager"} if has_alert_receivers else set()
-        return NetworkArgs(
+        return NetworkPoliciesArgs(
             namespaces=namespaces,
-            deployed=deployed(settings),
+            workloads=workloads(settings),
             addresses={what: address for what, address in addresses.items() if address},
-            foreign={role: namespace for role, namespace in foreign.items() if namespace},
-            internet=frozenset(internet),
+            external_namespaces={role: namespace for role, namespace in foreign.items() if namespace},
+            internet_egress=frozenset(internet),
             api_server_port=cluster.api_server_port,
         )
 
 
-class Network(pulumi.ComponentResource):
+class NetworkPolicies(pulumi.ComponentResource):
     """Default deny in each namespace, then one policy for each side that the table names."""
 
-    def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: NetworkPoliciesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Network", name, {}, opts)
         child = ResourceOptions(parent=self)
         for role, namespace in args.namespaces.items():
@@ -238,12 +257,12 @@ class Network(pulumi.ComponentResource):
                 spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
                 opts=child,
             )
-        flows = [flow for flow in args.flows if _holds(flow, args)]
-        for pods in _sides(flows):
-            called = pods.name or "every-pod"
+        flows = [flow for flow in args.flows if _is_active(flow, args)]
+        for pods in _selected_pods(flows):
+            policy_name = pods.name or "every-pod"
             NetworkPolicy(
-                f"{pods.namespace}-{called}",
-                metadata={"name": called, "namespace": args.namespaces[pods.namespace]},
+                f"{pods.namespace}-{policy_name}",
+                metadata={"name": policy_name, "namespace": args.namespaces[pods.namespace]},
                 spec={
                     "pod_selector": {"match_labels": _selector(pods)},
                     "policy_types": ["Ingress", "Egress"],
@@ -255,38 +274,40 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _holds(flow: Flow, args: NetworkArgs) -> bool:
+def _is_active(flow: Flow, args: NetworkPoliciesArgs) -> bool:
     """Whether both sides are there in this environment."""
     match flow.destination:
-        case Outside(what="internet"):
-            there = flow.source.name in args.internet if isinstance(flow.source, Pods) else False
-        case Outside(what=what):
+        case ExternalCidr(name="internet"):
+            there = flow.source.name in args.internet_egress if isinstance(flow.source, PodSelector) else False
+        case ExternalCidr(name=what):
             there = what == "dns" or what in args.addresses
         case side:
-            there = _is_deployed(side, args)
-    return there and _is_deployed(flow.source, args)
+            there = _exists(side, args)
+    return there and _exists(flow.source, args)
 
 
-def _is_deployed(pods: Pods | Foreign, args: NetworkArgs) -> bool:
-    if isinstance(pods, Foreign):
-        return pods.role in args.foreign
+def _exists(pods: PodSelector | ExternalNamespace, args: NetworkPoliciesArgs) -> bool:
+    if isinstance(pods, ExternalNamespace):
+        return pods.role in args.external_namespaces
     if pods.name is None:
         return pods.namespace in args.namespaces
-    return (pods.namespace, pods.name) in args.deployed
+    return (pods.namespace, pods.name) in args.workloads
 
 
-def _sides(flows: Iterable[Flow]) -> list[Pods]:
-    sides = [side for flow in flows for side in (flow.source, flow.destination) if isinstance(side, Pods)]
+def _selected_pods(flows: Iterable[Flow]) -> list[PodSelector]:
+    sides = [side for flow in flows for side in (flow.source, flow.destination) if isinstance(side, PodSelector)]
     return sorted(set(sides), key=lambda pods: (pods.namespace, pods.name or ""))
 
 
-def _selector(pods: Pods) -> dict[str, str]:
+def _selector(pods: PodSelector) -> dict[str, str]:
     return {"app.kubernetes.io/name": pods.name} if pods.name else {}
 
 
-def _peer(side: Pods | Foreign, args: NetworkArgs) -> NetworkPolicyPeerArgsDict:
-    if isinstance(side, Foreign):
-        return {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.foreign[side.role]}}}
+def _peer(side: PodSelector | ExternalNamespace, args: NetworkPoliciesArgs) -> NetworkPolicyPeerArgsDict:
+    if isinstance(side, ExternalNamespace):
+        return {
+            "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.external_namespaces[side.role]}}
+        }
     return {
         "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": args.namespaces[side.namespace]}},
         "pod_selector": {"match_labels": _selector(side)},
@@ -298,21 +319,25 @@ def _ports(flow: Flow) -> list[NetworkPolicyPortArgsDict]:
     return [{"protocol": protocol, "port": port} for port, protocol in product(flow.ports, protocols)]
 
 
-def _ingress(pods: Pods, flows: Iterable[Flow], args: NetworkArgs) -> list[NetworkPolicyIngressRuleArgsDict]:
+def _ingress(
+    pods: PodSelector, flows: Iterable[Flow], args: NetworkPoliciesArgs
+) -> list[NetworkPolicyIngressRuleArgsDict]:
     return [{"from_": [_peer(flow.source, args)], "ports": _ports(flow)} for flow in flows if flow.destination == pods]
 
 
-def _egress(pods: Pods, flows: Iterable[Flow], args: NetworkArgs) -> list[NetworkPolicyEgressRuleArgsDict]:
-    return [_towards(flow, args) for flow in flows if flow.source == pods]
+def _egress(
+    pods: PodSelector, flows: Iterable[Flow], args: NetworkPoliciesArgs
+) -> list[NetworkPolicyEgressRuleArgsDict]:
+    return [_egress_rule(flow, args) for flow in flows if flow.source == pods]
 
 
-def _towards(flow: Flow, args: NetworkArgs) -> NetworkPolicyEgressRuleArgsDict:
+def _egress_rule(flow: Flow, args: NetworkPoliciesArgs) -> NetworkPolicyEgressRuleArgsDict:
     match flow.destination:
-        case Pods() | Foreign() as side:
+        case PodSelector() | ExternalNamespace() as side:
             return {"to": [_peer(side, args)], "ports": _ports(flow)}
-        case Outside(what="internet"):
-            return {"to": [{"ip_block": {"cidr": "0.0.0.0/0", "except_": list(PRIVATE)}}], "ports": _ports(flow)}
-        case Outside(what="dns"):
+        case ExternalCidr(name="internet"):
+            return {"to": [{"ip_block": {"cidr": "0.0.0.0/0", "except_": list(PRIVATE_RANGES)}}], "ports": _ports(flow)}
+        case ExternalCidr(name="dns"):
             return {
                 "to": [
                     {
@@ -322,10 +347,10 @@ def _towards(flow: Flow, args: NetworkArgs) -> NetworkPolicyEgressRuleArgsDict:
                 ],
                 "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
             }
-        case Outside(what="api-server"):
+        case ExternalCidr(name="api-server"):
             ports: list[NetworkPolicyPortArgsDict] = [{"protocol": "TCP", "port": args.api_server_port}]
             return {"to": [{"ip_block": {"cidr": args.addresses["api-server"]}}], "ports": ports}
-        case Outside(what="stores"):
+        case ExternalCidr(name="stores"):
             return {"to": [{"ip_block": {"cidr": args.addresses["stores"]}}]}
-        case Outside(what=what):
+        case ExternalCidr(name=what):
             return {"to": [{"ip_block": {"cidr": args.addresses[what]}}], "ports": _ports(flow)}

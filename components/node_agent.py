@@ -6,10 +6,10 @@ import pulumi
 from pulumi import Input, ResourceOptions
 
 from components.collector import heap_environment, queue_environment
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_cluster
-from components.volumes import read_once
-from components.workload import HostPath, OnEveryNode, Probes, RunsAs, Workload, WorkloadArgs
+from components.volumes import immutable_config_volume
+from components.workload import DaemonSetOptions, HostPath, Probes, UserOverride, Workload, WorkloadArgs
 from settings.model import Agent
 
 NAME = "node-agent"
@@ -21,7 +21,7 @@ QUEUES = 2
 class NodeAgentArgs:
     """``gateway`` is the gateway's OTLP/gRPC address, ``host:port``."""
 
-    place: Place
+    context: NamespaceContext
     settings: Agent
     config: str
     gateway: Input[str]
@@ -34,19 +34,19 @@ class NodeAgent(pulumi.ComponentResource):
     def __init__(self, name: str, args: NodeAgentArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:NodeAgent", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
+        context, settings = args.context, args.settings
         workload = Workload(
             NAME,
             WorkloadArgs(
-                place=place,
-                image=place.images["otel-collector"],
+                context=context,
+                image=context.images["otel-collector"],
                 cpu=settings.cpu,
                 memory=settings.memory,
                 # By default lines would wait in memory after their checkpoint, and be lost with the process.
                 args=[f"--config={CONFIG}/agent.yaml", "--feature-gates=stanza.synchronousLogEmitter"],
                 env={
-                    "ENVIRONMENT": place.environment,
-                    "CLUSTER": place.cluster,
+                    "ENVIRONMENT": context.environment,
+                    "CLUSTER": context.cluster,
                     "GATEWAY_ENDPOINT": pulumi.Output.concat("dns:///", args.gateway),
                     "KUBELET_INSECURE": str(args.kubelet_insecure).lower(),
                     **queue_environment(settings.queue, QUEUES, fsync=False),
@@ -58,10 +58,10 @@ class NodeAgent(pulumi.ComponentResource):
                     "POD_NAMESPACE": "metadata.namespace",
                 },
                 ports={"metrics": 8888, "health": 13133},
-                probes=Probes(port="health", alive="/", ready="/"),
-                mounts={CONFIG: read_once(NAME, {"agent.yaml": args.config}, place, child)},
-                on_every_node=OnEveryNode(
-                    why="logs, checkpoints and the kernel's counters are files of the node",
+                probes=Probes(port="health", liveness_path="/", readiness_path="/"),
+                mounts={CONFIG: immutable_config_volume(NAME, {"agent.yaml": args.config}, context, child)},
+                daemon_set=DaemonSetOptions(
+                    reason="logs, checkpoints and the kernel's counters are files of the node",
                     host={
                         "/var/log/pods": HostPath(path="/var/log/pods"),
                         "/var/lib/node-agent": HostPath(path="/var/lib/atlas-node-agent", writable=True),
@@ -69,10 +69,10 @@ class NodeAgent(pulumi.ComponentResource):
                         "/hostfs/sys": HostPath(path="/sys"),
                     },
                 ),
-                runs_as=RunsAs(
-                    user=0, why="the kubelet's log files are readable by root alone; it keeps no capability"
+                user_override=UserOverride(
+                    user=0, reason="the kubelet's log files are readable by root alone; it keeps no capability"
                 ),
-                reads_api="asks the kubelet for what pods and volumes use",
+                api_access_reason="asks the kubelet for what pods and volumes use",
                 headless=True,
             ),
             child,
@@ -80,7 +80,7 @@ class NodeAgent(pulumi.ComponentResource):
         grant_in_cluster(
             f"atlas-{NAME}",
             [{"api_groups": [""], "resources": ["nodes/stats"], "verbs": ["get"]}],
-            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
+            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": context.namespace},
             child,
         )
         self.register_outputs({})

@@ -9,69 +9,69 @@ from pulumi import Output, ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from catalog.yaml_reader import load
-from components.namespace_context import Place
-from components.platform_services import LONG_RUNNING, SERVICES
+from components.namespace_context import NamespaceContext
+from components.platform_services import DEPLOYMENTS, SERVICES
 from settings.model import Prometheus as PrometheusSettings
 
 GROUP_VERSION = "monitoring.coreos.com/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonitorsArgs:
+class OperatorResourcesArgs:
     """``rules`` maps file names to rule files, ``deployed`` is the generated one. ``scraped`` are the places whose Services are
     targets, by role.
     """
 
-    place: Place
+    context: NamespaceContext
     settings: PrometheusSettings
     rules: Mapping[str, str]
-    deployed: str
-    scraped: Mapping[str, Place]
+    generated_rules: str
+    scraped_contexts: Mapping[str, NamespaceContext]
     with_platform: bool
 
 
-class Monitors(pulumi.ComponentResource):
+class OperatorResources(pulumi.ComponentResource):
     """A PrometheusRule a file, a ServiceMonitor a namespace, a Probe a probed Service."""
 
-    def __init__(self, name: str, args: MonitorsArgs, opts: ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: OperatorResourcesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Monitors", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place = args.place
+        context = args.context
 
-        def custom(kind: str, called: str, spec: Mapping[str, Any]) -> None:
+        def custom(kind: str, object_name: str, spec: Mapping[str, Any]) -> None:
             CustomResource(
-                f"{kind.lower()}-{called}",
+                f"{kind.lower()}-{object_name}",
                 api_version=GROUP_VERSION,
                 kind=kind,
                 metadata={
-                    "name": f"atlas-{called}",
-                    "namespace": place.namespace,
-                    "labels": place.labels(called) | args.settings.labels,
+                    "name": f"atlas-{object_name}",
+                    "namespace": context.namespace,
+                    "labels": context.labels(object_name) | args.settings.labels,
                 },
                 spec=spec,
                 opts=child,
             )
 
-        for file, text in {**args.rules, "deployed.yaml": args.deployed}.items():
+        for file, text in {**args.rules, "deployed.yaml": args.generated_rules}.items():
             custom("PrometheusRule", file.removesuffix(".yaml").replace("_", "-"), load(text))
-        for role, scraped in args.scraped.items():
+        for role, scraped in args.scraped_contexts.items():
             custom("ServiceMonitor", role, service_monitor(scraped))
-        for service in LONG_RUNNING if args.with_platform else ():
+        for service in DEPLOYMENTS if args.with_platform else ():
             if SERVICES[service].port:
-                custom("Probe", service, probe(place, args.scraped["trading"], service))
+                custom("Probe", service, probe(context, args.scraped_contexts["trading"], service))
         self.register_outputs({})
 
 
-def service_monitor(place: Place) -> dict[str, Any]:
+def service_monitor(context: NamespaceContext) -> dict[str, Any]:
     """Every Service of ours with a port ``metrics`` or ``http-metrics``, with the labels and limits of our own Prometheus."""
     label = "__meta_kubernetes_service_label_app_kubernetes_io_name"
     relabelings = [
         {"sourceLabels": [label], "targetLabel": "service"},
-        {"targetLabel": "environment", "replacement": place.environment},
+        {"targetLabel": "environment", "replacement": context.environment},
     ]
     return {
         "jobLabel": "app.kubernetes.io/name",
-        "namespaceSelector": {"matchNames": [place.namespace]},
+        "namespaceSelector": {"matchNames": [context.namespace]},
         "selector": {"matchLabels": {"app.kubernetes.io/part-of": "atlas"}},
         "sampleLimit": 50000,
         "labelLimit": 40,
@@ -85,10 +85,10 @@ def service_monitor(place: Place) -> dict[str, Any]:
     }
 
 
-def probe(prober: Place, place: Place, service: str) -> dict[str, Any]:
+def probe(prober: NamespaceContext, context: NamespaceContext, service: str) -> dict[str, Any]:
     """One of the platform's services, asked through the blackbox exporter."""
     entry = SERVICES[service]
-    url = Output.concat("http://", service, ".", place.namespace, f".svc:{entry.port}{entry.health}")
+    url = Output.concat("http://", service, ".", context.namespace, f".svc:{entry.port}{entry.health_path}")
     return {
         "jobName": "probes",
         "module": "healthy",
@@ -96,7 +96,7 @@ def probe(prober: Place, place: Place, service: str) -> dict[str, Any]:
         "targets": {
             "staticConfig": {
                 "static": [url],
-                "labels": {"service": service, "namespace": place.namespace, "environment": place.environment},
+                "labels": {"service": service, "namespace": context.namespace, "environment": context.environment},
             }
         },
     }

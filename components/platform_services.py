@@ -6,11 +6,11 @@ Ports, paths and variables are those of the platform as it is; 9464 is where the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-INSTRUMENTATION = 9464
+INSTRUMENTATION_PORT = 9464
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceSpec:
     """``port`` is where it serves people or other services; ``health`` is a path there, or where it has none, of its metrics.
 
     ``calls`` names services, and ``data`` the data services, that it opens connections to. ``secrets`` maps variables to secret
@@ -19,21 +19,21 @@ class Service:
     """
 
     port: int | None = None
-    metrics: int = INSTRUMENTATION
-    health: str
+    metrics_port: int = INSTRUMENTATION_PORT
+    health_path: str
     replicas: int = 1
     cpu: str = "100m"
     memory: str = "256Mi"
-    calls: tuple[str, ...] = ()
-    data: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    data_services: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[str, str] = field(default_factory=dict[str, str])
-    why_internet: str | None = None
+    internet_egress_reason: str | None = None
 
     @property
     def ports(self) -> dict[str, int]:
         """By name; a port called ``metrics`` is scraped."""
-        return ({"http": self.port} if self.port else {}) | {"metrics": self.metrics}
+        return ({"http": self.port} if self.port else {}) | {"metrics": self.metrics_port}
 
 
 _KEY_FILE = {"COINBASE_API_SECRET_FILE": "coinbaseApiSecret"}
@@ -42,39 +42,39 @@ _EXCHANGE = {
     "COINBASE_PASSPHRASE": "coinbasePassphrase",
 }
 
-SERVICES: Mapping[str, Service] = {
-    "api": Service(
+SERVICES: Mapping[str, ServiceSpec] = {
+    "api": ServiceSpec(
         port=8000,
-        health="/healthz",
+        health_path="/healthz",
         replicas=2,
-        calls=("workers",),
-        data=("db", "cache", "rabbitmq"),
+        depends_on=("workers",),
+        data_services=("db", "cache", "rabbitmq"),
         secrets={"POSTGRES_PASSWORD": "postgresPassword", "RABBITMQ_PASSWORD": "rabbitmqPassword", **_EXCHANGE},
         files=_KEY_FILE,
-        why_internet="the exchange's API",
+        internet_egress_reason="the exchange's API",
     ),
-    "ops-ui": Service(
+    "ops-ui": ServiceSpec(
         port=3000,
-        health="/",
-        calls=("api", "workers"),
+        health_path="/",
+        depends_on=("api", "workers"),
         secrets={"NEXTAUTH_SECRET": "nextauthSecret"},
     ),
-    "workers": Service(
-        metrics=9108,
-        health="/metrics",
+    "workers": ServiceSpec(
+        metrics_port=9108,
+        health_path="/metrics",
         cpu="200m",
         memory="512Mi",
-        data=("db", "cache", "rabbitmq"),
+        data_services=("db", "cache", "rabbitmq"),
         secrets={"POSTGRES_PASSWORD": "postgresPassword", "RABBITMQ_PASSWORD": "rabbitmqPassword", **_EXCHANGE},
         files=_KEY_FILE,
-        why_internet="the exchange's market data and orders",
+        internet_egress_reason="the exchange's market data and orders",
     ),
-    "ops-bot": Service(
+    "ops-bot": ServiceSpec(
         port=8080,
-        health="/healthz",
+        health_path="/healthz",
         memory="128Mi",
-        calls=("workers",),
-        data=("cache", "rabbitmq"),
+        depends_on=("workers",),
+        data_services=("cache", "rabbitmq"),
         secrets={
             "RABBITMQ_PASSWORD": "rabbitmqPassword",
             "SLACK_BOT_TOKEN": "slackBotToken",
@@ -82,14 +82,14 @@ SERVICES: Mapping[str, Service] = {
             "SLACK_SIGNING_SECRET": "slackSigningSecret",
             "TEAMS_WEBHOOK_URL": "teamsWebhookUrl",
         },
-        why_internet="Slack and Teams",
+        internet_egress_reason="Slack and Teams",
     ),
     # Runs to its end, as a Job: what it serves and how it is asked for its health does not matter.
-    "backtester": Service(health="/metrics", cpu="500m", memory="1Gi"),
+    "backtester": ServiceSpec(health_path="/metrics", cpu="500m", memory="1Gi"),
 }
 
 JOBS = ("backtester",)
-LONG_RUNNING = tuple(name for name in SERVICES if name not in JOBS)
+DEPLOYMENTS = tuple(name for name in SERVICES if name not in JOBS)
 
 DATA_PORTS: Mapping[str, int] = {"db": 5432, "cache": 6379, "rabbitmq": 5672}
 """The data services by the names under which the platform's code looks them up."""

@@ -9,16 +9,16 @@ import yaml
 from pulumi import Input, Output, ResourceOptions
 
 from catalog.yaml_reader import load
-from components.backend import Store
-from components.namespace_context import Place
+from components.backend import TelemetryBackend
+from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_namespace, may_read
-from components.volumes import merged, read_once, reloaded, secret_files
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.volumes import immutable_config_volume, mutable_config_map, projected_volume, secret_volume
+from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Namespaces
 from settings.model import Prometheus as PrometheusSettings
 from settings.units import to_bytes
 
-SIZE_SHARE = 0.8
+RETENTION_SIZE_RATIO = 0.8
 """Of the volume, before the oldest blocks go: compaction needs room beside what is kept."""
 SECRETS = "/etc/prometheus/secrets"
 BROKER_METRICS = 15692
@@ -32,13 +32,13 @@ class PrometheusArgs:
     ``secret`` names the Secret with ``remote-write-token``.
     """
 
-    place: Place
+    context: NamespaceContext
     settings: PrometheusSettings
     config: str
     rules: Mapping[str, str]
-    deployed: str
-    scraped: Mapping[str, Place]
-    names: Namespaces
+    generated_rules: str
+    scraped_contexts: Mapping[str, NamespaceContext]
+    namespaces: Namespaces
     broker: str | None = None
     secret: Input[str] | None = None
 
@@ -46,38 +46,44 @@ class PrometheusArgs:
 class Prometheus(pulumi.ComponentResource):
     url: Output[str]
     """Any of the replicas."""
-    stores: list[Store]
+    backends: list[TelemetryBackend]
     """One for each replica: they know nothing of each other."""
 
     def __init__(self, name: str, args: PrometheusArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Prometheus", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, settings = args.place, args.settings
+        context, settings = args.context, args.settings
         rules = [
-            reloaded("prometheus-rules", "prometheus", args.rules, place, child),
-            reloaded("prometheus-deployed", "prometheus", {"deployed.yaml": args.deployed}, place, child),
+            mutable_config_map("prometheus-rules", "prometheus", args.rules, context, child),
+            mutable_config_map(
+                "prometheus-deployed", "prometheus", {"deployed.yaml": args.generated_rules}, context, child
+            ),
         ]
-        names = {str(Namespaces.model_fields[role].default): getattr(args.names, role) for role in args.scraped}
+        names = {
+            str(Namespaces.model_fields[role].default): getattr(args.namespaces, role) for role in args.scraped_contexts
+        }
         document = load(args.config)
-        find(document, names)
+        set_namespaces(document, names)
         if args.broker:
-            scrape_broker(document, args.broker, place.environment)
+            scrape_broker(document, args.broker, context.environment)
         if settings.remote_write:
-            write_remotely(document, settings.remote_write, with_token=args.secret is not None)
+            add_remote_write(document, settings.remote_write, with_token=args.secret is not None)
         # Untouched where nothing differs: Prometheus itself expands no variable there.
         same = document == load(args.config)
         config = args.config if same else yaml.safe_dump(document, sort_keys=False)
         mounts = {
-            "/etc/prometheus/config": read_once("prometheus", {"prometheus.yaml": config}, place, child),
-            "/etc/prometheus/rules": merged("rules", rules),
+            "/etc/prometheus/config": immutable_config_volume(
+                "prometheus", {"prometheus.yaml": config}, context, child
+            ),
+            "/etc/prometheus/rules": projected_volume("rules", rules),
         }
         if args.secret:
-            mounts[SECRETS] = secret_files("secrets", args.secret)
+            mounts[SECRETS] = secret_volume("secrets", args.secret)
         workload = Workload(
             "prometheus",
             WorkloadArgs(
-                place=place,
-                image=place.images["prometheus"],
+                context=context,
+                image=context.images["prometheus"],
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -87,54 +93,57 @@ class Prometheus(pulumi.ComponentResource):
                     "--enable-feature=auto-reload-config,exemplar-storage",
                     "--storage.tsdb.path=/var/lib/prometheus",
                     f"--storage.tsdb.retention.time={settings.retention}",
-                    f"--storage.tsdb.retention.size={int(to_bytes(settings.volume) * SIZE_SHARE)}B",
+                    f"--storage.tsdb.retention.size={int(to_bytes(settings.volume) * RETENTION_SIZE_RATIO)}B",
                     "--web.enable-otlp-receiver",
                     "--log.format=json",
                 ],
-                env={"ENVIRONMENT": place.environment, "CLUSTER": place.cluster},
+                env={"ENVIRONMENT": context.environment, "CLUSTER": context.cluster},
                 field_env={"REPLICA": "metadata.name"},
                 ports={"http-metrics": 9090},
                 # Replaying the log of a large head takes minutes.
-                probes=Probes(port="http-metrics", alive="/-/healthy", ready="/-/ready", startup_seconds=900),
+                probes=Probes(
+                    port="http-metrics", liveness_path="/-/healthy", readiness_path="/-/ready", startup_seconds=900
+                ),
                 mounts=mounts,
-                data=Data(path="/var/lib/prometheus", size=settings.volume),
-                reads_api="discovers scrape targets",
+                persistent_volume=PersistentVolume(path="/var/lib/prometheus", size=settings.volume),
+                api_access_reason="discovers scrape targets",
                 headless=True,
-                grace_seconds=300,
+                termination_grace_seconds=300,
             ),
             child,
         )
-        for role, scraped in args.scraped.items():
+        for role, scraped in args.scraped_contexts.items():
             grant_in_namespace(
                 "prometheus-discovery",
                 may_read([("", ["pods", "services"]), ("discovery.k8s.io", ["endpointslices"])]),
                 scraped.namespace,
-                {"kind": "ServiceAccount", "name": workload.service_account, "namespace": place.namespace},
+                {"kind": "ServiceAccount", "name": workload.service_account, "namespace": context.namespace},
                 child,
-                called=f"prometheus-discovery-{role}",
+                resource_name=f"prometheus-discovery-{role}",
             )
         replicas = range(settings.replicas)
-        self.stores = [
-            store_at(Output.format("http://prometheus-{0}.{1}:9090", each, workload.address)) for each in replicas
+        self.backends = [
+            prometheus_backend(Output.format("http://prometheus-{0}.{1}:9090", each, workload.address))
+            for each in replicas
         ]
         self.url = Output.concat("http://", workload.address, ":9090")
         self.register_outputs({"url": self.url})
 
 
-def store_at(url: Input[str]) -> Store:
+def prometheus_backend(url: Input[str]) -> TelemetryBackend:
     """A Prometheus by its URL: ours, or one that is there, with its OTLP receiver on."""
-    return Store(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
+    return TelemetryBackend(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
 
 
-def find(document: dict[str, Any], names: Mapping[str, str]) -> None:
+def set_namespaces(document: dict[str, Any], names: Mapping[str, str]) -> None:
     """Let a configuration discover namespaces of these names; one that is not among them is not looked into.
 
     ``names`` maps the names that the file has to those that are deployed.
     """
     for job in document["scrape_configs"]:
         for discovery in job["kubernetes_sd_configs"]:
-            found = discovery["namespaces"]["names"]
-            discovery["namespaces"]["names"] = [names[name] for name in found if name in names]
+            listed = discovery["namespaces"]["names"]
+            discovery["namespaces"]["names"] = [names[name] for name in listed if name in names]
 
 
 def scrape_broker(document: dict[str, Any], host: str, environment: str) -> None:
@@ -146,7 +155,7 @@ def scrape_broker(document: dict[str, Any], host: str, environment: str) -> None
     document["scrape_configs"].append({"job_name": "rabbitmq", "static_configs": [target], **limits})
 
 
-def write_remotely(document: dict[str, Any], url: str, *, with_token: bool) -> None:
+def add_remote_write(document: dict[str, Any], url: str, *, with_token: bool) -> None:
     """Send every sample to a further store as well."""
     store: dict[str, Any] = {"url": url}
     if with_token:

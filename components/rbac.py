@@ -30,12 +30,12 @@ def grant_in_namespace(
     subject: SubjectArgsDict,
     opts: ResourceOptions,
     *,
-    called: str,
+    resource_name: str,
 ) -> None:
     """Bind ``rules`` in one namespace; both objects are named ``name`` there, and ``called`` in Pulumi."""
-    role = Role(called, metadata={"name": name, "namespace": namespace}, rules=rules, opts=opts)
+    role = Role(resource_name, metadata={"name": name, "namespace": namespace}, rules=rules, opts=opts)
     RoleBinding(
-        called,
+        resource_name,
         metadata={"name": name, "namespace": namespace},
         role_ref={"api_group": _API_GROUP, "kind": "Role", "name": role.metadata["name"].apply(str)},
         subjects=[subject],

@@ -8,7 +8,7 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from components.platform_services import SERVICES
 from settings.model import SECRET_KEYS, Settings
 
@@ -34,10 +34,10 @@ GENERATED = {
 class SecretsArgs:
     """``given`` maps secret keys to values; what is not given and can be is generated."""
 
-    observability: Place
-    trading: Place
+    observability: NamespaceContext
+    trading: NamespaceContext
     settings: Settings
-    given: Mapping[str, Input[str]]
+    configured_secrets: Mapping[str, Input[str]]
 
 
 class Secrets(pulumi.ComponentResource):
@@ -55,7 +55,7 @@ class Secrets(pulumi.ComponentResource):
     """With ``access-key`` and ``secret-key``."""
     services: dict[str, Output[str]]
     """By service, with its secret keys as far as given or generated."""
-    of_platform: frozenset[str] = frozenset()
+    platform_keys: frozenset[str] = frozenset()
     """The secret keys that there are for the platform's services."""
     data: dict[str, Output[str]]
     """By data service and exporter, with ``password``."""
@@ -63,24 +63,26 @@ class Secrets(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecretsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Secrets", name, {}, opts)
         child = ResourceOptions(parent=self)
-        given = args.given
+        configured = args.configured_secrets
 
-        def generated(called: str, length: int = 40) -> Output[str]:
+        def generated(resource_name: str, length: int = 40) -> Output[str]:
             keepers = {"rotation": args.settings.rotation}
-            return RandomPassword(called, length=length, special=False, keepers=keepers, opts=child).result
+            return RandomPassword(resource_name, length=length, special=False, keepers=keepers, opts=child).result
 
-        def secret(consumer: str, place: Place, data: Mapping[str, Input[str]], called: str = "") -> Output[str]:
+        def secret(
+            consumer: str, context: NamespaceContext, data: Mapping[str, Input[str]], resource_name: str = ""
+        ) -> Output[str]:
             created = Secret(
-                called or consumer,
-                metadata={"namespace": place.namespace, "labels": place.labels(consumer)},
+                resource_name or consumer,
+                metadata={"namespace": context.namespace, "labels": context.labels(consumer)},
                 immutable=True,
                 string_data=dict(data),
                 opts=child,
             )
             return created.metadata["name"].apply(str)
 
-        def of_given(consumer: str, files: Mapping[str, str]) -> Output[str] | None:
-            data = {file: given[key] for file, key in files.items() if key in given}
+        def from_configured(consumer: str, files: Mapping[str, str]) -> Output[str] | None:
+            data = {file: configured[key] for file, key in files.items() if key in configured}
             return secret(consumer, args.observability, data) if data else None
 
         if not args.settings.grafana.existing:
@@ -88,24 +90,26 @@ class Secrets(pulumi.ComponentResource):
                 "grafana",
                 args.observability,
                 {
-                    "admin-password": given.get("grafanaAdminPassword") or generated("grafana-admin-password"),
+                    "admin-password": configured.get("grafanaAdminPassword") or generated("grafana-admin-password"),
                     "secret-key": generated("grafana-secret-key"),
                 },
             )
-        self.alertmanager = of_given("alertmanager", alert_files(given))
-        self.gateway = of_given(
+        self.alertmanager = from_configured("alertmanager", alert_files(configured))
+        self.gateway = from_configured(
             "otel-collector",
             {"traces-token": "tracesToken", "logs-token": "logsToken", "elasticsearch-key": "elasticsearchApiKey"},
         )
-        self.prometheus = of_given("prometheus", {"remote-write-token": "remoteWriteToken"})
-        self.loki = of_given("loki", {"access-key": "objectStorageAccessKey", "secret-key": "objectStorageSecretKey"})
+        self.prometheus = from_configured("prometheus", {"remote-write-token": "remoteWriteToken"})
+        self.loki = from_configured(
+            "loki", {"access-key": "objectStorageAccessKey", "secret-key": "objectStorageSecretKey"}
+        )
         self.services, self.data = {}, {}
-        if args.settings.trading.enabled:
-            values: dict[str, Input[str]] = {key: given[key] for key in SECRET_KEYS if key in given}
-            for key, called in GENERATED.items():
+        if args.settings.platform.enabled:
+            values: dict[str, Input[str]] = {key: configured[key] for key in SECRET_KEYS if key in configured}
+            for key, resource_name in GENERATED.items():
                 if key not in values:
-                    values[key] = generated(called)
-            self.of_platform = frozenset(values)
+                    values[key] = generated(resource_name)
+            self.platform_keys = frozenset(values)
             for service, entry in SERVICES.items():
                 keys = sorted({key for key in (*entry.secrets.values(), *entry.files.values()) if key in values})
                 if keys:
@@ -120,9 +124,9 @@ class Secrets(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def alert_files(given: Collection[str]) -> dict[str, str]:
+def alert_files(configured_secrets: Collection[str]) -> dict[str, str]:
     """The files of ``ALERT_FILES`` whose secret is given."""
-    return {file: key for file, key in ALERT_FILES.items() if key in given}
+    return {file: key for file, key in ALERT_FILES.items() if key in configured_secrets}
 
 
 def pull_secrets(

@@ -9,14 +9,14 @@ from pulumi_kubernetes.batch.v1 import CronJob, Job, JobSpecArgsDict
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.generated_rules import plain
-from components.namespace_context import Place
-from components.platform_services import DATA_PORTS, JOBS, LONG_RUNNING, SERVICES
+from components.generated_rules import format_number
+from components.namespace_context import NamespaceContext
+from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
-from settings.model import Limits, Size
-from settings.model import Trading as TradingSettings
+from settings.model import Limits, ServiceSize
+from settings.model import Platform as PlatformSettings
 
-OTLP = "http://otel-collector:4317"
+OTLP_ENDPOINT = "http://otel-collector:4317"
 SECRETS = "/etc/trading/secrets"
 
 
@@ -26,12 +26,12 @@ class TradingArgs:
     hold those of the keys in ``given`` that the service reads.
     """
 
-    place: Place
-    settings: TradingSettings
+    context: NamespaceContext
+    settings: PlatformSettings
     limits: Limits
     hosts: Mapping[str, str]
     secrets: Mapping[str, Input[str]]
-    given: Collection[str]
+    secret_keys: Collection[str]
 
 
 class Trading(pulumi.ComponentResource):
@@ -40,17 +40,17 @@ class Trading(pulumi.ComponentResource):
     def __init__(self, name: str, args: TradingArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Trading", name, {}, opts)
         child = ResourceOptions(parent=self)
-        for service in LONG_RUNNING:
+        for service in DEPLOYMENTS:
             Workload(service, self._pod(service, args), child)
         for service in JOBS:
-            self._to_its_end(service, args, child)
+            self._scheduled_job(service, args, child)
         self.register_outputs({})
 
     def _pod(self, name: str, args: TradingArgs, arguments: Sequence[str] = ()) -> WorkloadArgs:
-        service, size = SERVICES[name], args.settings.services.get(name, Size())
+        service, size = SERVICES[name], args.settings.services.get(name, ServiceSize())
         replicas = size.replicas or service.replicas
         secret = args.secrets.get(name)
-        files = sorted({key for key in service.files.values() if key in args.given}) if secret is not None else []
+        files = sorted({key for key in service.files.values() if key in args.secret_keys}) if secret is not None else []
         volume: VolumeArgsDict = {
             "name": "secrets",
             "secret": {
@@ -63,8 +63,8 @@ class Trading(pulumi.ComponentResource):
         port = "http" if service.port else "metrics"
         job = name in JOBS
         return WorkloadArgs(
-            place=args.place,
-            image=args.place.images[name],
+            context=args.context,
+            image=args.context.images[name],
             replicas=replicas,
             cpu=size.cpu or service.cpu,
             memory=size.memory or service.memory,
@@ -73,19 +73,21 @@ class Trading(pulumi.ComponentResource):
             secret_env={
                 variable: SecretKey(secret=secret, key=key)
                 for variable, key in service.secrets.items()
-                if secret is not None and key in args.given
+                if secret is not None and key in args.secret_keys
             },
             field_env={"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"},
             ports={} if job else service.ports,
-            probes=None if job else Probes(port=port, alive=service.health, ready=service.health),
+            probes=None
+            if job
+            else Probes(port=port, liveness_path=service.health_path, readiness_path=service.health_path),
             mounts=mounts,
-            scratch={"/tmp": "64Mi"},
-            probe_path=service.health if service.port else None,
+            empty_dirs={"/tmp": "64Mi"},
+            probe_path=service.health_path if service.port else None,
         )
 
-    def _to_its_end(self, name: str, args: TradingArgs, child: ResourceOptions) -> None:
-        place, labels = args.place, args.place.labels(name)
-        metadata: ObjectMetaArgsDict = {"name": name, "namespace": place.namespace, "labels": labels}
+    def _scheduled_job(self, name: str, args: TradingArgs, child: ResourceOptions) -> None:
+        context, labels = args.context, args.context.labels(name)
+        metadata: ObjectMetaArgsDict = {"name": name, "namespace": context.namespace, "labels": labels}
         account = ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=child)
         pod = pod_spec(name, self._pod(name, args), account.metadata["name"].apply(str))
         pod["restart_policy"] = "Never"
@@ -97,7 +99,7 @@ class Trading(pulumi.ComponentResource):
             spec={
                 "schedule": args.settings.backtest_schedule,
                 "time_zone": "Etc/UTC",
-                "suspend": name in place.paused,
+                "suspend": name in context.scaled_to_zero,
                 "concurrency_policy": "Forbid",
                 "starting_deadline_seconds": 600,
                 "successful_jobs_history_limit": 3,
@@ -116,7 +118,7 @@ class Trading(pulumi.ComponentResource):
             once["restart_policy"] = "Never"
             Job(
                 f"backtest-{each.name}",
-                metadata={**metadata, "name": f"backtest-{each.name}", "annotations": place.annotations()},
+                metadata={**metadata, "name": f"backtest-{each.name}", "annotations": context.annotations()},
                 spec={**job, "template": {"metadata": {"labels": labels}, "spec": once}},
                 opts=child,
             )
@@ -127,17 +129,17 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
     settings, limits, hosts = args.settings, args.limits, args.hosts
     env: dict[str, Input[str]] = {
         "LOG_LEVEL": settings.log_level,
-        "METRICS_PORT": str(SERVICES[name].metrics),
+        "METRICS_PORT": str(SERVICES[name].metrics_port),
         "OTEL_SERVICE_NAME": name,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": OTLP,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": OTLP_ENDPOINT,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         "OTEL_RESOURCE_ATTRIBUTES": (
-            f"service.namespace=trading,deployment.environment.name={args.place.environment},"
+            f"service.namespace=trading,deployment.environment.name={args.context.environment},"
             "k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE)"
         ),
     }
-    env |= {variable: f"{SECRETS}/{key}" for variable, key in SERVICES[name].files.items() if key in args.given}
-    data = SERVICES[name].data
+    env |= {variable: f"{SECRETS}/{key}" for variable, key in SERVICES[name].files.items() if key in args.secret_keys}
+    data = SERVICES[name].data_services
     if "db" in data:
         env |= {
             "POSTGRES_HOST": hosts["db"],
@@ -153,8 +155,8 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
             "RABBITMQ_PORT": str(DATA_PORTS["rabbitmq"]),
             "RABBITMQ_USER": "atlas",
         }
-    if "workers" in SERVICES[name].calls:
-        env["METRICS_URL"] = f"http://workers:{SERVICES['workers'].metrics}/metrics"
+    if "workers" in SERVICES[name].depends_on:
+        env["METRICS_URL"] = f"http://workers:{SERVICES['workers'].metrics_port}/metrics"
     if name in ("api", "workers"):
         env |= {
             "ALLOWED_MARKETS": ",".join(settings.markets),
@@ -164,10 +166,10 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
         }
     if name == "workers":
         env |= {
-            "PROMETHEUS_PORT": str(SERVICES[name].metrics),
-            "DAILY_MAX_LOSS": plain(limits.daily_max_loss),
+            "PROMETHEUS_PORT": str(SERVICES[name].metrics_port),
+            "DAILY_MAX_LOSS": format_number(limits.daily_max_loss),
             "MAX_OPEN_ORDERS": str(limits.max_open_orders),
-            "MAX_ORDER_NOTIONAL": plain(limits.max_order_notional),
+            "MAX_ORDER_NOTIONAL": format_number(limits.max_order_notional),
             "MAX_ORDERS_PER_MINUTE": str(limits.max_orders_per_minute),
         }
     if name == "api":
@@ -186,7 +188,7 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
     return env
 
 
-def data_hosts(settings: TradingSettings) -> dict[str, str]:
+def data_hosts(settings: PlatformSettings) -> dict[str, str]:
     """Host names of the data services: those in the cluster, or those that the settings name."""
     external = settings.external
     if external is None:

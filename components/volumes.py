@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pulumi import Input, ResourceOptions
 from pulumi_kubernetes.core.v1 import ConfigMap, KeyToPathArgsDict, VolumeArgsDict
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 
 
-def read_once(name: str, files: Mapping[str, str], place: Place, opts: ResourceOptions) -> VolumeArgsDict:
+def immutable_config_volume(
+    name: str, files: Mapping[str, str], context: NamespaceContext, opts: ResourceOptions
+) -> VolumeArgsDict:
     """A folder of ``files`` (relative path to text), from an immutable ConfigMap with a name of its own.
 
     Changed files are a new object: it rolls the pods, and the old one goes last.
@@ -16,7 +18,7 @@ def read_once(name: str, files: Mapping[str, str], place: Place, opts: ResourceO
     keys = {path: path.replace("/", ".") for path in files}
     created = ConfigMap(
         f"{name}-config",
-        metadata={"namespace": place.namespace, "labels": place.labels(name)},
+        metadata={"namespace": context.namespace, "labels": context.labels(name)},
         immutable=True,
         data={keys[path]: text for path, text in files.items()},
         opts=opts,
@@ -25,24 +27,32 @@ def read_once(name: str, files: Mapping[str, str], place: Place, opts: ResourceO
     return {"name": "config", "config_map": {"name": created.metadata["name"].apply(str), "items": items}}
 
 
-def reloaded(
-    called: str, workload: str, files: Mapping[str, Input[str]], place: Place, opts: ResourceOptions, **labels: str
+def mutable_config_map(
+    object_name: str,
+    workload: str,
+    files: Mapping[str, Input[str]],
+    context: NamespaceContext,
+    opts: ResourceOptions,
+    **labels: str,
 ) -> Input[str]:
     """The name of a ConfigMap that is updated in place: the tool that mounts it notices, and no pod restarts."""
     created = ConfigMap(
-        called,
-        metadata={"name": called, "namespace": place.namespace, "labels": place.labels(workload) | labels},
+        object_name,
+        metadata={"name": object_name, "namespace": context.namespace, "labels": context.labels(workload) | labels},
         data=dict(files),
         opts=opts,
     )
     return created.metadata["name"].apply(str)
 
 
-def merged(volume: str, config_maps: Sequence[Input[str]]) -> VolumeArgsDict:
+def projected_volume(volume: str, config_maps: Sequence[Input[str]]) -> VolumeArgsDict:
     """One folder with the files of several ConfigMaps."""
-    return {"name": volume, "projected": {"sources": [{"config_map": {"name": called}} for called in config_maps]}}
+    return {
+        "name": volume,
+        "projected": {"sources": [{"config_map": {"name": object_name}} for object_name in config_maps]},
+    }
 
 
-def secret_files(volume: str, secret: Input[str]) -> VolumeArgsDict:
+def secret_volume(volume: str, secret: Input[str]) -> VolumeArgsDict:
     """A Secret's keys as files, readable by the pod's group alone."""
     return {"name": volume, "secret": {"secret_name": secret, "default_mode": 0o440}}

@@ -29,13 +29,13 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from settings.units import to_millicores
 
 USER = 10001
 """Numeric, so that the kubelet can prove it is not root; above 10000, so that it is nobody on the node."""
 
-CPU_BURST = 4
+CPU_LIMIT_FACTOR = 4
 """CPU limit as a multiple of the request: room for start-up and queries, none for a runaway."""
 
 PROBE_PATH = "atlas/probe-path"
@@ -50,13 +50,13 @@ class Probes:
     """
 
     port: str
-    alive: str | None = None
-    ready: str | None = None
+    liveness_path: str | None = None
+    readiness_path: str | None = None
     startup_seconds: int = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class PersistentVolume:
     """A volume of its own for each replica, mounted at ``path`` and kept when the pod goes."""
 
     path: str
@@ -64,11 +64,11 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsAs:
+class UserOverride:
     """Another user than ``USER``, because of ``why``."""
 
     user: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +80,10 @@ class HostPath:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnEveryNode:
+class DaemonSetOptions:
     """A DaemonSet with folders of the node by mount path, because of ``why``. Only in a namespace that admits it."""
 
-    why: str
+    reason: str
     host: Mapping[str, HostPath]
 
 
@@ -104,7 +104,7 @@ class WorkloadArgs:
     other, over TCP and UDP, before they are ready: ``<name>-<number>.<name>-peers`` is one of them.
     """
 
-    place: Place
+    context: NamespaceContext
     image: Input[str]
     cpu: str
     memory: str
@@ -116,15 +116,15 @@ class WorkloadArgs:
     secret_env: Mapping[str, SecretKey] = field(default_factory=dict[str, SecretKey])
     field_env: Mapping[str, str] = field(default_factory=dict[str, str])
     mounts: Mapping[str, VolumeArgsDict] = field(default_factory=dict[str, VolumeArgsDict])
-    scratch: Mapping[str, str] = field(default_factory=dict[str, str])
-    data: Data | None = None
-    on_every_node: OnEveryNode | None = None
-    runs_as: RunsAs | None = None
-    reads_api: str | None = None
+    empty_dirs: Mapping[str, str] = field(default_factory=dict[str, str])
+    persistent_volume: PersistentVolume | None = None
+    daemon_set: DaemonSetOptions | None = None
+    user_override: UserOverride | None = None
+    api_access_reason: str | None = None
     headless: bool = False
-    gossip: str | None = None
+    peer_port: str | None = None
     probe_path: str | None = None
-    grace_seconds: int = 60
+    termination_grace_seconds: int = 60
 
 
 class Workload(pulumi.ComponentResource):
@@ -137,32 +137,32 @@ class Workload(pulumi.ComponentResource):
     def __init__(self, name: str, args: WorkloadArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Workload", name, {}, opts)
         child = ResourceOptions(parent=self)
-        place, labels = args.place, args.place.labels(name)
-        replicas = 0 if name in place.paused else args.replicas
+        context, labels = args.context, args.context.labels(name)
+        replicas = 0 if name in context.scaled_to_zero else args.replicas
         selector = {"app.kubernetes.io/name": name}
 
         account = ServiceAccount(
             name,
-            metadata={"name": name, "namespace": place.namespace, "labels": labels},
+            metadata={"name": name, "namespace": context.namespace, "labels": labels},
             automount_service_account_token=False,
             opts=child,
         )
         metadata: ObjectMetaArgsDict = {
             "name": name,
-            "namespace": place.namespace,
+            "namespace": context.namespace,
             "labels": labels,
-            "annotations": place.annotations(name),
+            "annotations": context.annotations(name),
         }
-        probed = {PROBE_PATH: args.probe_path} if args.probe_path and name not in place.paused else {}
+        probed = {PROBE_PATH: args.probe_path} if args.probe_path and name not in context.scaled_to_zero else {}
         service = Service(
             name,
-            metadata={**metadata, "annotations": place.annotations(name) | probed},
+            metadata={**metadata, "annotations": context.annotations(name) | probed},
             spec=_service_spec(args, selector),
             opts=child,
         )
-        governing = service
-        if args.gossip:
-            governing = Service(
+        governing_service = service
+        if args.peer_port:
+            governing_service = Service(
                 f"{name}-peers",
                 metadata={**metadata, "name": f"{name}-peers"},
                 spec={
@@ -172,7 +172,7 @@ class Workload(pulumi.ComponentResource):
                     "ports": [
                         {"name": port, "port": number, "target_port": port, "protocol": protocol}
                         for port, number, protocol in _ports(args)
-                        if port.startswith(args.gossip)
+                        if port.startswith(args.peer_port)
                     ],
                 },
                 opts=child,
@@ -181,7 +181,7 @@ class Workload(pulumi.ComponentResource):
             "metadata": {"labels": labels},
             "spec": pod_spec(name, args, account.metadata["name"].apply(str)),
         }
-        if args.on_every_node:
+        if args.daemon_set:
             # A second pod on a node would find the first one's files locked: no surge.
             DaemonSet(
                 name,
@@ -196,18 +196,18 @@ class Workload(pulumi.ComponentResource):
                 },
                 opts=child,
             )
-        elif args.data:
+        elif args.persistent_volume:
             claim: PersistentVolumeClaimSpecArgsDict = {
                 "access_modes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": args.data.size}},
+                "resources": {"requests": {"storage": args.persistent_volume.size}},
             }
-            if place.storage_class:
-                claim["storage_class_name"] = place.storage_class
+            if context.storage_class:
+                claim["storage_class_name"] = context.storage_class
             StatefulSet(
                 name,
                 metadata=metadata,
                 spec={
-                    "service_name": governing.metadata["name"].apply(str),
+                    "service_name": governing_service.metadata["name"].apply(str),
                     "replicas": replicas,
                     "pod_management_policy": "Parallel",
                     "selector": {"match_labels": selector},
@@ -231,11 +231,11 @@ class Workload(pulumi.ComponentResource):
         if args.replicas > 1:
             PodDisruptionBudget(
                 name,
-                metadata={"name": name, "namespace": place.namespace, "labels": labels},
+                metadata={"name": name, "namespace": context.namespace, "labels": labels},
                 spec={"max_unavailable": 1, "selector": {"match_labels": selector}},
                 opts=child,
             )
-        self.address = Output.format("{0}.{1}.svc", service.metadata["name"], place.namespace)
+        self.address = Output.format("{0}.{1}.svc", service.metadata["name"], context.namespace)
         self.service_account = account.metadata["name"].apply(str)
         self.register_outputs({"address": self.address, "service_account": self.service_account})
 
@@ -253,12 +253,12 @@ def _service_spec(args: WorkloadArgs, selector: Mapping[str, str]) -> ServiceSpe
 def pod_spec(name: str, args: WorkloadArgs, service_account: Input[str]) -> PodSpecArgsDict:
     """The hardened pod of the workload ``name``."""
     volumes, mounts = _volumes(args)
-    user = args.runs_as.user if args.runs_as else USER
+    user = args.user_override.user if args.user_override else USER
     spec: PodSpecArgsDict = {
         "service_account_name": service_account,
-        "automount_service_account_token": args.reads_api is not None,
+        "automount_service_account_token": args.api_access_reason is not None,
         "enable_service_links": False,
-        "termination_grace_period_seconds": args.grace_seconds,
+        "termination_grace_period_seconds": args.termination_grace_seconds,
         "security_context": {
             "run_as_non_root": user != 0,
             "run_as_user": user,
@@ -272,11 +272,11 @@ def pod_spec(name: str, args: WorkloadArgs, service_account: Input[str]) -> PodS
     # An empty list would not be there when it is read back.
     if volumes:
         spec["volumes"] = volumes
-    if args.place.pull_secret:
-        spec["image_pull_secrets"] = [{"name": args.place.pull_secret}]
+    if args.context.pull_secret:
+        spec["image_pull_secrets"] = [{"name": args.context.pull_secret}]
     if args.replicas > 1:
         spec["topology_spread_constraints"] = _spread(name)
-    if args.on_every_node:
+    if args.daemon_set:
         spec["tolerations"] = [{"operator": "Exists", "effect": "NoSchedule"}]
         spec["priority_class_name"] = "system-node-critical"
     return spec
@@ -291,7 +291,7 @@ def _container(name: str, args: WorkloadArgs, mounts: list[VolumeMountArgsDict])
         env.append({"name": key, "value": value})
     for key, each in args.secret_env.items():
         env.append({"name": key, "value_from": {"secret_key_ref": {"name": each.secret, "key": each.key}}})
-    limit = f"{to_millicores(args.cpu) * CPU_BURST}m"
+    limit = f"{to_millicores(args.cpu) * CPU_LIMIT_FACTOR}m"
     container: ContainerArgsDict = {
         "name": name,
         "image": args.image,
@@ -318,15 +318,15 @@ def _container(name: str, args: WorkloadArgs, mounts: list[VolumeMountArgsDict])
         container["volume_mounts"] = mounts
     if args.probes:
         probes, startup = args.probes, -(-args.probes.startup_seconds // 5)
-        container["startup_probe"] = _probe(probes.port, probes.ready, period=5, failures=startup)
-        container["liveness_probe"] = _probe(probes.port, probes.alive, period=10, failures=6)
-        container["readiness_probe"] = _probe(probes.port, probes.ready, period=5, failures=3)
+        container["startup_probe"] = _probe(probes.port, probes.readiness_path, period=5, failures=startup)
+        container["liveness_probe"] = _probe(probes.port, probes.liveness_path, period=10, failures=6)
+        container["readiness_probe"] = _probe(probes.port, probes.readiness_path, period=5, failures=3)
     return container
 
 
 def _ports(args: WorkloadArgs) -> list[tuple[str, int, str]]:
     """Name, number and protocol of each port."""
-    over_udp = [(f"{args.gossip}-udp", args.ports[args.gossip], "UDP")] if args.gossip else []
+    over_udp = [(f"{args.peer_port}-udp", args.ports[args.peer_port], "UDP")] if args.peer_port else []
     return [*((port, number, "TCP") for port, number in args.ports.items()), *over_udp]
 
 
@@ -357,16 +357,16 @@ def _volumes(args: WorkloadArgs) -> tuple[list[VolumeArgsDict], list[VolumeMount
     for path, volume in args.mounts.items():
         volumes.append(volume)
         mounts.append({"name": volume["name"], "mount_path": path, "read_only": True})
-    for path, size in args.scratch.items():
+    for path, size in args.empty_dirs.items():
         volume_name = path.strip("/").replace("/", "-")
         volumes.append({"name": volume_name, "empty_dir": {"size_limit": size}})
         mounts.append({"name": volume_name, "mount_path": path})
-    on_node: Mapping[str, HostPath] = args.on_every_node.host if args.on_every_node else {}
-    for path, host in on_node.items():
+    host_paths: Mapping[str, HostPath] = args.daemon_set.host if args.daemon_set else {}
+    for path, host in host_paths.items():
         volume_name = "host-" + path.strip("/").replace("/", "-")
         kind = "DirectoryOrCreate" if host.writable else "Directory"
         volumes.append({"name": volume_name, "host_path": {"path": host.path, "type": kind}})
         mounts.append({"name": volume_name, "mount_path": path, "read_only": not host.writable})
-    if args.data:
-        mounts.append({"name": "data", "mount_path": args.data.path})
+    if args.persistent_volume:
+        mounts.append({"name": "data", "mount_path": args.persistent_volume.path})
     return volumes, mounts

@@ -5,53 +5,55 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.yaml_reader import load
-from image_build.context import found
-from image_build.issues import Lack
-from image_build.node import node_lacks
-from image_build.python import python_lacks
+from image_build.context import first_existing
+from image_build.issues import CheckoutIssue
+from image_build.node import find_node_issues
+from image_build.python import find_python_issues
 from image_build.recipes import RECIPES
 
 CONF = "conf"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class AddablePackages:
     """What may be added to a source that does not name it: npm packages to versions, Python modules to requirements."""
 
     node: Mapping[str, str]
     python: Mapping[str, str]
 
     @staticmethod
-    def of(images: Path) -> "Known":
+    def of(images: Path) -> "AddablePackages":
         """As ``images/<language>/missing.yaml`` lists it."""
         node, python = (load((images / name / "missing.yaml").read_text()) for name in ("node", "python"))
-        return Known(node=node, python=python)
+        return AddablePackages(node=node, python=python)
 
 
-def lacks(checkout: Path, services: Collection[str], known: Known) -> list[Lack]:
+def find_checkout_issues(checkout: Path, services: Collection[str], known: AddablePackages) -> list[CheckoutIssue]:
     """Everything that ``checkout`` lacks for these images."""
     return [lack for name in services for lack in _of_service(name, checkout, known)] + list(_secrets(checkout))
 
 
-def message(checkout: Path, found_lacking: Collection[Lack]) -> str:
+def message(checkout: Path, issues: Collection[CheckoutIssue]) -> str:
     """All of it in one message."""
-    lines = "\n".join(f"  {lack.line}" for lack in found_lacking)
-    return f"{len(found_lacking)} thing(s) to mend in {checkout}:\n{lines}"
+    lines = "\n".join(f"  {lack.line}" for lack in issues)
+    return f"{len(issues)} thing(s) to mend in {checkout}:\n{lines}"
 
 
-def _of_service(name: str, checkout: Path, known: Known) -> Iterator[Lack]:
+def _of_service(name: str, checkout: Path, known: AddablePackages) -> Iterator[CheckoutIssue]:
     recipe = RECIPES[name]
-    absent = [c for place, c in recipe.places.items() if place not in recipe.optional and not found(checkout, c)]
+    absent = [
+        c for place, c in recipe.sources.items() if place not in recipe.optional and not first_existing(checkout, c)
+    ]
     if absent:
         what = "there is no " + " and no ".join(" or ".join(candidates) for candidates in absent)
-        yield Lack(service=name, what=what, mend="let platform.source name the platform's checkout", fatal=True)
+        yield CheckoutIssue(service=name, what=what, fix="let platform.source name the platform's checkout", fatal=True)
     elif recipe.language == "node":
-        yield from node_lacks(name, found(checkout, recipe.places["."]) or checkout, known.node)
+        yield from find_node_issues(name, first_existing(checkout, recipe.sources["."]) or checkout, known.node)
     else:
-        yield from python_lacks(name, recipe, checkout, known.python)
+        yield from find_python_issues(name, recipe, checkout, known.python)
 
 
-def _secrets(checkout: Path) -> Iterator[Lack]:
+def _secrets(checkout: Path) -> Iterator[CheckoutIssue]:
     committed = [
         path.relative_to(checkout).as_posix()
         for path in sorted((checkout / CONF).rglob("*"))
@@ -59,4 +61,4 @@ def _secrets(checkout: Path) -> Iterator[Lack]:
     ]
     if committed:
         what = f"secrets lie in it ({', '.join(committed)}); no image takes in anything of {CONF}/"
-        yield Lack(service=CONF, what=what, mend="git rm --cached them, and revoke them where they were real")
+        yield CheckoutIssue(service=CONF, what=what, fix="git rm --cached them, and revoke them where they were real")

@@ -25,7 +25,7 @@ FOLDERS_LEFT_OUT = re.compile(
 DATA = frozenset({".json", ".sql", ".toml", ".txt", ".csv"})
 NAMES_LEFT_OUT = ("secret", "credential", "service-account")
 """Beginnings of the names of files of ``DATA`` that hold a secret."""
-LARGEST = 32 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024
 """Bytes of one file; a larger one is data that went astray."""
 KEPT_EMPTY = ("public",)
 """Folders that the Dockerfiles copy, which a service may lack."""
@@ -41,7 +41,7 @@ class Context:
     digest: str
 
 
-def source_files(folder: Path) -> Iterator[Path]:
+def allowed_files(folder: Path) -> Iterator[Path]:
     """The files below ``folder`` that may get into an image, sorted. No link is followed, so nothing outside comes in."""
     for path, folders, names in os.walk(folder):
         folders[:] = sorted(n for n in folders if not FOLDERS_LEFT_OUT.fullmatch(n))
@@ -56,35 +56,35 @@ def is_source(file: Path) -> bool:
     name = file.name.lower()
     if name.startswith(".") or (file.suffix in DATA and name.startswith(NAMES_LEFT_OUT)):
         return False
-    return not file.is_symlink() and SOURCE.fullmatch(name) is not None and file.stat().st_size <= LARGEST
+    return not file.is_symlink() and SOURCE.fullmatch(name) is not None and file.stat().st_size <= MAX_FILE_BYTES
 
 
-def found(checkout: Path, places: tuple[str, ...]) -> Path | None:
+def first_existing(checkout: Path, candidates: tuple[str, ...]) -> Path | None:
     """The first of the places that is there."""
-    return next((checkout / place for place in places if (checkout / place).exists()), None)
+    return next((checkout / place for place in candidates if (checkout / place).exists()), None)
 
 
-def placed(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
+def source_files(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
     """Each file of the service that may get into the image, with its path below ``service/``."""
-    for place, candidates in recipe.places.items():
-        source = found(checkout, candidates)
+    for target, candidates in recipe.sources.items():
+        source = first_existing(checkout, candidates)
         if source is None:
             continue
-        for file in [source] if source.is_file() else source_files(source):
-            yield (Path(place) / (file.relative_to(source) if source.is_dir() else "")).as_posix(), file
+        for file in [source] if source.is_file() else allowed_files(source):
+            yield (Path(target) / (file.relative_to(source) if source.is_dir() else "")).as_posix(), file
 
 
-def contents(recipe: Recipe, checkout: Path, images: Path, replaced: Mapping[str, bytes]) -> dict[str, bytes]:
+def context_files(recipe: Recipe, checkout: Path, images: Path, replaced: Mapping[str, bytes]) -> dict[str, bytes]:
     """Every file of the context, by its path there. ``replaced`` are files of the service that differ from the checkout's."""
     files: dict[str, bytes] = {"trim.sh": (images / "trim.sh").read_bytes()}
     for file in sorted((images / recipe.language).iterdir()):
         if file.suffix not in (".yaml", ".md"):
             files[file.name] = file.read_bytes()
     instrumentation = images / "instrumentation" / recipe.language
-    for file in source_files(instrumentation):
+    for file in allowed_files(instrumentation):
         files[f"instrumentation/{file.relative_to(instrumentation).as_posix()}"] = file.read_bytes()
-    for place, file in placed(recipe, checkout):
-        files[f"service/{place}"] = file.read_bytes()
+    for path, file in source_files(recipe, checkout):
+        files[f"service/{path}"] = file.read_bytes()
     if recipe.language == "node":
         for name in KEPT_EMPTY:
             files.setdefault(f"service/{name}/.gitkeep", b"")

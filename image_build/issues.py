@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lack:
+class CheckoutIssue:
     """``what`` is missing, in one sentence, and the ``mend``. A ``fatal`` one leaves nothing to build."""
 
     service: str
     what: str
-    mend: str
+    fix: str
     fatal: bool = False
 
     @property
     def line(self) -> str:
-        return f"{self.service}: {self.what}; mend: {self.mend}"
+        return f"{self.service}: {self.what}; mend: {self.fix}"

@@ -5,29 +5,33 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from image_build.context import source_files
-from image_build.issues import Lack
+from image_build.context import allowed_files
+from image_build.issues import CheckoutIssue
 
 TYPED = (".ts", ".tsx")
 
 
-def node_lacks(service: str, folder: Path, known: Mapping[str, str]) -> Iterator[Lack]:
+def find_node_issues(service: str, folder: Path, known: Mapping[str, str]) -> Iterator[CheckoutIssue]:
     """Everything that the source in ``folder`` lacks. ``known`` maps packages to the version that may be added."""
     described = _described(folder)
     if described is None:
-        yield Lack(service=service, what="package.json is missing or no JSON object", mend="npm init", fatal=True)
+        yield CheckoutIssue(
+            service=service, what="package.json is missing or no JSON object", fix="npm init", fatal=True
+        )
         return
     if "build" not in described.get("scripts", {}):
-        yield Lack(service=service, what="package.json has no script called build", mend="add one", fatal=True)
+        yield CheckoutIssue(service=service, what="package.json has no script called build", fix="add one", fatal=True)
     locked = (folder / "package-lock.json").is_file()
     if not locked:
         what = "there is no package-lock.json: versions are chosen while building, and two builds may differ"
-        yield Lack(service=service, what=what, mend="npm install --package-lock-only, and commit the file")
+        yield CheckoutIssue(service=service, what=what, fix="npm install --package-lock-only, and commit the file")
     if missing := _missing(described, folder, known):
         added = ", ".join(f"{name}@{known[name]}" for name in missing)
         done = "not added, as there is a lock file" if locked else "added"
         what = f"package.json does not name what the build needs; {done}: {added}"
-        yield Lack(service=service, what=what, mend=f"npm install --save-dev {added.replace(',', '')}", fatal=locked)
+        yield CheckoutIssue(
+            service=service, what=what, fix=f"npm install --save-dev {added.replace(',', '')}", fatal=locked
+        )
 
 
 def package_json(folder: Path, known: Mapping[str, str]) -> bytes | None:
@@ -53,7 +57,7 @@ def _described(folder: Path) -> dict[str, Any] | None:
 def _missing(described: Mapping[str, Any], folder: Path, known: Mapping[str, str]) -> list[str]:
     """TypeScript, and the types of what the service uses, where its source is written in it."""
     named = {**described.get("dependencies", {}), **described.get("devDependencies", {})}
-    if not any(file.suffix in TYPED for file in source_files(folder)):
+    if not any(file.suffix in TYPED for file in allowed_files(folder)):
         return []
     needed = ["typescript", "@types/node", *(["@types/react"] if "react" in named else [])]
     return sorted(name for name in needed if name not in named and name in known)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 
 from components.platform_services import SERVICES
-from image_build.checks import Known, lacks, message
+from image_build.checks import AddablePackages, find_checkout_issues, message
 from image_build.collector import COLLECTOR, collector_contents
-from image_build.context import Context, contents, found, stage
+from image_build.context import Context, context_files, first_existing, stage
 from image_build.node import package_json
 from image_build.python import REQUIREMENTS, requirements
 from image_build.recipes import RECIPES
@@ -23,7 +23,7 @@ class BuildError(pulumi.RunError):
     """What has to be there before anything can be built; Pulumi prints it without a traceback."""
 
 
-def planned(settings: Settings, root: Path) -> list[Context]:
+def plan_builds(settings: Settings, root: Path) -> list[Context]:
     """A context for each image that the settings leave to be built. ``root`` is the program's folder.
 
     Raises:
@@ -31,19 +31,19 @@ def planned(settings: Settings, root: Path) -> list[Context]:
     """
     if not settings.build.enabled:
         return []
-    services = [name for name in SERVICES if name not in settings.images] if settings.trading.enabled else []
+    services = [name for name in SERVICES if name not in settings.images] if settings.platform.enabled else []
     checkout = root / (settings.platform.source or REFERENCE)
-    images, known = root / "images", Known.of(root / "images")
-    lacking = lacks(checkout, services, known) if services else []
-    if any(lack.fatal for lack in lacking):
-        raise BuildError(message(checkout, lacking))
-    if lacking:
-        pulumi.log.warn(message(checkout, lacking))
+    images, known = root / "images", AddablePackages.of(root / "images")
+    issues = find_checkout_issues(checkout, services, known) if services else []
+    if any(lack.fatal for lack in issues):
+        raise BuildError(message(checkout, issues))
+    if issues:
+        pulumi.log.warn(message(checkout, issues))
     staged = [
         stage(
             name,
             RECIPES[name].language,
-            contents(RECIPES[name], checkout, images, _replaced(name, checkout, known)),
+            context_files(RECIPES[name], checkout, images, _completed_files(name, checkout, known)),
             root / STAGED,
         )
         for name in services
@@ -53,10 +53,10 @@ def planned(settings: Settings, root: Path) -> list[Context]:
     return staged
 
 
-def _replaced(name: str, checkout: Path, known: Known) -> Mapping[str, bytes]:
+def _completed_files(name: str, checkout: Path, known: AddablePackages) -> Mapping[str, bytes]:
     """The files of the service that say what it lacked."""
     recipe = RECIPES[name]
     if recipe.language == "python":
         return {REQUIREMENTS: requirements(recipe, checkout, known.python)}
-    described = package_json(found(checkout, recipe.places["."]) or checkout, known.node)
+    described = package_json(first_existing(checkout, recipe.sources["."]) or checkout, known.node)
     return {"package.json": described} if described else {}

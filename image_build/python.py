@@ -6,41 +6,48 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from image_build.context import found, placed
-from image_build.issues import Lack
+from image_build.context import first_existing, source_files
+from image_build.issues import CheckoutIssue
 from image_build.recipes import Recipe
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_CALLED = {"python_dotenv": "dotenv", "pyyaml": "yaml", "scikit_learn": "sklearn", "coinbase_advanced_py": "coinbase"}
+_MODULE_NAMES = {
+    "python_dotenv": "dotenv",
+    "pyyaml": "yaml",
+    "scikit_learn": "sklearn",
+    "coinbase_advanced_py": "coinbase",
+}
 """Modules by their distributions, where the names differ."""
-_BRINGS = {"slack_bolt": {"slack_sdk"}, "pandas": {"numpy"}}
+_BUNDLED_MODULES = {"slack_bolt": {"slack_sdk"}, "pandas": {"numpy"}}
 """Modules that another one's distribution installs anyway."""
 REQUIREMENTS = "requirements.txt"
 
 
-def python_lacks(service: str, recipe: Recipe, checkout: Path, known: Mapping[str, str]) -> Iterator[Lack]:
+def find_python_issues(
+    service: str, recipe: Recipe, checkout: Path, known: Mapping[str, str]
+) -> Iterator[CheckoutIssue]:
     """Everything that the source lacks. ``known`` maps modules to the requirement that may be added for them."""
     sources = dict(_sources(recipe, checkout))
     if recipe.entry not in sources:
-        yield Lack(service=service, what=f"there is no {recipe.entry} to start", mend="add it", fatal=True)
+        yield CheckoutIssue(service=service, what=f"there is no {recipe.entry} to start", fix="add it", fatal=True)
         return
     broken = sorted(file.name for file in sources.values() if _parsed(file) is None)
     if broken:
-        yield Lack(service=service, what=f"Python cannot parse {', '.join(broken)}", mend="correct the syntax")
+        yield CheckoutIssue(service=service, what=f"Python cannot parse {', '.join(broken)}", fix="correct the syntax")
     own, unnamed = _requirements(recipe, checkout), _unnamed(recipe, checkout)
     hashed = "--hash=" in own
     added = [known[module] for module in unnamed if module in known and not hashed]
     left = [module for module in unnamed if module not in known or hashed]
-    where = recipe.places[REQUIREMENTS][0]
+    where = recipe.sources[REQUIREMENTS][0]
     if added:
         what = f"requirements do not name what the code imports; added: {', '.join(added)}"
-        yield Lack(service=service, what=what, mend=f"add them to {where}")
+        yield CheckoutIssue(service=service, what=what, fix=f"add them to {where}")
     if left:
         what = f"the code imports {', '.join(left)}, which no requirement names and the image does not get"
-        yield Lack(service=service, what=what, mend=f"add them to {where} where they are needed")
+        yield CheckoutIssue(service=service, what=what, fix=f"add them to {where} where they are needed")
     if not hashed:
         what = "requirements have no hashes: what they bring along is chosen while building, and two builds may differ"
-        yield Lack(service=service, what=what, mend=f"uv pip compile --generate-hashes into {where}")
+        yield CheckoutIssue(service=service, what=what, fix=f"uv pip compile --generate-hashes into {where}")
 
 
 def requirements(recipe: Recipe, checkout: Path, known: Mapping[str, str]) -> bytes:
@@ -51,13 +58,13 @@ def requirements(recipe: Recipe, checkout: Path, known: Mapping[str, str]) -> by
 
 
 def _requirements(recipe: Recipe, checkout: Path) -> str:
-    file = found(checkout, recipe.places[REQUIREMENTS])
+    file = first_existing(checkout, recipe.sources[REQUIREMENTS])
     return file.read_text() if file else ""
 
 
 def _sources(recipe: Recipe, checkout: Path) -> Iterator[tuple[str, Path]]:
     """Python files by their places in the image."""
-    return ((place, file) for place, file in placed(recipe, checkout) if file.suffix == ".py")
+    return ((place, file) for place, file in source_files(recipe, checkout) if file.suffix == ".py")
 
 
 def _parsed(file: Path) -> ast.Module | None:
@@ -71,7 +78,7 @@ def _unnamed(recipe: Recipe, checkout: Path) -> list[str]:
     """Top-level modules that the code imports, and neither Python, itself nor its requirements have. Sorted."""
     matches = (_REQUIREMENT.match(line) for line in _requirements(recipe, checkout).splitlines())
     named = {match[1].lower().replace("-", "_").replace(".", "_") for match in matches if match}
-    named |= {_CALLED[one] for one in named if one in _CALLED}
+    named |= {_MODULE_NAMES[one] for one in named if one in _MODULE_NAMES}
     sources = dict(_sources(recipe, checkout))
     own = {place.partition("/")[0].removesuffix(".py") for place in sources}
     imported: set[str] = set()
@@ -81,6 +88,6 @@ def _unnamed(recipe: Recipe, checkout: Path) -> list[str]:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 imported.add(node.module.partition(".")[0])
-    brought = {module for one in imported | named for module in _BRINGS.get(one, ())}
+    brought = {module for one in imported | named for module in _BUNDLED_MODULES.get(one, ())}
     # Our instrumentation is in the image anyway, and code that may use it says `import` in a `try`.
     return sorted(imported - named - own - brought - {"atlas_instrumentation"} - sys.stdlib_module_names)

@@ -19,17 +19,17 @@ class Recipe:
     """
 
     language: Language
-    places: Mapping[str, tuple[str, ...]]
+    sources: Mapping[str, tuple[str, ...]]
     optional: frozenset[str] = frozenset()
     entry: str = ""
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "api": Recipe(language="node", places={".": ("api",)}),
-    "ops-ui": Recipe(language="node", places={".": ("ops-ui",)}),
+    "api": Recipe(language="node", sources={".": ("api",)}),
+    "ops-ui": Recipe(language="node", sources={".": ("ops-ui",)}),
     "workers": Recipe(
         language="python",
-        places={
+        sources={
             "workers": ("workers/src/workers", "workers/workers"),
             "requirements.txt": ("workers/requirements.txt",),
         },
@@ -37,7 +37,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "backtester": Recipe(
         language="python",
-        places={
+        sources={
             "backtester": ("backtester/src/backtester", "backtester/backtester"),
             "requirements.txt": ("backtester/requirements.txt",),
             "data.csv": ("backtester/data.csv", "backtester/data/data.csv"),
@@ -47,7 +47,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "ops-bot": Recipe(
         language="python",
-        places={
+        sources={
             "ops_bot_async.py": ("ops-bot/ops_bot_async.py", "scripts/ops_bot_async.py"),
             "ops_bot": ("ops-bot/ops_bot",),
             "requirements.txt": ("ops-bot/requirements.txt",),

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from settings.issues import Disagreement
-from settings.model import Grafana, Ingress, Trading
+from settings.issues import ConfigIssue
+from settings.model import Grafana, Ingress, Platform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,76 +16,80 @@ class _Address:
 
     key: str
     url: str
-    of_people: bool = False
+    browser_facing: bool = False
 
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
 
-def addresses(parts: Mapping[str, Any], environment: str | None) -> Iterator[Disagreement]:
+def check_urls(parts: Mapping[str, Any], environment: str | None) -> Iterator[ConfigIssue]:
     """What is wrong with where URLs, hosts and networks lead to. ``parts`` as in ``agreement.py``."""
     cluster = parts.get("cluster")
-    stores = cluster.stores if cluster else None
+    private_backends = cluster.private_backends if cluster else None
     hosts: dict[str, str] = {}
     for each in _urls(parts):
-        if _is_this_machine(each.host) and not (each.of_people and environment == "local"):
-            reached = "that people reach" if each.of_people else "that pods reach: each pod is a machine of its own"
-            yield Disagreement(each.key, "leads to the reader's own machine", f"an address {reached}", each.url)
+        if _is_this_machine(each.host) and not (each.browser_facing and environment == "local"):
+            reached = (
+                "that people reach" if each.browser_facing else "that pods reach: each pod is a machine of its own"
+            )
+            yield ConfigIssue(each.key, "leads to the reader's own machine", f"an address {reached}", each.url)
         elif environment == "prod" and not each.url.startswith("https://"):
             mend = "https://" + each.url.removeprefix("http://") if each.host == urlsplit(each.url).netloc else None
-            yield Disagreement(each.key, "is not encrypted", "an https URL", each.url, mend)
-        elif not each.of_people and cluster and (blocked := blocked_by_policy(each.url, stores)):
-            yield Disagreement(each.key, blocked, "port 443, or a network in cluster.stores that holds it", each.url)
-        if each.of_people:
-            place = urlsplit(each.url).netloc
-            if place in hosts:
-                yield Disagreement(each.key, f"has the host of {hosts[place]}", "a host of its own", each.url)
-            hosts.setdefault(place, each.key)
-    trading = parts.get("trading")
-    if trading and trading.external:
-        external = trading.external
+            yield ConfigIssue(each.key, "is not encrypted", "an https URL", each.url, mend)
+        elif not each.browser_facing and cluster and (blocked := blocked_by_policy(each.url, private_backends)):
+            yield ConfigIssue(
+                each.key, blocked, "port 443, or a network in cluster.privateBackends that holds it", each.url
+            )
+        if each.browser_facing:
+            netloc = urlsplit(each.url).netloc
+            if netloc in hosts:
+                yield ConfigIssue(each.key, f"has the host of {hosts[netloc]}", "a host of its own", each.url)
+            hosts.setdefault(netloc, each.key)
+    platform = parts.get("platform")
+    if platform and platform.external:
+        external = platform.external
         for field in ("postgres", "redis", "rabbitmq"):
             host = getattr(external, field)
             address = _address(host)
-            key = f"trading.external.{field}"
+            key = f"platform.external.{field}"
             if _is_this_machine(host):
-                yield Disagreement(key, "leads to the pod itself", "a host that pods reach", host)
+                yield ConfigIssue(key, "leads to the pod itself", "a host that pods reach", host)
             elif address is not None and address not in ip_network(external.network):
-                wrong = "is outside trading.external.network, which is all that pods may reach"
-                yield Disagreement(key, wrong, f"an address in {external.network}", host)
+                wrong = "is outside platform.external.network, which is all that pods may reach"
+                yield ConfigIssue(key, wrong, f"an address in {external.network}", host)
     if environment != "local":
         for key, network in _networks(parts):
             if ip_network(network).is_loopback:
-                yield Disagreement(key, "is the machine itself", "addresses as pods see them", network)
+                yield ConfigIssue(key, "is the machine itself", "addresses as pods see them", network)
 
 
 def _networks(parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    cluster, trading = parts.get("cluster"), parts.get("trading")
+    cluster, platform = parts.get("cluster"), parts.get("platform")
     if cluster:
         yield "cluster.apiServer", cluster.api_server
         yield "cluster.nodes", cluster.nodes
-        if cluster.stores:
-            yield "cluster.stores", cluster.stores
-    if trading and trading.external:
-        yield "trading.external.network", trading.external.network
+        if cluster.private_backends:
+            yield "cluster.privateBackends", cluster.private_backends
+    if platform and platform.external:
+        yield "platform.external.network", platform.external.network
 
 
 def _urls(parts: Mapping[str, Any]) -> Iterator[_Address]:
     """Every address that is set. The operator's Prometheus is inside the cluster and is left out."""
-    for part, field, key, of_people in (
+    for part, field, key, browser_facing in (
         ("grafana", "url", "grafana.url", True),
-        ("trading", "url", "trading.url", True),
-        ("trading", "api_url", "trading.apiUrl", True),
+        ("platform", "url", "platform.url", True),
+        ("platform", "api_url", "platform.apiUrl", True),
         ("traces", "endpoint", "traces.endpoint", False),
         ("traces", "query_url", "traces.queryUrl", False),
-        ("logs", "copy_to", "logs.copyTo", False),
+        ("logs", "otlp_endpoint", "logs.otlpEndpoint", False),
         ("logs", "elasticsearch", "logs.elasticsearch", False),
         ("prometheus", "remote_write", "prometheus.remoteWrite", False),
     ):
         url = getattr(parts[part], field) if part in parts else None
         if url:
-            yield _Address(key=key, url=url, of_people=of_people)
+            yield _Address(key=key, url=url, browser_facing=browser_facing)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
@@ -102,39 +106,43 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
-def blocked_by_policy(url: str, stores: str | None) -> str | None:
+def blocked_by_policy(url: str, private_backends: str | None) -> str | None:
     """Why no NetworkPolicy lets a pod reach ``url``: what is outside is open at port 443 alone, what is private not at all."""
     parts = urlsplit(url)
     address = _address(parts.hostname or "")
     if address is not None and not address.is_global:
-        return None if stores and address in ip_network(stores) else "is a private address that no pod may reach"
+        return (
+            None
+            if private_backends and address in ip_network(private_backends)
+            else "is a private address that no pod may reach"
+        )
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return None if port == 443 or stores else f"is at port {port}, which no pod may reach"
+    return None if port == 443 or private_backends else f"is at port {port}, which no pod may reach"
 
 
-def doors(parts: Mapping[str, Any]) -> Iterator[Disagreement]:
+def check_ingress(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
     """What is wrong between the ingress and the URLs that it serves."""
     grafana: Grafana | None = parts.get("grafana")
-    trading: Trading | None = parts.get("trading")
+    platform: Platform | None = parts.get("platform")
     ingress: Ingress | None = parts.get("ingress")
     own_grafana = grafana is not None and not grafana.existing
     if grafana and own_grafana and urlsplit(grafana.url).path:
         parts_of_url = urlsplit(grafana.url)
         mend = f"{parts_of_url.scheme}://{parts_of_url.netloc}"
-        yield Disagreement("grafana.url", "has a path", "a host of its own for the Grafana here", grafana.url, mend)
+        yield ConfigIssue("grafana.url", "has a path", "a host of its own for the Grafana here", grafana.url, mend)
     if ingress is None:
         return
     if ingress.issuer and "tls_secret" in ingress.model_fields_set:
         expected = "either ingress.issuer, which makes its own Secrets, or ingress.tlsSecret"
-        yield Disagreement("ingress.tlsSecret", "has no effect", expected, ingress.tls_secret, remove=True)
-    if grafana and trading and not own_grafana and not trading.enabled:
-        yield Disagreement("ingress", "leads to nothing", "a Grafana here, or trading.enabled: true", remove=True)
+        yield ConfigIssue("ingress.tlsSecret", "has no effect", expected, ingress.tls_secret, remove=True)
+    if grafana and platform and not own_grafana and not platform.enabled:
+        yield ConfigIssue("ingress", "leads to nothing", "a Grafana here, or platform.enabled: true", remove=True)
     for each in _urls(parts):
-        led_to = own_grafana if each.key == "grafana.url" else trading is not None and trading.enabled
-        if not each.of_people or not led_to:
+        led_to = own_grafana if each.key == "grafana.url" else platform is not None and platform.enabled
+        if not each.browser_facing or not led_to:
             continue
         if _address(each.host) is not None:
-            yield Disagreement(each.key, "is an address, and an ingress goes by name", "a host name", each.url)
+            yield ConfigIssue(each.key, "is an address, and an ingress goes by name", "a host name", each.url)
         elif not each.url.startswith("https://"):
             expected = "an https URL: TLS ends at the ingress controller"
-            yield Disagreement(each.key, "is not encrypted beside ingress", expected, each.url)
+            yield ConfigIssue(each.key, "is not encrypted beside ingress", expected, each.url)

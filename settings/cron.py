@@ -22,24 +22,24 @@ def check_schedule(schedule: str) -> None:
     """
     if schedule.startswith("@"):
         return
-    for text, (name, least, most, names) in zip(schedule.split(" "), _FIELDS, strict=True):
+    for text, (name, minimum, maximum, names) in zip(schedule.split(" "), _FIELDS, strict=True):
         for part in text.split(","):
-            if not _is_part(part, least, most, names):
-                raise ValueError(f"expected {name} from {least} to {most}, a range, a step or *")
+            if not _is_part(part, minimum, maximum, names):
+                raise ValueError(f"expected {name} from {minimum} to {maximum}, a range, a step or *")
 
 
-def _is_part(part: str, least: int, most: int, names: tuple[str, ...]) -> bool:
+def _is_part(part: str, minimum: int, maximum: int, names: tuple[str, ...]) -> bool:
     match = _PART.fullmatch(part)
-    if not match or (match["step"] is not None and not 1 <= int(match["step"][:9]) <= most):
+    if not match or (match["step"] is not None and not 1 <= int(match["step"][:9]) <= maximum):
         return False
     if match["first"] == "*":
         return match["last"] is None
-    first = _number(match["first"], least, names)
-    last = first if match["last"] is None else _number(match["last"], least, names)
-    return first is not None and last is not None and least <= first <= last <= most
+    first = _number(match["first"], minimum, names)
+    last = first if match["last"] is None else _number(match["last"], minimum, names)
+    return first is not None and last is not None and minimum <= first <= last <= maximum
 
 
-def _number(text: str, least: int, names: tuple[str, ...]) -> int | None:
+def _number(text: str, minimum: int, names: tuple[str, ...]) -> int | None:
     if text.isdigit():
         return int(text[:9])
-    return names.index(text.lower()) + least if text.lower() in names else None
+    return names.index(text.lower()) + minimum if text.lower() in names else None

@@ -19,7 +19,7 @@ from catalog.images import REFERENCE, SEGMENT, check_reference
 from settings.cron import check_schedule
 from settings.units import to_bytes, to_hours, to_millicores
 
-LONGEST = 2048
+MAX_LENGTH = 2048
 """Characters of any text: what is longer is a file that went astray."""
 
 _LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -31,13 +31,13 @@ RESERVED = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class TextFormat:
     """What a text looks like. ``expected`` completes "expected …"; ``also`` raises ValueError where the shape is not enough."""
 
-    shape: str
+    pattern: str
     expected: str
     example: str
-    also: Callable[[str], object] | None = None
+    validate: Callable[[str], object] | None = None
 
     def check(self, value: Any) -> str:
         """Return ``value`` if it is such a text.
@@ -45,10 +45,10 @@ class Written:
         Raises:
             ValueError: says what to write instead, never what was found.
         """
-        if not isinstance(value, str) or len(value) > LONGEST or not re.fullmatch(self.shape, value):
+        if not isinstance(value, str) or len(value) > MAX_LENGTH or not re.fullmatch(self.pattern, value):
             raise ValueError(f"expected {self.expected}")
-        if self.also:
-            self.also(value)
+        if self.validate:
+            self.validate(value)
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -58,8 +58,8 @@ class Written:
         return {
             "type": "string",
             "description": self.expected,
-            "maxLength": LONGEST,
-            "pattern": f"^({self.shape})$",
+            "maxLength": MAX_LENGTH,
+            "pattern": f"^({self.pattern})$",
             "examples": [self.example],
         }
 
@@ -111,9 +111,9 @@ def _is_network(value: str) -> None:
         raise ValueError("expected addresses of machines, not link-local (cloud metadata), multicast or none at all")
 
 
-def _is_at_most(value: str, measure: Callable[[str], int], most: str) -> None:
-    if measure(value) > measure(most):
-        raise ValueError(f"expected at most {most}")
+def _is_at_most(value: str, measure: Callable[[str], int], maximum: str) -> None:
+    if measure(value) > measure(maximum):
+        raise ValueError(f"expected at most {maximum}")
 
 
 def _is_day(value: str) -> None:
@@ -131,114 +131,117 @@ def _is_registry(value: str) -> None:
         raise ValueError("expected a port from 1 to 65535")
 
 
-LABEL = Written(
-    shape=_LABEL,
+LABEL = TextFormat(
+    pattern=_LABEL,
     expected="a DNS label: at most 63 lower-case letters, digits and hyphens, no hyphen at an end",
     example="my-name",
 )
-NAMESPACE = Written(shape=_LABEL, expected=LABEL.expected, example="my-namespace", also=_not_reserved)
-NAME = Written(
-    shape=_NAME,
+NAMESPACE = TextFormat(pattern=_LABEL, expected=LABEL.expected, example="my-namespace", validate=_not_reserved)
+NAME = TextFormat(
+    pattern=_NAME,
     expected="a name of lower-case letters, digits, hyphens and dots",
     example="standard",
-    also=_is_short,
+    validate=_is_short,
 )
-HOST = Written(
-    shape=_NAME,
+HOST = TextFormat(
+    pattern=_NAME,
     expected="a host name such as db.example.com, without scheme or port",
     example="db.example.com",
-    also=_is_host,
+    validate=_is_host,
 )
 _ORIGIN = rf"https?://({_NAME}|\[[0-9a-f:.]+\]){_PORT}"
 _URL_EXPECTED = "an absolute URL such as https://name.example.com in lower case, without credentials, query"
-URL = Written(
-    shape=rf"{_ORIGIN}(/[A-Za-z0-9._~%!$&'()*+,;=:-]+)*",
+URL = TextFormat(
+    pattern=rf"{_ORIGIN}(/[A-Za-z0-9._~%!$&'()*+,;=:-]+)*",
     expected=f"{_URL_EXPECTED} or slash at its end",
     example="https://name.example.com",
-    also=_leads_somewhere,
+    validate=_leads_somewhere,
 )
-SITE = Written(
-    shape=_ORIGIN,
+SITE = TextFormat(
+    pattern=_ORIGIN,
     expected=f"{_URL_EXPECTED} or path",
     example="https://name.example.com",
-    also=_leads_somewhere,
+    validate=_leads_somewhere,
 )
-QUANTITY = Written(
-    shape="[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti)",
+QUANTITY = TextFormat(
+    pattern="[1-9][0-9]{0,9}(Ki|Mi|Gi|Ti)",
     expected="a whole number with Ki, Mi, Gi or Ti, such as 512Mi",
     example="1Gi",
-    also=lambda value: _is_at_most(value, to_bytes, "64Ti"),
+    validate=lambda value: _is_at_most(value, to_bytes, "64Ti"),
 )
-CPU = Written(
-    shape="[1-9][0-9]{0,5}m?",
+CPU = TextFormat(
+    pattern="[1-9][0-9]{0,5}m?",
     expected='cores or millicores as text, such as "2" or 250m',
     example="250m",
-    also=lambda value: _is_at_most(value, to_millicores, "256"),
+    validate=lambda value: _is_at_most(value, to_millicores, "256"),
 )
-RETENTION = Written(
-    shape="[1-9][0-9]{0,5}[hdw]",
+RETENTION = TextFormat(
+    pattern="[1-9][0-9]{0,5}[hdw]",
     expected="a whole number with h, d or w, such as 15d",
     example="15d",
-    also=lambda value: _is_at_most(value, to_hours, "260w"),
+    validate=lambda value: _is_at_most(value, to_hours, "260w"),
 )
-NETWORK = Written(
-    shape="[0-9a-f.:]+/[0-9]{1,3}",
+NETWORK = TextFormat(
+    pattern="[0-9a-f.:]+/[0-9]{1,3}",
     expected="a network in CIDR notation with no host bits set, such as 10.0.0.1/32",
     example="10.0.0.1/32",
-    also=_is_network,
+    validate=_is_network,
 )
-CONTEXT = Written(
-    shape="[!-~]([ -~]{0,251}[!-~])?",
+CONTEXT = TextFormat(
+    pattern="[!-~]([ -~]{0,251}[!-~])?",
     expected="the name of a kubeconfig context: printable, no blank at an end",
     example="my-cluster",
 )
-REGISTRY = Written(
-    shape=rf"{SEGMENT}(:[1-9][0-9]{{0,4}})?(/{SEGMENT})*",
+REGISTRY = TextFormat(
+    pattern=rf"{SEGMENT}(:[1-9][0-9]{{0,4}})?(/{SEGMENT})*",
     expected="a registry such as registry.example.com/mirror, without scheme or slash at its end",
     example="registry.example.com/mirror",
-    also=_is_registry,
+    validate=_is_registry,
 )
-REFERENCE_TEXT = Written(
-    shape=REFERENCE,
+REFERENCE_TEXT = TextFormat(
+    pattern=REFERENCE,
     expected="name:tag@sha256:<64 lower-case hex digits>",
     example="registry.example.com/team/tool:1.0.0",
-    also=check_reference,
+    validate=check_reference,
 )
-FOLDER = Written(
-    shape="[!-~]([ -~]{0,510}[!-~])?",
+FOLDER = TextFormat(
+    pattern="[!-~]([ -~]{0,510}[!-~])?",
     expected="a folder's path, absolute or from the program's own folder",
     example="../Top_Tier_Trading",
 )
-SCHEDULE = Written(
-    shape="@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,-]+){2} [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+",
+SCHEDULE = TextFormat(
+    pattern="@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,-]+){2} [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+",
     expected='five fields of cron, such as "0 3 * * *"',
     example="0 3 * * *",
-    also=check_schedule,
+    validate=check_schedule,
 )
-BUCKET = Written(
-    shape="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+BUCKET = TextFormat(
+    pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     expected="a bucket's name: 3 to 63 lower-case letters, digits, hyphens and dots",
     example="atlas-logs",
 )
-MARKET = Written(
-    shape="[A-Z0-9]{2,12}-[A-Z0-9]{2,12}", expected="a product of the exchange such as BTC-USD", example="BTC-USD"
+MARKET = TextFormat(
+    pattern="[A-Z0-9]{2,12}-[A-Z0-9]{2,12}", expected="a product of the exchange such as BTC-USD", example="BTC-USD"
 )
-LABEL_KEY = Written(
-    shape=rf"({_NAME}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
+LABEL_KEY = TextFormat(
+    pattern=rf"({_NAME}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
     expected="a label's key: at most 63 letters, digits, dots, hyphens and underscores after an optional domain/",
     example="release",
-    also=lambda key: _is_short(key.rpartition("/")[0]),
+    validate=lambda key: _is_short(key.rpartition("/")[0]),
 )
-LABEL_VALUE = Written(
-    shape="([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?",
+LABEL_VALUE = TextFormat(
+    pattern="([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?",
     expected="a label's value: at most 63 letters, digits, dots, hyphens and underscores",
     example="kube-prometheus-stack",
 )
-DAY = Written(
-    shape="20[0-9]{2}-[01][0-9]-[0-3][0-9]", expected="a day such as 2025-01-31", example="2025-01-31", also=_is_day
+DAY = TextFormat(
+    pattern="20[0-9]{2}-[01][0-9]-[0-3][0-9]",
+    expected="a day such as 2025-01-31",
+    example="2025-01-31",
+    validate=_is_day,
 )
-TAG = Written(
-    shape="[A-Za-z0-9][A-Za-z0-9 .:+_-]{0,63}",
+TAG = TextFormat(
+    pattern="[A-Za-z0-9][A-Za-z0-9 .:+_-]{0,63}",
     expected="any short text, such as a number or a date",
     example="2",
 )
@@ -266,12 +269,12 @@ LabelValue = Annotated[str, LABEL_VALUE]
 Tag = Annotated[str, TAG]
 
 
-def _no_truth_value(value: Any) -> Any:
+def _reject_bool(value: Any) -> Any:
     # True equals 1, so that a Literal of numbers would take it.
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError
     return value
 
 
-Whole = BeforeValidator(_no_truth_value)
+StrictInt = BeforeValidator(_reject_bool)
 """Beside a ``Literal`` of numbers: a whole number and nothing that equals one."""

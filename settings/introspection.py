@@ -1,6 +1,6 @@
 """What the settings are called and hold, by path: what is expected there, an example, and what somebody may have meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -9,12 +9,21 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from settings.field_types import Written
+from settings.field_types import TextFormat
 from settings.model import SECRET_KEYS, Settings
 
 Path = tuple[int | str, ...]
 ANY = "<name>"
 """In place of a key that its user chooses."""
+
+
+RENAMED: Mapping[Path, str] = {
+    ("cluster", "stores"): "cluster.privateBackends",
+    ("logs", "copyTo"): "logs.otlpEndpoint",
+    ("paused",): "scaledToZero",
+    ("trading",): "platform",
+}
+"""Keys of earlier versions, and what they are called now."""
 
 
 def whole_type(field: FieldInfo) -> Any:
@@ -25,7 +34,7 @@ def whole_type(field: FieldInfo) -> Any:
     return annotated
 
 
-def _set(field: FieldInfo) -> FieldInfo:
+def _unwrap_optional(field: FieldInfo) -> FieldInfo:
     """The field where it is set: ``X`` of ``X | None``."""
     kinds = [each for each in get_args(field.annotation) if each is not NoneType]
     if NoneType not in get_args(field.annotation) or len(kinds) != 1:
@@ -37,13 +46,13 @@ def _set(field: FieldInfo) -> FieldInfo:
 
 def model_of(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a mapping with declared keys."""
-    annotation: Any = _set(field).annotation
+    annotation: Any = _unwrap_optional(field).annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def is_structure(field: FieldInfo) -> bool:
     """Whether it holds other settings, so that it arrives as JSON."""
-    return model_of(field) is not None or get_origin(_set(field).annotation) in (dict, list)
+    return model_of(field) is not None or get_origin(_unwrap_optional(field).annotation) in (dict, list)
 
 
 def children(field: FieldInfo | None) -> dict[str, FieldInfo]:
@@ -54,7 +63,7 @@ def children(field: FieldInfo | None) -> dict[str, FieldInfo]:
 
 def _items(field: FieldInfo) -> FieldInfo | None:
     """What a mapping by free names, or a list, holds."""
-    annotation = _set(field).annotation
+    annotation = _unwrap_optional(field).annotation
     return FieldInfo.from_annotation(get_args(annotation)[-1]) if get_origin(annotation) in (dict, list) else None
 
 
@@ -79,25 +88,25 @@ def every_path(field: FieldInfo | None = None, path: Path = ()) -> Iterator[Path
         yield from every_path(child, (*path, key))
 
 
-def required(field: FieldInfo, path: Path) -> Iterator[Path]:
+def required_paths(field: FieldInfo, path: Path) -> Iterator[Path]:
     """``path``, or each required setting below it."""
     if model_of(field) is None:
         yield path
     for key, child in children(field).items():
         if child.is_required():
-            yield from required(child, (*path, key))
+            yield from required_paths(child, (*path, key))
 
 
-def expected(field: FieldInfo) -> str:
+def describe(field: FieldInfo) -> str:
     """What may stand there, to be read after "expected"."""
-    inner = _set(field)
+    inner = _unwrap_optional(field)
     for part in inner.metadata:
-        if isinstance(part, Written):
+        if isinstance(part, TextFormat):
             return part.expected
     if (names := children(inner)) != {}:
         return "a mapping with " + ", ".join(names)
     if (items := _items(inner)) is not None:
-        return ("a mapping of names to " if get_origin(inner.annotation) is dict else "a list, each ") + expected(items)
+        return ("a mapping of names to " if get_origin(inner.annotation) is dict else "a list, each ") + describe(items)
     if get_origin(inner.annotation) is Literal:
         *first, last = (str(each) for each in get_args(inner.annotation))
         return " or ".join([", ".join(first), last]) if first else last
@@ -131,9 +140,9 @@ def example(field: FieldInfo) -> Any:
         return field.examples[0]
     if not field.is_required() and field.default is not None:
         return None if is_structure(field) else field.default
-    inner = _set(field)
+    inner = _unwrap_optional(field)
     for part in inner.metadata:
-        if isinstance(part, Written):
+        if isinstance(part, TextFormat):
             return part.example
         if isinstance(part, Ge):
             return part.ge
@@ -144,7 +153,7 @@ def _plain(key: str) -> str:
     return key.replace("_", "").replace("-", "").lower()
 
 
-def meant(path: Path) -> str | None:
+def suggest(path: Path) -> str | None:
     """What somebody who wrote ``path`` may have meant: another spelling, another level, or a secret's key."""
     *above, last = path
     key = str(last)

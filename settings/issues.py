@@ -17,15 +17,15 @@ ASK = object()
 """Mend: a value that only the stack's owner knows; the command asks for it."""
 
 _PLAIN_KEY = re.compile("[A-Za-z_][A-Za-z0-9_-]*")
-_LONGEST_KEY = 64
-_LONGEST_VALUE = 200
+_MAX_KEY_LENGTH = 64
+_MAX_VALUE_LENGTH = 200
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#@\s]*)(.*)", re.DOTALL)
 _TOKEN = re.compile("(?=[A-Za-z_+=-]*[0-9])(?=[0-9_+=-]*[A-Za-z])[A-Za-z0-9_+=-]{20,}")
 """Letters and digits mixed at length: no name looks like that, and every key does."""
 _DIGEST = re.compile(r"[^@\s]+@sha256:[^@\s]*")
 
 
-class Disagreement(NamedTuple):
+class ConfigIssue(NamedTuple):
     """What is wrong, before it is known which command mends it.
 
     ``key`` is a dotted path, or its parts where one of them is a name that the user chose. ``mend`` is a value that is accepted;
@@ -33,10 +33,10 @@ class Disagreement(NamedTuple):
     """
 
     key: str | Path
-    wrong: str
+    what: str
     expected: str
     found: Any = NOTHING
-    mend: Any = None
+    fix: Any = None
     remove: bool = False
 
     @property
@@ -45,23 +45,23 @@ class Disagreement(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class Issue:
     """``found`` is any value; what may be a secret in it is not shown."""
 
     path: Path
-    wrong: str
+    what: str
     found: Any = NOTHING
     expected: str
     fix: str
 
     def line(self, stack: str, hidden: Collection[str]) -> str:
         """``<stack>: <key>: <what is wrong>, found <value>, expected <what>; fix: <command>``, without what is ``hidden``."""
-        found = "" if self.found is NOTHING else f", found {shown(self.found, hidden)}"
+        found = "" if self.found is NOTHING else f", found {display_value(self.found, hidden)}"
         wanted = self.expected if self.expected.startswith("did you mean") else f"expected {self.expected}"
-        return f"{stack}: {named(self.path)}: {self.wrong}{found}, {wanted}; fix: {self.fix}"
+        return f"{stack}: {format_path(self.path)}: {self.what}{found}, {wanted}; fix: {self.fix}"
 
 
-def shown(value: Any, hidden: Collection[str] = ()) -> str:
+def display_value(value: Any, hidden: Collection[str] = ()) -> str:
     """``value`` on one line, as far as it cannot be a secret: no credentials, paths or queries of URLs, nothing like a token."""
     if isinstance(value, dict) or (isinstance(value, str) and value.startswith("{")):
         return "a mapping"
@@ -69,8 +69,13 @@ def shown(value: Any, hidden: Collection[str] = ()) -> str:
         return "a list" if value else "an empty list"
     if not isinstance(value, str):
         text = json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
-        return text if len(text) < _LONGEST_KEY else f"a number of {len(text)} digits"
-    if len(value) > _LONGEST_VALUE or "\n" in value or "-----BEGIN" in value or _TOKEN.search(_without_digest(value)):
+        return text if len(text) < _MAX_KEY_LENGTH else f"a number of {len(text)} digits"
+    if (
+        len(value) > _MAX_VALUE_LENGTH
+        or "\n" in value
+        or "-----BEGIN" in value
+        or _TOKEN.search(_without_digest(value))
+    ):
         return f"a text of {len(value)} characters"
     if any(secret in value for secret in hidden):
         return HIDDEN
@@ -86,16 +91,16 @@ def _without_digest(value: str) -> str:
     return value.partition("@sha256:")[0]
 
 
-def named(path: Path) -> str:
-    """The key as people write it, ``loki.retention`` or ``trading.markets[0]``, with what is unusual escaped."""
+def format_path(path: Path) -> str:
+    """The key as people write it, ``loki.retention`` or ``platform.markets[0]``, with what is unusual escaped."""
     text = ""
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_KEY.fullmatch(step.replace(":", "_")) and len(step) <= _LONGEST_KEY:
+        elif _PLAIN_KEY.fullmatch(step.replace(":", "_")) and len(step) <= _MAX_KEY_LENGTH:
             text += f".{step}"
         else:
-            cut = step[:_LONGEST_KEY] + ("…" if len(step) > _LONGEST_KEY else "")
+            cut = step[:_MAX_KEY_LENGTH] + ("…" if len(step) > _MAX_KEY_LENGTH else "")
             text += f"[{json.dumps(cut)}]"
     return text.removeprefix(".")
 
@@ -135,7 +140,7 @@ def remove_command(stack: str, path: Path, *, whole: bool = False) -> str:
 
 
 def _is_typable(path: Path) -> bool:
-    return all(isinstance(step, int) or (step.isprintable() and len(step) <= _LONGEST_KEY) for step in path)
+    return all(isinstance(step, int) or (step.isprintable() and len(step) <= _MAX_KEY_LENGTH) for step in path)
 
 
 def _key(path: Path) -> str:

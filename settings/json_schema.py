@@ -21,16 +21,16 @@ def stack_file_schema() -> dict[str, Any]:
     settings = _tidied(Settings.model_json_schema(by_alias=True, ref_template="#/definitions/{model}"))
     definitions: dict[str, Any] = settings.pop("$defs")
     # Neither is true of a key at the top: an empty one is refused, and the environment is the stack's name.
-    sections = {key: _set(value) for key, value in settings["properties"].items()}
+    sections = {key: _unwrap_optional(value) for key, value in settings["properties"].items()}
     del sections["environment"]["default"]
     images, services = sorted(IMAGES.keys() | SERVICES.keys()), sorted(SERVICES)
     sections["images"]["propertyNames"] = {"enum": images}
-    definitions["Trading"]["properties"]["services"]["propertyNames"] = {"enum": services}
+    definitions["Platform"]["properties"]["services"]["propertyNames"] = {"enum": services}
     for section, shape in PRODUCTION.items():
-        for key, least in shape.items():
+        for key, minimum in shape.items():
             field = definitions[section.capitalize()]["properties"][key]
             known = f"{field['description']}; " if "description" in field else ""
-            field["description"] = f"{known}in production {least} where it is not set, and at least"
+            field["description"] = f"{known}in production {minimum} where it is not set, and at least"
     definitions["secret"] = {
         "description": "set it by: pulumi config set --secret",
         "type": "object",
@@ -63,7 +63,7 @@ def stack_file_schema() -> dict[str, Any]:
     }
 
 
-def _set(section: dict[str, Any]) -> dict[str, Any]:
+def _unwrap_optional(section: dict[str, Any]) -> dict[str, Any]:
     """A setting where it is set: ``X`` of ``X`` or null."""
     kinds = [each for each in section.get("anyOf", []) if each != {"type": "null"}]
     return {**kinds[0], **{key: value for key, value in section.items() if key != "anyOf"}} if kinds else section

@@ -15,25 +15,26 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from catalog.images import IMAGES
-from settings.consistency import disagreements, doubts
+from settings.consistency import find_inconsistencies, find_warnings
 from settings.introspection import (
+    RENAMED,
     Path,
     children,
+    describe,
     example,
-    expected,
     field_at,
     is_structure,
-    meant,
-    required,
+    required_paths,
+    suggest,
     whole_type,
 )
-from settings.issues import ASK, NOTHING, PROJECT, Disagreement, Problem, remove_command, set_command
+from settings.issues import ASK, NOTHING, PROJECT, ConfigIssue, Issue, remove_command, set_command
 from settings.model import PRODUCTION, SECRET_KEYS, Environment, Settings
 from settings.secret_values import unfit_secrets, unreachable_receivers, weak_secrets
 
 FOREIGN = ("pulumi",)
 """Namespaces of keys that are not ours and may be there: the engine's own."""
-SHORTEST_HIDDEN = 6
+MIN_HIDDEN_LENGTH = 6
 """Characters of a secret that is looked for in messages; shorter ones are part of ordinary words."""
 
 
@@ -66,7 +67,7 @@ class Configuration:
     def hidden(self) -> list[str]:
         """Values that no message may hold: secrets, and what somebody may have taken for one."""
         plain = {key for key in children(None) if key not in self.secret}
-        return [value for key, value in self.values.items() if key not in plain and len(value) >= SHORTEST_HIDDEN]
+        return [value for key, value in self.values.items() if key not in plain and len(value) >= MIN_HIDDEN_LENGTH]
 
 
 def read_settings(configuration: Configuration | None = None) -> Settings:
@@ -89,7 +90,7 @@ def read_settings(configuration: Configuration | None = None) -> Settings:
     return Settings.model_construct(None, **reader.parts)
 
 
-def given_secrets() -> dict[str, pulumi.Output[str]]:
+def configured_secrets() -> dict[str, pulumi.Output[str]]:
     """The secrets that were given, by key; each stays a secret."""
     config = pulumi.Config(PROJECT)
     found = {key: config.get_secret(key) for key in SECRET_KEYS}
@@ -104,31 +105,31 @@ class _Reader:
         self.secret, self.foreign = configuration.secret, configuration.foreign
         self.parts: dict[str, Any] = {}
 
-    def read(self) -> tuple[list[Problem], list[Problem]]:
+    def read(self) -> tuple[list[Issue], list[Issue]]:
         """What is wrong, and what is only doubtful."""
         problems = [*self._misplaced(), *self._environment(), *self._sections()]
         environment = self.parts.get("environment")
-        given = {key for key in SECRET_KEYS if key in self.values}
+        configured = {key for key in SECRET_KEYS if key in self.values}
         secrets = {key: self.values[key] for key in SECRET_KEYS if key in self.secret}
         cluster = self.parts.get("cluster")
-        between = [*disagreements(self.parts, environment, given), *unfit_secrets(secrets, environment)]
+        between = [*find_inconsistencies(self.parts, environment, configured), *unfit_secrets(secrets, environment)]
         if environment != "local" and cluster:
-            between += unreachable_receivers(secrets, cluster.stores)
-        weak, doubtful = list(weak_secrets(secrets)), list(doubts(self.parts, environment, given))
+            between += unreachable_receivers(secrets, cluster.private_backends)
+        weak, doubtful = list(weak_secrets(secrets)), list(find_warnings(self.parts, environment, configured))
         if environment == "prod":
             between += weak
         else:
             doubtful += weak
-        return problems + [self._between(each) for each in between], [self._between(each) for each in doubtful]
+        return problems + [self._with_fix(each) for each in between], [self._with_fix(each) for each in doubtful]
 
-    def _misplaced(self) -> Iterator[Problem]:
+    def _misplaced(self) -> Iterator[Issue]:
         """Unknown keys, keys of other projects, secrets in clear, and ordinary settings that somebody encrypted."""
         for key in sorted(self.foreign):
             prefix, _, name = key.partition(":")
             known = name in SECRET_KEYS or name in children(None)
-            yield Problem(
+            yield Issue(
                 path=(key,),
-                wrong=f"is of {prefix}, which this program does not ask",
+                what=f"is of {prefix}, which this program does not ask",
                 expected=f"did you mean {PROJECT}:{name}?" if known else f"keys that begin with {PROJECT}:",
                 fix=remove_command(self.stack, (key,), whole=True),
             )
@@ -136,21 +137,21 @@ class _Reader:
             if key not in SECRET_KEYS and key not in children(None):
                 yield self._unknown((key,))
             elif key in SECRET_KEYS and key not in self.secret:
-                yield Problem(
+                yield Issue(
                     path=(key,),
-                    wrong="is a secret stored in clear",
+                    what="is a secret stored in clear",
                     expected="an encrypted value",
                     fix=set_command(self.stack, (key,), secret=True),
                 )
             elif key in self.secret and key not in SECRET_KEYS:
-                yield Problem(
+                yield Issue(
                     path=(key,),
-                    wrong="is stored as a secret but is an ordinary setting",
+                    what="is stored as a secret but is an ordinary setting",
                     expected="a plain value, set again without --secret; secrets have keys of their own",
                     fix=remove_command(self.stack, (key,)),
                 )
 
-    def _environment(self) -> Iterator[Problem]:
+    def _environment(self) -> Iterator[Issue]:
         """The environment: the first part of the stack's name, which a set one has to agree with.
 
         One environment may have several stacks: prod, prod-eu.
@@ -163,26 +164,26 @@ class _Reader:
             return
         if stated is not None and stated not in known:
             mend = first if first in known else known[1]
-            yield self._invalid(("environment",), stated, mend=mend)
+            yield self._invalid(("environment",), stated, fix=mend)
         elif first not in known:
             name = f"{stated or known[1]}-{self.stack}"
-            yield Problem(
+            yield Issue(
                 path=("environment",),
-                wrong="is not in the stack's name",
+                what="is not in the stack's name",
                 found=self.stack,
                 expected="a stack named after " + " or ".join(known) + ", such as dev or prod-eu",
                 fix=f"pulumi stack rename {name} --stack {self.stack}",
             )
         elif stated is not None and stated != first:
-            yield Problem(
+            yield Issue(
                 path=("environment",),
-                wrong="differs from the stack's name",
+                what="differs from the stack's name",
                 found=stated,
                 expected=first,
                 fix=set_command(self.stack, ("environment",), first),
             )
 
-    def _sections(self) -> Iterator[Problem]:
+    def _sections(self) -> Iterator[Issue]:
         """Fill ``parts`` with the other top-level settings, and yield what is wrong with them."""
         for name, field in Settings.model_fields.items():
             key = field.alias or name
@@ -193,7 +194,7 @@ class _Reader:
                 yield self._empty((key,), field)
                 continue
             found = _decoded(field, value) if value and value.strip() else NOTHING
-            shape = self._shape(key)
+            shape = self._production_defaults(key)
             if found is NOTHING and field.is_required():
                 yield from self._missing((key,), field)
             elif found is NOTHING and not shape:
@@ -201,11 +202,11 @@ class _Reader:
             else:
                 yield from self._section(name, field, {} if found is NOTHING else found, shape)
 
-    def _shape(self, key: str) -> Mapping[str, int]:
+    def _production_defaults(self, key: str) -> Mapping[str, int]:
         """What the environment has where that section does not say."""
         return PRODUCTION.get(key, {}) if self.parts.get("environment") == "prod" else {}
 
-    def _section(self, name: str, field: FieldInfo, found: Any, shape: Mapping[str, int]) -> Iterator[Problem]:
+    def _section(self, name: str, field: FieldInfo, found: Any, shape: Mapping[str, int]) -> Iterator[Issue]:
         whole = {**shape, **cast("dict[str, Any]", found)} if isinstance(found, dict) else found
         try:
             self.parts[name] = TypeAdapter(whole_type(field)).validate_python(whole)
@@ -213,7 +214,7 @@ class _Reader:
             for detail in error.errors(include_url=False, include_context=True):
                 yield from self._details((field.alias or name,), detail)
 
-    def _details(self, above: Path, detail: ErrorDetails) -> Iterator[Problem]:
+    def _details(self, above: Path, detail: ErrorDetails) -> Iterator[Issue]:
         steps = detail["loc"]
         # pydantic's way to say that a key, not what is at it, is wrong.
         is_key = steps[1:] and steps[-1] == "[key]" and detail["input"] == steps[-2]
@@ -230,52 +231,57 @@ class _Reader:
             # No other value mends a key.
             yield replace(problem, fix=remove_command(self.stack, path)) if is_key else problem
 
-    def _invalid(self, path: Path, found: Any, wanted: str | None = None, mend: Any = None) -> Problem:
+    def _invalid(self, path: Path, found: Any, wanted: str | None = None, fix: Any = None) -> Issue:
         field = field_at(path)
         if field and _is_blank(found):
             return self._empty(path, field)
-        return Problem(
+        return Issue(
             path=path,
-            wrong="is not valid",
+            what="is not valid",
             found=found,
-            expected=wanted or (expected(field) if field else "another value"),
-            fix=self._setting(path, mend, over_text=isinstance(found, str)),
+            expected=wanted or (describe(field) if field else "another value"),
+            fix=self._setting(path, fix, over_text=isinstance(found, str)),
         )
 
-    def _missing(self, path: Path, field: FieldInfo) -> Iterator[Problem]:
+    def _missing(self, path: Path, field: FieldInfo) -> Iterator[Issue]:
         """One problem for each required setting at or below ``path``."""
-        for each in required(field, path):
+        for each in required_paths(field, path):
             leaf = field_at(each)
-            wanted = (leaf.description or expected(leaf)) if leaf else "a value"
-            yield Problem(path=each, wrong="is missing", expected=wanted, fix=self._setting(each))
+            wanted = (leaf.description or describe(leaf)) if leaf else "a value"
+            yield Issue(path=each, what="is missing", expected=wanted, fix=self._setting(each))
 
-    def _empty(self, path: Path, field: FieldInfo) -> Problem:
-        return Problem(
+    def _empty(self, path: Path, field: FieldInfo) -> Issue:
+        return Issue(
             path=path,
-            wrong="is empty",
-            expected=f"{expected(field)}, or no key at all",
+            what="is empty",
+            expected=f"{describe(field)}, or no key at all",
             fix=remove_command(self.stack, path),
         )
 
-    def _unknown(self, path: Path) -> Problem:
+    def _unknown(self, path: Path) -> Issue:
+        if path in RENAMED:
+            new = RENAMED[path]
+            return Issue(
+                path=path, what="has a new name", expected=new, fix=f"rename it to {new} in Pulumi.{self.stack}.yaml"
+            )
         names = children(field_at(path[:-1])) if path[1:] else children(None)
-        guess = meant(path)
-        return Problem(
+        guess = suggest(path)
+        return Issue(
             path=path,
-            wrong="is not a setting",
+            what="is not a setting",
             expected=f"did you mean {guess}?" if guess else "one of " + ", ".join(names),
             fix=remove_command(self.stack, path),
         )
 
-    def _between(self, found: Disagreement) -> Problem:
+    def _with_fix(self, found: ConfigIssue) -> Issue:
         path = found.path
         if found.remove:
             fix = remove_command(self.stack, path)
         elif path[0] in SECRET_KEYS:
             fix = set_command(self.stack, path, secret=True)
         else:
-            fix = self._setting(path, found.mend)
-        return Problem(path=path, wrong=found.wrong, found=found.found, expected=found.expected, fix=fix)
+            fix = self._setting(path, found.fix)
+        return Issue(path=path, what=found.what, found=found.found, expected=found.expected, fix=fix)
 
     def _setting(self, path: Path, value: Any = None, *, over_text: bool = False) -> str:
         """The command that sets it to ``value`` or an example; a mapping or list goes, to be set by its parts."""
@@ -283,7 +289,11 @@ class _Reader:
         if value is None and field:
             if is_structure(field):
                 return remove_command(self.stack, path)
-            value = IMAGES.get(str(path[-1])) if path[0] == "images" else self._shape(str(path[0])).get(str(path[-1]))
+            value = (
+                IMAGES.get(str(path[-1]))
+                if path[0] == "images"
+                else self._production_defaults(str(path[0])).get(str(path[-1]))
+            )
             value = example(field) if value is None and path[0] != "images" else value
         return set_command(self.stack, path, ASK if value is None else value, over_text=over_text)
 

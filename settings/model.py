@@ -26,9 +26,9 @@ from settings.field_types import (
     Retention,
     Schedule,
     Site,
+    StrictInt,
     Tag,
     Url,
-    Whole,
 )
 
 Environment = Literal["local", "dev", "prod"]
@@ -48,7 +48,9 @@ class Cluster(Model):
     api_server: Network = Field(description="the API server's address as pods see it", examples=["10.0.0.1/32"])
     api_server_port: int = Field(default=6443, ge=1, le=65535, description="the port at that address")
     nodes: Network = Field(default="10.0.0.0/8", description="the nodes' addresses, where node agents ask the kubelet")
-    stores: Network | None = Field(default=None, description="where stores of yours on private networks are, if any")
+    private_backends: Network | None = Field(
+        default=None, description="where stores of yours on private networks are, if any"
+    )
     kubelet_insecure: bool = Field(
         default=False, description="kubelets show a certificate that the cluster's CA did not sign"
     )
@@ -56,7 +58,7 @@ class Cluster(Model):
     wait_for_ready: bool = Field(default=True, description="wait until pods are ready; false only where none can run")
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         return self.name or self.context
 
 
@@ -122,7 +124,7 @@ class Prometheus(Model):
 
 
 class Alertmanager(Model):
-    replicas: Annotated[Literal[1, 3], Whole] = Field(
+    replicas: Annotated[Literal[1, 3], StrictInt] = Field(
         default=1, description="1, or 3 that gossip: two cannot tell who is alone"
     )
     cpu: Cpu = "50m"
@@ -141,14 +143,14 @@ class ObjectStorage(Model):
 class Logs(Model):
     """``copy`` and ``elasticsearch`` get every record besides Loki."""
 
-    copy_to: Url | None = Field(default=None, description="OTLP/HTTP base URL of another store of logs")
+    otlp_endpoint: Url | None = Field(default=None, description="OTLP/HTTP base URL of another store of logs")
     elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
 
 
 class Loki(Model):
     """``replicas`` above one need ``objectStorage``; with it, three hold each record twice at least."""
 
-    replicas: Annotated[Literal[1, 3, 5], Whole] = 1
+    replicas: Annotated[Literal[1, 3, 5], StrictInt] = 1
     cpu: Cpu = "200m"
     memory: Quantity = "1Gi"
     volume: Quantity = "10Gi"
@@ -172,7 +174,7 @@ class Traces(Model):
 class Jaeger(Model):
     """The embedded store of traces: one process, so one replica."""
 
-    replicas: Annotated[Literal[1], Whole] = 1
+    replicas: Annotated[Literal[1], StrictInt] = 1
     cpu: Cpu = "200m"
     memory: Quantity = "1Gi"
     volume: Quantity = "10Gi"
@@ -197,23 +199,23 @@ class Ingress(Model):
     tls_secret: Name = Field(default="atlas-tls", description="the Secret with the certificate, in each namespace")
 
 
-LARGEST = 1_000_000_000_000.0
+MAX_AMOUNT = 1_000_000_000_000.0
 """Of a limit in quote currency: what is above never binds."""
 
 
 class Limits(Model):
     """The risk limits that the workers enforce; deployed as their environment and as series for the alerts."""
 
-    daily_max_loss: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    daily_max_loss: float = Field(default=1000.0, gt=0, le=MAX_AMOUNT, description="quote currency")
     max_exposure: float = Field(
-        default=10000.0, gt=0, le=LARGEST, description="quote currency, all products together; watched, not enforced"
+        default=10000.0, gt=0, le=MAX_AMOUNT, description="quote currency, all products together; watched, not enforced"
     )
     max_open_orders: int = Field(default=50, ge=1, le=1_000_000, description="orders")
-    max_order_notional: float = Field(default=1000.0, gt=0, le=LARGEST, description="quote currency")
+    max_order_notional: float = Field(default=1000.0, gt=0, le=MAX_AMOUNT, description="quote currency")
     max_orders_per_minute: int = Field(default=60, ge=1, le=1_000_000, description="orders a minute")
 
 
-class Size(Model):
+class ServiceSize(Model):
     """Of one of the platform's services; what is unset has the service's own default."""
 
     replicas: int | None = Field(default=None, ge=1, le=50)
@@ -221,7 +223,7 @@ class Size(Model):
     memory: Quantity | None = None
 
 
-class External(Model):
+class ExternalDataServices(Model):
     """Data services outside the cluster. Their passwords are the secrets ``postgresPassword`` and ``rabbitmqPassword``."""
 
     network: Network = Field(description="their addresses", examples=["10.1.0.0/24"])
@@ -240,10 +242,13 @@ class Backtest(Model):
     end: Day
 
 
-class Trading(Model):
+class Platform(Model):
     """The platform's own services. Without ``external`` their data services run in the cluster, one replica each."""
 
     enabled: bool = False
+    source: Folder | None = Field(
+        default=None, description="the checkout of the platform's code; unset, the reference services are built"
+    )
     url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
     api_url: Site | None = Field(
         default=None, description="where clients reach the api", examples=["https://api.example.com"]
@@ -256,8 +261,8 @@ class Trading(Model):
     session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
     backtest_schedule: Schedule = "0 3 * * *"
     backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
-    services: dict[str, Size] = Field(default={}, description="sizes by service")
-    external: External | None = None
+    services: dict[str, ServiceSize] = Field(default={}, description="sizes by service")
+    external: ExternalDataServices | None = None
 
 
 class Bases(Model):
@@ -284,23 +289,16 @@ class Build(Model):
     bases: Bases = Bases()
 
 
-class Platform(Model):
-    """The platform's own code."""
-
-    source: Folder | None = Field(default=None, description="its checkout; unset, the reference services are built")
-
-
 class Settings(Model):
     environment: Environment = Field(default="local", description="the first part of the stack's name")
     cluster: Cluster
     namespaces: Namespaces = Namespaces()
     registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
     images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
-    paused: list[Label] = Field(
+    scaled_to_zero: list[Label] = Field(
         default=[], description="workloads that are declared without a pod: those whose image cannot be had"
     )
     build: Build = Build()
-    platform: Platform = Platform()
     collector: Collector = Collector()
     agent: Agent = Agent()
     prometheus: Prometheus = Prometheus()
@@ -312,7 +310,7 @@ class Settings(Model):
     grafana: Grafana
     ingress: Ingress | None = None
     limits: Limits = Limits()
-    trading: Trading = Trading()
+    platform: Platform = Platform()
     rotation: Tag = Field(default="1", description="change it to generate every generated secret anew")
 
 
@@ -334,7 +332,7 @@ SECRET_KEYS: dict[str, tuple[SecretKind, str]] = {
     "alertWebhookUrl": ("url", "alerts to a webhook of your own"),
     "deadMansSwitchUrl": ("url", "a heartbeat monitor that calls when the Watchdog falls silent"),
     "tracesToken": ("token", "bearer token of traces.endpoint"),
-    "logsToken": ("token", "bearer token of logs.copyTo"),
+    "logsToken": ("token", "bearer token of logs.otlpEndpoint"),
     "elasticsearchApiKey": ("token", "API key of logs.elasticsearch, encoded as it hands it out"),
     "remoteWriteToken": ("token", "bearer token of prometheus.remoteWrite"),
     "objectStorageAccessKey": ("token", "of loki.objectStorage"),

@@ -9,40 +9,40 @@ from urllib.parse import urlsplit
 
 from settings.addresses import blocked_by_policy
 from settings.consistency import RECEIVERS
-from settings.issues import Disagreement
+from settings.issues import ConfigIssue
 from settings.model import SECRET_KEYS
 
-SHORTEST_PASSWORD = 16
-SHORTEST_SESSION_SECRET = 32
-FEWEST_CHARACTERS = 8
+MIN_PASSWORD_LENGTH = 16
+MIN_SESSION_SECRET_LENGTH = 32
+MIN_DISTINCT_CHARACTERS = 8
 """Different ones in a password: a short word again and again is short."""
-WEAK = (
+COMMON_WORDS = (
     *("admin", "atlas", "changeme", "default", "example", "guest", "grafana", "letmein", "password", "postgres"),
     *("qwerty", "rabbitmq", "redis", "secret", "todo", "trading", "your_", "123456"),
 )
 """What defaults, user names and example files are made of; it does not count towards a password's length."""
 PLACEHOLDER = re.compile(r"<.*>|.*(your[_-]|change[_-]?me|replace[_-]?me|todo|placeholder|xxxx).*", re.IGNORECASE)
 """A token that nobody has filled in."""
-LARGEST = 256 * 1024
+MAX_SECRET_BYTES = 256 * 1024
 """Bytes of one value; a Secret of Kubernetes holds 1 MiB."""
 
 _PRIVATE_KEY = re.compile(r"\s*-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s[A-Za-z0-9+/=\s:,-]+\s-----END \1-----\s*")
 
 
-def unfit_secrets(secrets: Mapping[str, str], environment: str | None) -> Iterator[Disagreement]:
+def unfit_secrets(secrets: Mapping[str, str], environment: str | None) -> Iterator[ConfigIssue]:
     """Values that cannot work. One machine may tell its alerts to a receiver without TLS, and no other environment."""
     schemes = ("https", "http") if environment == "local" else ("https",)
     for key, value in secrets.items():
         unfit = _unfit(SECRET_KEYS[key][0], value, schemes)
         if unfit:
-            yield Disagreement(key, *unfit)
+            yield ConfigIssue(key, *unfit)
 
 
 def _unfit(kind: str, value: str, schemes: Collection[str] = ("https",)) -> tuple[str, str] | None:
     if not value.strip():
         return "is empty", "a value, or no key at all"
-    if len(value.encode(errors="replace")) > LARGEST:
-        return "is too large", f"at most {LARGEST // 1024} KiB"
+    if len(value.encode(errors="replace")) > MAX_SECRET_BYTES:
+        return "is too large", f"at most {MAX_SECRET_BYTES // 1024} KiB"
     if "\0" in value or (not value.isascii() and kind != "password"):
         return "has a character in it that does not belong there", "printable ASCII"
     match kind:
@@ -79,16 +79,16 @@ def _is_docker_config(value: str) -> bool:
         return False
 
 
-def unreachable_receivers(secrets: Mapping[str, str], stores: str | None) -> Iterator[Disagreement]:
-    """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``stores`` is ``cluster.stores``."""
+def unreachable_receivers(secrets: Mapping[str, str], private_backends: str | None) -> Iterator[ConfigIssue]:
+    """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``stores`` is ``cluster.privateBackends``."""
     for key in (*RECEIVERS, "deadMansSwitchUrl"):
         value = secrets.get(key, "")
-        if SECRET_KEYS[key][0] == "url" and _is_url(value) and blocked_by_policy(value, stores):
+        if SECRET_KEYS[key][0] == "url" and _is_url(value) and blocked_by_policy(value, private_backends):
             wrong = "is at an address or port that no pod may reach"
-            yield Disagreement(key, wrong, "port 443, or a network in cluster.stores that holds it")
+            yield ConfigIssue(key, wrong, "port 443, or a network in cluster.privateBackends that holds it")
 
 
-def weak_secrets(secrets: Mapping[str, str]) -> Iterator[Disagreement]:
+def weak_secrets(secrets: Mapping[str, str]) -> Iterator[ConfigIssue]:
     """Values that protect nothing, or that nobody has filled in."""
     seen: dict[str, str] = {}
     for key, value in secrets.items():
@@ -96,20 +96,20 @@ def weak_secrets(secrets: Mapping[str, str]) -> Iterator[Disagreement]:
         if _unfit(kind, value):
             continue
         if kind == "token" and PLACEHOLDER.fullmatch(value):
-            yield Disagreement(key, "is a placeholder", "the real one")
+            yield ConfigIssue(key, "is a placeholder", "the real one")
         if kind != "password":
             continue
-        least = SHORTEST_SESSION_SECRET if key == "nextauthSecret" else SHORTEST_PASSWORD
-        if _strength(value) < least or len(set(value)) < FEWEST_CHARACTERS:
-            yield Disagreement(key, "is a weak secret", f"at least {least} characters besides the usual defaults")
+        minimum = MIN_SESSION_SECRET_LENGTH if key == "nextauthSecret" else MIN_PASSWORD_LENGTH
+        if _strength(value) < minimum or len(set(value)) < MIN_DISTINCT_CHARACTERS:
+            yield ConfigIssue(key, "is a weak secret", f"at least {minimum} characters besides the usual defaults")
         elif value in seen:
-            yield Disagreement(key, f"is the same as {seen[value]}", "a password of its own for each service")
+            yield ConfigIssue(key, f"is the same as {seen[value]}", "a password of its own for each service")
         seen.setdefault(value, key)
 
 
 def _strength(value: str) -> int:
     """Characters that are not of a usual default."""
     text = value.lower()
-    for word in WEAK:
+    for word in COMMON_WORDS:
         text = text.replace(word, "")
     return len(text)

@@ -11,9 +11,9 @@ from node import Node
 from steps import say
 
 import images as bases_of
-from components.image_builds import LOCAL, BuildArgs, build_arguments, version
+from components.image_builds import LOCAL, ImageBuildsArgs, build_arguments, version
 from image_build.context import Context
-from image_build.plan import planned
+from image_build.plan import plan_builds
 from settings.model import Bases, Settings
 
 
@@ -26,9 +26,12 @@ class Services:
     def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
         bases = Bases.model_validate(bases_of.references())
         settings = Settings.model_validate(_least(bases, source))
-        self._contexts = [each for each in planned(settings, ROOT) if each.service not in without]
-        self._args = BuildArgs(
-            settings=settings.build, contexts=self._contexts, root=ROOT, tell=settings.platform.source is not None
+        self._contexts = [each for each in plan_builds(settings, ROOT) if each.service not in without]
+        self._args = ImageBuildsArgs(
+            settings=settings.build,
+            contexts=self._contexts,
+            root=ROOT,
+            allow_type_errors=settings.platform.source is not None,
         )
 
     @property
@@ -79,7 +82,6 @@ def _least(bases: Bases, source: str | None) -> dict[str, Any]:
     return {
         "cluster": {"context": "none", "apiServer": "10.0.0.1/32"},
         "grafana": {"url": "http://localhost:3000"},
-        "trading": {"enabled": True},
         "build": {"enabled": True, "bases": bases.model_dump(by_alias=True)},
-        "platform": {"source": source},
+        "platform": {"enabled": True, "source": source},
     }

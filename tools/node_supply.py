@@ -54,7 +54,7 @@ class Supply:
         return {
             "cluster": {"waitForReady": True},
             "images": {**made, **self._services.references},
-            "paused": sorted(self.paused),
+            "scaledToZero": sorted(self.paused),
         }
 
     def look(self, node: Node | None) -> None:

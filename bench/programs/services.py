@@ -5,14 +5,14 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components.namespace_context import Place
+from components.namespace_context import NamespaceContext
 from components.workload import Probes, Workload, WorkloadArgs
 
 config = pulumi.Config()
 cluster = kubernetes.Provider("cluster", context=config.require("context"), enable_config_map_mutable=True)
 on = ResourceOptions(provider=cluster)
 namespace = Namespace("services", metadata={"name": "bench-services"}, opts=on)
-place = Place(
+place = NamespaceContext(
     namespace=namespace.metadata["name"].apply(str),
     environment="local",
     cluster="bench",
@@ -23,13 +23,13 @@ for number in range(config.require_int("services")):
     Workload(
         f"service-{number}",
         WorkloadArgs(
-            place=place,
+            context=place,
             image="registry.example/service@sha256:" + "0" * 64,
             cpu="100m",
             memory="128Mi",
             ports={"http": 8000, "metrics": 9108},
-            probes=Probes(port="http", alive="/healthz", ready="/healthz"),
-            scratch={"/tmp": "64Mi"},
+            probes=Probes(port="http", liveness_path="/healthz", readiness_path="/healthz"),
+            empty_dirs={"/tmp": "64Mi"},
         ),
         on,
     )

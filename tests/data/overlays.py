@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from catalog.collector_config import merged
+from catalog.collector_config import merge_configs
 
 FOLDER = Path(__file__).parents[2] / "config/collector"
 STANDALONE = {"agent.yaml", "gateway.yaml"}
@@ -35,4 +35,4 @@ def texts(chosen: Sequence[str]) -> list[str]:
 
 
 def merged_choice(chosen: Sequence[str]) -> str:
-    return merged(texts(chosen))
+    return merge_configs(texts(chosen))

@@ -13,7 +13,7 @@ import pytest
 from alertmanager_process import Alertmanager, People, labels
 from tool_process import loopback, running, wait_until
 
-from catalog.alertmanager_config import pruned
+from catalog.alertmanager_config import without_missing_secrets
 from components.secrets import ALERT_FILES
 
 TEXT = (Path(__file__).parents[2] / "config/alertmanager/alertmanager.yaml").read_text()
@@ -28,7 +28,9 @@ ALONE = (
 
 @contextmanager
 def alertmanager(folder: Path, given: Collection[str]) -> Iterator[Alertmanager]:
-    process = Alertmanager(folder, People(), loopback(), pruned(TEXT, given), given, minute=MINUTE, arguments=ALONE)
+    process = Alertmanager(
+        folder, People(), loopback(), without_missing_secrets(TEXT, given), given, minute=MINUTE, arguments=ALONE
+    )
     with running(process):
         yield process
 

@@ -10,7 +10,7 @@ import yaml
 from collector_graph import RULES, problems, queue_problems
 from overlays import CHOICES, merged_choice
 
-from catalog.collector_config import queues
+from catalog.collector_config import count_persistent_queues
 from components.collector import queue_environment
 
 ROOT = Path(__file__).parents[2]
@@ -345,4 +345,9 @@ def test_the_agents_queues_fit_into_what_the_node_gives_them() -> None:
 @pytest.mark.parametrize("choice", CHOICES)
 def test_the_queues_of_the_gateway_and_its_overlays_fit_into_the_volume(choice: str) -> None:
     text = merged_choice(CHOICES[choice])
-    assert queue_problems(yaml.safe_load(text), queue_environment("512Mi", queues(text), fsync=True), 512 * MIB) == []
+    assert (
+        queue_problems(
+            yaml.safe_load(text), queue_environment("512Mi", count_persistent_queues(text), fsync=True), 512 * MIB
+        )
+        == []
+    )

@@ -1,5 +1,5 @@
 """Production's gateway with stores of somebody else's, behind TLS: a Jaeger in place of ours by `traces.endpoint`, and by
-`logs.copyTo` a Collector that asks for a token.
+`logs.otlpEndpoint` a Collector that asks for a token.
 
 What differs from what the program renders: folders, addresses, JSON for the metrics, and the way to the Kubernetes API.
 """
@@ -27,7 +27,7 @@ from tool_process import loopback, running, wait_until
 
 SETTINGS = {
     "atlas:traces": {"endpoint": "https://traces.example.com", "queryUrl": "https://traces-query.example.com"},
-    "atlas:logs": {"copyTo": "https://logs.example.com"},
+    "atlas:logs": {"otlpEndpoint": "https://logs.example.com"},
 }
 TOKENS = ("traces-token", "logs-token")
 SHARE = 0.1
@@ -127,7 +127,7 @@ def _others(folder: Path, *, known: bool = True) -> Others:
         "METRICS_REPLICA_ENDPOINT": metrics.url,
     }
     assert rendered["TRACES_ENDPOINT"] == SETTINGS["atlas:traces"]["endpoint"]
-    assert rendered["LOGS_COPY_ENDPOINT"] == SETTINGS["atlas:logs"]["copyTo"]
+    assert rendered["LOGS_COPY_ENDPOINT"] == SETTINGS["atlas:logs"]["otlpEndpoint"]
     assert moved.keys() == {name for name in rendered if name.endswith("_ENDPOINT")}
     environment = rendered | moved | {"SSL_CERT_FILE": str(trusted), "HOSTNAME": "otel-collector-0"}
     gateway = Gateway(folder / "gateway", {}, text=text, environment=environment, variant=_in_json)

@@ -16,8 +16,8 @@ from promql import filled, grouping_labels, made_labels, selectors
 from result_labels import answer_to
 from test_runbooks import PAGES, blocks
 
-from components.generated_rules import deployed_rules
-from components.inventory import deployed
+from components.generated_rules import generate_rules
+from components.inventory import workloads
 from settings.model import Limits, Settings
 
 
@@ -29,7 +29,7 @@ def emitted() -> dict[str, set[str]]:
         for each, labels in own_series(emitter).items():
             assert each not in series, f"{each} is in the table twice, again under {name}"
             series[each] = labels | common
-    generated = yaml.safe_load(deployed_rules(Limits(), ["anything"]))
+    generated = yaml.safe_load(generate_rules(Limits(), ["anything"]))
     rules = [rule for group in generated["groups"] for rule in group["rules"]]
     series |= {rule["record"]: set(rule.get("labels", {})) for rule in rules}
     for _, rule in own_rules():
@@ -207,7 +207,7 @@ def test_the_labels_of_an_answer_are_those_that_prometheus_gives(expr: str, labe
 
 def test_every_emitter_is_something_that_is_deployed() -> None:
     settings = {"cluster": {"context": "any", "apiServer": "127.0.0.1/32"}, "grafana": {"url": "http://localhost:3000"}}
-    settings |= {"trading": {"enabled": True, "url": "http://localhost:3001"}}
-    workloads = {name for _, name in deployed(Settings.model_validate(settings))}
+    settings |= {"platform": {"enabled": True, "url": "http://localhost:3001"}}
+    names = {name for _, name in workloads(Settings.model_validate(settings))}
     by = {name: emitter.get("deployed_by", "") for name, emitter in TABLE["emitters"].items()}
-    assert {name: each for name, each in by.items() if each not in workloads | {"platform"}} == {}
+    assert {name: each for name, each in by.items() if each not in names | {"platform"}} == {}

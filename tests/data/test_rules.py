@@ -121,13 +121,13 @@ def test_an_alert_that_always_fires_fails_its_tests(file: str, alert: Alert, tmp
     assert broken(file, alert.name, change, tmp_path), f"no test sees {alert.name} stay silent"
 
 
-@pytest.mark.parametrize(("file", "alert"), [each for each in ALERTS if each[1].hold != "0s"], ids=named)
+@pytest.mark.parametrize(("file", "alert"), [each for each in ALERTS if each[1].for_ != "0s"], ids=named)
 @pytest.mark.parametrize("minutes", [-1, 1], ids=["early", "late"])
 def test_an_alert_that_fires_a_minute_early_or_late_fails_its_tests(
     file: str, alert: Alert, minutes: int, tmp_path: Path
 ) -> None:
-    hold = f"{int(alert.hold.removesuffix('m')) + minutes}m"
-    assert broken(file, alert.name, {"for": hold}, tmp_path), f"no test sees {alert.name} after {hold} for {alert.hold}"
+    hold = f"{int(alert.for_.removesuffix('m')) + minutes}m"
+    assert broken(file, alert.name, {"for": hold}, tmp_path), f"no test sees {alert.name} after {hold} for {alert.for_}"
 
 
 @pytest.mark.parametrize(

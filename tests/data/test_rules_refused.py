@@ -42,7 +42,7 @@ def test_a_good_file_ships_as_it_stands(rules: Path) -> None:
     (file,) = load_rules(rules)
     assert (file.name, file.text) == ("example.yaml", GOOD)
     (alert,) = file.alerts
-    assert (alert.name, alert.severity, alert.hold, alert.runbook) == (
+    assert (alert.name, alert.severity, alert.for_, alert.runbook) == (
         "Example",
         "warning",
         "5m",

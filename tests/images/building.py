@@ -65,10 +65,9 @@ class Program:
         settings = {
             "cluster": {"context": "c", "apiServer": "10.0.0.1/32"},
             "grafana": {"url": "https://grafana.example.com"},
-            "trading": {"enabled": True},
             "build": self.build,
             "images": self.images,
-            "platform": {"source": self.source},
+            "platform": {"enabled": True, "source": self.source},
         }
         (self.folder / "settings.json").write_text(json.dumps(settings))
 

@@ -9,19 +9,19 @@ from building import ROOT
 from checkout import flawed, plant
 
 from components.platform_services import SERVICES
-from image_build.checks import Known, lacks, message
-from image_build.context import contents, digest_of, stage
-from image_build.plan import BuildError, planned
+from image_build.checks import AddablePackages, find_checkout_issues, message
+from image_build.context import context_files, digest_of, stage
+from image_build.plan import BuildError, plan_builds
 from image_build.python import requirements
 from image_build.recipes import RECIPES
 from settings.model import Settings
 
 IMAGES = ROOT / "images"
-KNOWN = Known.of(IMAGES)
+KNOWN = AddablePackages.of(IMAGES)
 
 
 def lines(checkout: Path, *services: str) -> list[str]:
-    return [lack.line for lack in lacks(checkout, services or tuple(RECIPES), KNOWN)]
+    return [lack.line for lack in find_checkout_issues(checkout, services or tuple(RECIPES), KNOWN)]
 
 
 def settings(**changes: object) -> Settings:
@@ -29,7 +29,7 @@ def settings(**changes: object) -> Settings:
         {
             "cluster": {"context": "c", "apiServer": "10.0.0.1/32"},
             "grafana": {"url": "https://g.example.com"},
-            "trading": {"enabled": True},
+            "platform": {"enabled": True},
             "build": {"enabled": True},
             **changes,
         }
@@ -47,7 +47,7 @@ def test_the_reference_services_lack_nothing() -> None:
 def test_all_that_the_flawed_checkout_lacks_is_in_one_message_with_the_mends(tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     plant(checkout, "api")
-    found = lacks(checkout, tuple(RECIPES), KNOWN)
+    found = find_checkout_issues(checkout, tuple(RECIPES), KNOWN)
     assert not any(lack.fatal for lack in found)
     text = message(checkout, found)
     assert text.startswith(f"{len(found)} thing(s) to mend in {checkout}:\n")
@@ -104,7 +104,7 @@ def test_what_leaves_nothing_to_build_stops_the_program_before_it_declares_anyth
         (tmp_path / each).symlink_to(ROOT / each)
     breaks(flawed(tmp_path / "platform"))
     with pytest.raises(BuildError, match=f"{service}: .*{told}.*; mend: "):
-        planned(settings(platform={"source": "platform"}), tmp_path)
+        plan_builds(settings(platform={"enabled": True, "source": "platform"}), tmp_path)
     assert not (tmp_path / ".local").exists()
 
 
@@ -114,18 +114,20 @@ def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, mon
     for each in ("images", "tools"):
         (tmp_path / each).symlink_to(ROOT / each)
     flawed(tmp_path / "platform")
-    staged = planned(settings(platform={"source": "platform"}, images={"ops-bot": "bot:1"}), tmp_path)
+    staged = plan_builds(
+        settings(platform={"enabled": True, "source": "platform"}, images={"ops-bot": "bot:1"}), tmp_path
+    )
     assert [context.service for context in staged] == [name for name in SERVICES if name != "ops-bot"]
     assert len(heard) == 1
     assert "ops-bot" not in heard[0]
-    assert planned(settings(build={}), tmp_path) == []
+    assert plan_builds(settings(build={}), tmp_path) == []
 
 
 @pytest.mark.parametrize("service", ["api", "workers", "backtester", "ops-ui"])
 def test_no_secret_gets_into_a_context_wherever_it_lies(service: str, tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     secret = plant(checkout, service)
-    files = contents(RECIPES[service], checkout, IMAGES, {})
+    files = context_files(RECIPES[service], checkout, IMAGES, {})
     assert [name for name, content in files.items() if secret.encode() in content] == []
     assert any(name.startswith("service/") for name in files)
 
@@ -133,7 +135,7 @@ def test_no_secret_gets_into_a_context_wherever_it_lies(service: str, tmp_path: 
 def test_a_secret_in_the_source_itself_would_be_found(tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     (checkout / "api/src/index.ts").write_text("planted")
-    files = contents(RECIPES["api"], checkout, IMAGES, {})
+    files = context_files(RECIPES["api"], checkout, IMAGES, {})
     assert [name for name, content in files.items() if content == b"planted"] == ["service/src/index.ts"]
 
 
@@ -146,7 +148,7 @@ def test_requirements_with_hashes_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_the_same_input_is_the_same_folder_and_another_one_replaces_it(tmp_path: Path) -> None:
     checkout = flawed(tmp_path / "platform")
-    files = contents(RECIPES["api"], checkout, IMAGES, {})
+    files = context_files(RECIPES["api"], checkout, IMAGES, {})
     first = stage("api", "node", files, tmp_path / "staged")
     assert stage("api", "node", dict(reversed(files.items())), tmp_path / "staged") == first
     assert first.folder.name == f"api-{digest_of(files)}"
@@ -159,7 +161,7 @@ def test_modes_and_times_of_the_checkout_are_no_part_of_a_context(tmp_path: Path
     source = checkout / "api/src/index.ts"
     source.chmod(0o777)
     os.utime(source, (1e9, 1e9))
-    context = stage("api", "node", contents(RECIPES["api"], checkout, IMAGES, {}), tmp_path / "staged")
+    context = stage("api", "node", context_files(RECIPES["api"], checkout, IMAGES, {}), tmp_path / "staged")
     found = {
         (path.stat().st_mode & 0o7777, path.stat().st_mtime) for path in context.folder.rglob("*") if path.is_file()
     }

@@ -92,7 +92,9 @@ def test_its_health_check_is_a_program_of_the_image_and_not_a_shell(image: tuple
     assert kind == "CMD"
     for path in (program, arguments[-2]):
         assert path.lstrip("/") in contents.files
-    assert f":{SERVICES[service].port or SERVICES[service].metrics}{SERVICES[service].health}" in arguments[-1]
+    assert (
+        f":{SERVICES[service].port or SERVICES[service].metrics_port}{SERVICES[service].health_path}" in arguments[-1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def only_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No public authorities and no global configuration but what a test makes."""
     (tmp_path / "public").mkdir()
     (tmp_path / "public/one.crt").write_text(certificate("public"))
-    monkeypatch.setattr(registries, "_PUBLIC", tmp_path / "public")
-    monkeypatch.setattr(registries, "_GLOBAL_PIP", tmp_path / "pip.conf")
+    monkeypatch.setattr(registry_access, "_PUBLIC", tmp_path / "public")
+    monkeypatch.setattr(registry_access, "_GLOBAL_PIP", tmp_path / "pip.conf")
 
 
 def test_a_machine_without_anything_special_hands_in_nothing(tmp_path: Path) -> None:
@@ -60,6 +60,7 @@ def test_npm_takes_its_registries_and_their_credentials_and_nothing_else(tmp_pat
 
 def test_every_build_secret_is_one_that_the_dockerfiles_mount() -> None:
     mounted = "".join(
-        (Path(registry_access.__file__).parents[1] / f"images/{each}/Dockerfile").read_text() for each in ("node", "python")
+        (Path(registry_access.__file__).parents[1] / f"images/{each}/Dockerfile").read_text()
+        for each in ("node", "python")
     )
     assert [name for name in IDS if f"--mount=type=secret,id={name}" not in mounted] == []

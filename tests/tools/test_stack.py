@@ -200,14 +200,14 @@ def test_a_file_that_others_can_read_stops_the_local_stack(clone: Path) -> None:
 def test_what_this_machine_decides_is_laid_over_the_tracked_file() -> None:
     text = (ROOT / "Pulumi.local.yaml").read_text()
     made = {"loki": "atlas/loki:1234", "api": "atlas/api:5678"}
-    laid = {"cluster": {"waitForReady": True}, "images": made, "paused": ["grafana"]}
+    laid = {"cluster": {"waitForReady": True}, "images": made, "scaledToZero": ["grafana"]}
     config = yaml.safe_load(overlaid(text, laid))["config"]
 
     assert overlaid(text, {}) == text
     before = yaml.safe_load(text)["config"]
     assert config["atlas:cluster"] == {**before["atlas:cluster"], "waitForReady": True}
     assert config["atlas:images"] == {**before["atlas:images"], **made}
-    assert config["atlas:paused"] == ["grafana"]
+    assert config["atlas:scaledToZero"] == ["grafana"]
     assert config["atlas:loki"] == before["atlas:loki"]
 
 

@@ -233,12 +233,12 @@ _MADE: dict[str, tuple[Configuration, str, str]] = {
         "config set --path atlas:loki.volume 10Gi",
     ),
     "a URL as long as a file": (
-        configuration(logs={"copyTo": "https://logs.example.com/" + "a" * 3000}),
+        configuration(logs={"otlpEndpoint": "https://logs.example.com/" + "a" * 3000}),
         (
-            "logs.copyTo: is not valid, found a text of 3025 characters, expected an absolute URL such as "
+            "logs.otlpEndpoint: is not valid, found a text of 3025 characters, expected an absolute URL such as "
             "https://name.example.com in lower case, without credentials, query or slash at its end"
         ),
-        "config set --path atlas:logs.copyTo https://name.example.com",
+        "config set --path atlas:logs.otlpEndpoint https://name.example.com",
     ),
     "a file where a URL goes": (
         configuration(grafana={"url": "https://grafana.example.com\nx" * 1000}),
@@ -290,13 +290,13 @@ _MADE: dict[str, tuple[Configuration, str, str]] = {
         "config set --path atlas:prometheus.labels.release kube-prometheus-stack",
     ),
     "real orders from development": (
-        configuration(trading={"live": True}, secret={"coinbaseApiKey": "0" * 32, "coinbaseApiSecret": KEY_PAIR}),
-        ("trading.live: would send real orders from dev, found true, expected false: real orders are for production"),
-        "config set --path atlas:trading.live false",
+        configuration(platform={"live": True}, secret={"coinbaseApiKey": "0" * 32, "coinbaseApiSecret": KEY_PAIR}),
+        ("platform.live: would send real orders from dev, found true, expected false: real orders are for production"),
+        "config set --path atlas:platform.live false",
     ),
     "real orders without the exchange's key": (
-        configuration("prod", trading={"live": True}, secret={"coinbaseApiSecret": KEY_PAIR}),
-        "coinbaseApiKey: is missing beside trading.live, expected the exchange's key",
+        configuration("prod", platform={"live": True}, secret={"coinbaseApiSecret": KEY_PAIR}),
+        "coinbaseApiKey: is missing beside platform.live, expected the exchange's key",
         "config set --secret atlas:coinbaseApiKey",
     ),
     "a mapping nested without end": (

@@ -2,7 +2,7 @@
 
 import yaml
 
-from catalog.collector_config import merged, queues
+from catalog.collector_config import count_persistent_queues, merge_configs
 
 BASE = """\
 # a comment
@@ -37,11 +37,11 @@ service:
 
 
 def test_alone_the_text_stays_as_it_is() -> None:
-    assert merged([BASE]) == BASE
+    assert merge_configs([BASE]) == BASE
 
 
 def test_what_overlays_add_to_is_joined_and_the_rest_is_replaced() -> None:
-    assert yaml.safe_load(merged([BASE, ONE, OTHER])) == {
+    assert yaml.safe_load(merge_configs([BASE, ONE, OTHER])) == {
         "exporters": {
             "first": {
                 "endpoint": "${env:ENDPOINT}",
@@ -61,12 +61,12 @@ def test_what_overlays_add_to_is_joined_and_the_rest_is_replaced() -> None:
 
 
 def test_an_empty_section_of_an_overlay_takes_nothing_away() -> None:
-    assert yaml.safe_load(merged([BASE, "exporters:\n  first:\nservice:\n"])) == yaml.safe_load(BASE)
+    assert yaml.safe_load(merge_configs([BASE, "exporters:\n  first:\nservice:\n"])) == yaml.safe_load(BASE)
 
 
 def test_the_same_texts_give_the_same_text() -> None:
-    assert merged([BASE, ONE, OTHER]) == merged([BASE, ONE, OTHER])
+    assert merge_configs([BASE, ONE, OTHER]) == merge_configs([BASE, ONE, OTHER])
 
 
 def test_every_exporter_with_a_queue_counts() -> None:
-    assert (queues(BASE), queues(merged([BASE, ONE]))) == (1, 2)
+    assert (count_persistent_queues(BASE), count_persistent_queues(merge_configs([BASE, ONE]))) == (1, 2)

@@ -9,7 +9,7 @@ from reachability import DNS, Address, Pod, Reachability
 from synthesis import Program, synthesise
 
 from components.inventory import SCRAPED
-from components.network_policies import FLOWS, Foreign, Outside, Pods
+from components.network_policies import FLOWS, ExternalCidr, ExternalNamespace, PodSelector
 
 Connection = tuple[Pod, Pod | Address, int]
 
@@ -185,7 +185,7 @@ def test_whoever_uses_names_reaches_dns_over_both_protocols() -> None:
 
 def test_a_store_on_a_private_network_is_reached_where_it_is_named() -> None:
     cluster = json.dumps(
-        {"context": "atlas-dev", "apiServer": "10.0.0.1/32", "nodes": "10.0.0.0/16", "stores": "10.9.0.0/24"}
+        {"context": "atlas-dev", "apiServer": "10.0.0.1/32", "nodes": "10.0.0.0/16", "privateBackends": "10.9.0.0/24"}
     )
     changed = synthesise("dev", {"atlas:cluster": cluster})
     rules = Reachability(tuple(policy.inputs for policy in changed.of_kind("NetworkPolicy")))
@@ -215,9 +215,9 @@ def test_every_workload_has_a_policy_and_every_policy_a_workload(stack: str) -> 
 
 
 def test_every_flow_says_why_and_where() -> None:
-    named = {pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, Pods)}
+    named = {pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, PodSelector)}
     assert named - {None} == {pod.name for stack in ("local", "prod") for pod in everyone(stack)} - {BACKTESTER.name}
     for flow in FLOWS:
-        assert flow.why
-        assert isinstance(flow.destination, Pods | Foreign | Outside)
+        assert flow.reason
+        assert isinstance(flow.destination, PodSelector | ExternalNamespace | ExternalCidr)
     assert SCRAPED.keys() == {DB.name, CACHE.name}

@@ -10,7 +10,7 @@ from reachability import Pod, Reachability
 from synthesis import ROOT, Program, synthesise
 from variants import VARIANTS
 
-from components.platform_services import LONG_RUNNING, SERVICES
+from components.platform_services import DEPLOYMENTS, SERVICES
 
 KINDS = ("PrometheusRule", "ServiceMonitor", "Probe")
 
@@ -66,7 +66,7 @@ def test_every_service_with_metrics_is_selected_with_the_labels_that_the_rules_u
 
 
 def test_each_probed_service_is_asked_at_its_own_path() -> None:
-    probed = {name for name in LONG_RUNNING if SERVICES[name].port}
+    probed = {name for name in DEPLOYMENTS if SERVICES[name].port}
     assert {each.inputs["metadata"]["name"] for each in program().of_kind("Probe")} == {
         f"atlas-{name}" for name in probed
     }

@@ -11,7 +11,7 @@ from collector_graph import queue_problems
 from kubernetes_schema import unknown_keys
 from synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 
-from components.inventory import SUBJECTS
+from components.inventory import RULE_FILE_WORKLOADS
 from components.platform_services import SERVICES
 from settings.units import to_bytes, to_millicores
 
@@ -259,7 +259,7 @@ def test_each_rule_and_dashboard_file_is_deployed(program: Program) -> None:
     rules = program.one("ConfigMap", "prometheus-rules").inputs["data"]
     workloads = {each.name for each, _ in program.pods()}
     files = {path.name: path.read_text() for path in (ROOT / "rules").glob("*.yaml")}
-    absent = {file for file, subject in SUBJECTS.items() if subject not in workloads}
+    absent = {file for file, subject in RULE_FILE_WORKLOADS.items() if subject not in workloads}
     assert rules == {name: text for name, text in files.items() if name not in absent}
     assert len(absent) <= 1
     dashboards = {
@@ -307,8 +307,8 @@ def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
     assert skipped(synthesise("prod")) == set()
 
 
-def test_a_paused_workload_is_declared_without_pods_and_nothing_waits_for_it_or_watches_it() -> None:
-    paused = synthesise("local", {"atlas:paused": json.dumps(["grafana", "jaeger", "api", "backtester"])})
+def test_a_workload_scaled_to_zero_is_declared_without_pods_and_nothing_waits_for_it_or_watches_it() -> None:
+    paused = synthesise("local", {"atlas:scaledToZero": json.dumps(["grafana", "jaeger", "api", "backtester"])})
     plain = synthesise("local")
 
     assert {(each.kind, each.name) for each in paused.kubernetes()} == {(e.kind, e.name) for e in plain.kubernetes()}
@@ -326,7 +326,7 @@ def test_a_paused_workload_is_declared_without_pods_and_nothing_waits_for_it_or_
     assert probed == {"ops-ui", "ops-bot"}
     (cron,) = paused.of_kind("CronJob")
     assert cron.inputs["spec"]["suspend"] is True
-    awaited = synthesise("local", {"atlas:paused": '["grafana"]', "atlas:cluster": _waiting("local")})
+    awaited = synthesise("local", {"atlas:scaledToZero": '["grafana"]', "atlas:cluster": _waiting("local")})
     unawaited = {
         (each.kind, each.name)
         for each in awaited.kubernetes()
@@ -425,7 +425,7 @@ def test_existing_namespaces_are_used_and_not_made() -> None:
 
 
 def test_a_platform_that_runs_elsewhere_leaves_nothing_of_itself() -> None:
-    program = synthesise("dev", {"atlas:trading": json.dumps({"enabled": False})})
+    program = synthesise("dev", {"atlas:platform": json.dumps({"enabled": False})})
     assert {each.name for each, _ in program.pods()} & {*SERVICES, "db", "cache", "rabbitmq", "redis-exporter"} == set()
     assert {each.kind for each in program.kubernetes() if each.namespace == "trading"} == {
         "NetworkPolicy",
@@ -496,8 +496,8 @@ def test_a_backtest_is_a_job_and_the_scheduled_one_a_cron_job() -> None:
         "start": "2025-01-01",
         "end": "2025-02-01",
     }
-    trading = json.loads(stack_configuration("local")["atlas:trading"]) | {"backtests": [run]}
-    program = synthesise("local", {"atlas:trading": json.dumps(trading)})
+    trading = json.loads(stack_configuration("local")["atlas:platform"]) | {"backtests": [run]}
+    program = synthesise("local", {"atlas:platform": json.dumps(trading)})
     spec = program.one("Job", "backtest-january").inputs["spec"]
     (container,) = spec["template"]["spec"]["containers"]
     assert container["args"] == ["simple_strategy", "data.csv", "2025-01-01", "2025-02-01"]

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from refused import REFUSED, configuration, password
 from synthesis import ROOT, STACKS, declare, stack_configuration
 
-from settings.consistency import LONGEST_WINDOW, RECEIVERS
-from settings.introspection import every_path, example, expected, field_at, is_structure, whole_type
+from settings.consistency import MAX_RULE_WINDOW, RECEIVERS
+from settings.introspection import describe, every_path, example, field_at, is_structure, whole_type
 from settings.loader import Configuration, ConfigurationError, read_settings
 from settings.model import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Settings
 from settings.units import to_hours
@@ -31,11 +31,11 @@ ONLY_IN = {
     "prometheus.cpu": {"local"},
     "prometheus.remoteWrite": {"prod"},
     "traces": {"prod"},
-    "trading.apiUrl": {"dev", "prod"},
-    "trading.external": {"prod"},
-    "trading.services.backtester.cpu": {"local"},
-    "trading.services.ops-ui": {"prod"},
-    "trading.services.workers.cpu": {"local"},
+    "platform.apiUrl": {"dev", "prod"},
+    "platform.external": {"prod"},
+    "platform.services.backtester.cpu": {"local"},
+    "platform.services.ops-ui": {"prod"},
+    "platform.services.workers.cpu": {"local"},
 }
 """The keys that only some stack files have. All others are in each of them, with values of its own."""
 
@@ -160,8 +160,8 @@ def test_every_mend_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -
 
 
 def test_production_names_each_data_service_that_it_has_not() -> None:
-    of = configuration("prod", trading={"external": None})
-    missing = [f"trading.external.{key}" for key in ("network", "postgres", "redis", "rabbitmq")]
+    of = configuration("prod", platform={"external": None})
+    missing = [f"platform.external.{key}" for key in ("network", "postgres", "redis", "rabbitmq")]
     assert [line.partition(": ")[0] for line in problems(of)] == missing
     assert all("is missing in production" in line for line in problems(of))
 
@@ -301,8 +301,8 @@ DOUBTED: dict[str, tuple[Configuration, str]] = {
         "cluster.waitForReady: lets an update succeed whose pods never start, found false",
     ),
     "debug in production": (
-        configuration("prod", trading={"logLevel": "debug"}),
-        'trading.logLevel: may write what customers do into the logs, found "debug"',
+        configuration("prod", platform={"logLevel": "debug"}),
+        'platform.logLevel: may write what customers do into the logs, found "debug"',
     ),
     "receivers beside an operator": (
         configuration(
@@ -312,7 +312,7 @@ DOUBTED: dict[str, tuple[Configuration, str]] = {
         "slackWebhookUrl: has no effect beside prometheus.operator",
     ),
     "the exchange's key without the platform": (
-        configuration(trading={"enabled": False}, secret={"coinbaseApiKey": secrets.token_hex(16)}),
+        configuration(platform={"enabled": False}, secret={"coinbaseApiKey": secrets.token_hex(16)}),
         "coinbaseApiKey: has no service that it is for",
     ),
 }
@@ -340,18 +340,18 @@ ACCEPTED: dict[str, Configuration] = {
     "a controller in Kubernetes' own namespace": configuration(ingress={"namespace": "kube-system"}),
     "an address of the sixth version": configuration(cluster={"apiServer": "2001:db8::1/128"}),
     "a store at another port on a private network": configuration(
-        cluster={"stores": "10.9.0.0/16"}, traces={"endpoint": "http://10.9.0.4:4318"}
+        cluster={"privateBackends": "10.9.0.0/16"}, traces={"endpoint": "http://10.9.0.4:4318"}
     ),
     "a private store behind a name": configuration(
-        cluster={"stores": "10.9.0.0/16"}, logs={"copyTo": "http://logs.internal:4318/otlp"}
+        cluster={"privateBackends": "10.9.0.0/16"}, logs={"otlpEndpoint": "http://logs.internal:4318/otlp"}
     ),
     "a webhook on a private network": configuration(
-        cluster={"stores": "10.9.0.0/16"}, secret={"alertWebhookUrl": "https://10.9.0.4:8443/x"}
+        cluster={"privateBackends": "10.9.0.0/16"}, secret={"alertWebhookUrl": "https://10.9.0.4:8443/x"}
     ),
     "a receiver without TLS for one machine": configuration(
         "local", secret={"alertWebhookUrl": "http://people:8080/x"}
     ),
-    "data services by address": configuration("prod", trading={"external": {"postgres": "10.1.0.7"}}),
+    "data services by address": configuration("prod", platform={"external": {"postgres": "10.1.0.7"}}),
     "a path at a Grafana elsewhere": configuration(
         "dev", ingress=None, grafana={"existing": True, "url": "https://example.com/grafana"}
     ),
@@ -366,8 +366,8 @@ ACCEPTED: dict[str, Configuration] = {
     "images that are built and stay": configuration(
         "local", build={"enabled": True, "collector": True}, platform={"source": "../platform"}, images=None
     ),
-    "a schedule by name": configuration(trading={"backtestSchedule": "@daily"}),
-    "a schedule on weekdays": configuration(trading={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
+    "a schedule by name": configuration(platform={"backtestSchedule": "@daily"}),
+    "a schedule on weekdays": configuration(platform={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
     "an operator in production without receivers": configuration(
         "prod",
         prometheus={"operator": True, "url": "http://prometheus:9090", "remoteWrite": None},
@@ -402,7 +402,7 @@ def test_every_default_and_every_example_is_one_that_would_be_accepted() -> None
             checked += 1
             with pytest.raises(ValidationError):
                 TypeAdapter(whole_type(field)).validate_python(["no", "setting", "is", "this"])
-        assert expected(field)
+        assert describe(field)
     assert checked > 60
 
 
@@ -410,4 +410,18 @@ def test_the_longest_window_of_a_rule_is_the_one_that_retention_is_held_to() -> 
     texts = "".join(file.read_text() for file in (ROOT / "rules").glob("*.yaml"))
     windows = re.findall(r"\[(\d+)([smhdw])", texts) + re.findall(r"offset (\d+)([smhdw])", texts)
     hours = {"s": 1 / 3600, "m": 1 / 60, "h": 1, "d": 24, "w": 168}
-    assert max(int(count) * hours[unit] for count, unit in windows) == to_hours(LONGEST_WINDOW)
+    assert max(int(count) * hours[unit] for count, unit in windows) == to_hours(MAX_RULE_WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "new"),
+    [
+        ({"trading": {"enabled": False}}, "trading", "platform"),
+        ({"paused": ["grafana"]}, "paused", "scaledToZero"),
+        ({"logs": {"copyTo": "https://logs.example.com"}}, "logs.copyTo", "logs.otlpEndpoint"),
+        ({"cluster": {"stores": "10.9.0.0/16"}}, "cluster.stores", "cluster.privateBackends"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(changes: dict[str, Any], key: str, new: str) -> None:
+    told = f"{key}: has a new name, expected {new}; fix: rename it to {new} in Pulumi.dev.yaml"
+    assert told in problems(configuration(**changes))

@@ -8,17 +8,17 @@ import pytest
 from kubernetes_schema import unknown_keys
 from synthesis import Program, declare
 
-from components.namespace_context import Place
-from components.workload import Data, Probes, Workload, WorkloadArgs
+from components.namespace_context import NamespaceContext
+from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 
-PLACE = Place(namespace="here", environment="dev", cluster="c", storage_class=None, wait_for_ready=True)
+PLACE = NamespaceContext(namespace="here", environment="dev", cluster="c", storage_class=None, wait_for_ready=True)
 ARGS = WorkloadArgs(
-    place=PLACE,
+    context=PLACE,
     image="example/tool:1",
     cpu="100m",
     memory="64Mi",
     ports={"http-metrics": 8080},
-    probes=Probes(port="http-metrics", alive="/alive", ready="/ready", startup_seconds=61),
+    probes=Probes(port="http-metrics", liveness_path="/alive", readiness_path="/ready", startup_seconds=61),
 )
 
 
@@ -37,7 +37,11 @@ def test_without_data_it_is_a_deployment_that_never_has_fewer_pods_than_wanted()
 
 
 def test_with_data_it_is_a_stateful_set_with_a_volume_a_replica() -> None:
-    args = replace(ARGS, data=Data(path="/var/lib/tool", size="1Gi"), place=replace(PLACE, storage_class="fast"))
+    args = replace(
+        ARGS,
+        persistent_volume=PersistentVolume(path="/var/lib/tool", size="1Gi"),
+        context=replace(PLACE, storage_class="fast"),
+    )
     program = made(args)
     (claim,) = program.one("StatefulSet", "tool").inputs["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
@@ -46,7 +50,7 @@ def test_with_data_it_is_a_stateful_set_with_a_volume_a_replica() -> None:
 
 
 def test_the_cluster_chooses_the_storage_class_when_none_is_named() -> None:
-    program = made(replace(ARGS, data=Data(path="/var/lib/tool", size="1Gi")))
+    program = made(replace(ARGS, persistent_volume=PersistentVolume(path="/var/lib/tool", size="1Gi")))
     (claim,) = program.one("StatefulSet", "tool").inputs["spec"]["volumeClaimTemplates"]
     assert "storageClassName" not in claim["spec"]
 
@@ -58,14 +62,14 @@ def test_the_startup_probe_covers_the_whole_time_that_recovery_may_take() -> Non
 
 @pytest.mark.parametrize("reason", [None, "reads pods"])
 def test_a_token_is_mounted_only_with_a_reason(reason: str | None) -> None:
-    assert pod(made(replace(ARGS, reads_api=reason)))["automountServiceAccountToken"] is (reason is not None)
+    assert pod(made(replace(ARGS, api_access_reason=reason)))["automountServiceAccountToken"] is (reason is not None)
 
 
 def test_scratch_is_bounded_and_everything_else_is_read_only() -> None:
     spec = pod(
         made(
             replace(
-                ARGS, scratch={"/tmp": "16Mi"}, mounts={"/etc/tool": {"name": "config", "config_map": {"name": "c"}}}
+                ARGS, empty_dirs={"/tmp": "16Mi"}, mounts={"/etc/tool": {"name": "config", "config_map": {"name": "c"}}}
             )
         )
     )
@@ -87,9 +91,9 @@ def test_a_headless_service_leads_to_every_pod() -> None:
 @pytest.mark.parametrize(
     "relax",
     [
-        lambda args: replace(args, reads_api="a reason"),
-        lambda args: replace(args, data=Data(path="/d", size="1Gi")),
-        lambda args: replace(args, scratch={"/tmp": "1Mi"}, replicas=3, headless=True),
+        lambda args: replace(args, api_access_reason="a reason"),
+        lambda args: replace(args, persistent_volume=PersistentVolume(path="/d", size="1Gi")),
+        lambda args: replace(args, empty_dirs={"/tmp": "1Mi"}, replicas=3, headless=True),
     ],
 )
 def test_no_argument_weakens_the_security_context(relax: Callable[[WorkloadArgs], WorkloadArgs]) -> None:
@@ -99,7 +103,9 @@ def test_no_argument_weakens_the_security_context(relax: Callable[[WorkloadArgs]
 
 
 def test_replicas_that_gossip_find_each_other_before_they_are_ready() -> None:
-    args = replace(ARGS, replicas=3, data=Data(path="/d", size="1Gi"), headless=True, gossip="gossip")
+    args = replace(
+        ARGS, replicas=3, persistent_volume=PersistentVolume(path="/d", size="1Gi"), headless=True, peer_port="gossip"
+    )
     program = made(replace(args, ports={"http-metrics": 8080, "gossip": 9094}))
     peers = program.one("Service", "tool-peers").inputs["spec"]
     assert peers["publishNotReadyAddresses"] is True
@@ -122,11 +128,11 @@ def test_what_is_empty_is_left_out_as_the_api_server_does() -> None:
         return below + ([path] if isinstance(value, list) and not value else [])
 
     assert empties(pod(made())) == []
-    assert empties(pod(made(replace(ARGS, args=["x"], scratch={"/tmp": "1Mi"})))) == []
+    assert empties(pod(made(replace(ARGS, args=["x"], empty_dirs={"/tmp": "1Mi"})))) == []
 
 
 def test_children_belong_to_the_workload_and_have_only_known_keys() -> None:
-    program = made(replace(ARGS, replicas=2, data=Data(path="/d", size="1Gi")))
+    program = made(replace(ARGS, replicas=2, persistent_volume=PersistentVolume(path="/d", size="1Gi")))
     objects = list(program.kubernetes())
     assert {each.kind for each in objects} == {"ServiceAccount", "Service", "StatefulSet", "PodDisruptionBudget"}
     assert all(each.parent.endswith("atlas:index:Workload::tool") for each in objects)

@@ -6,7 +6,7 @@ from synthesis import STACKS
 
 PROMETHEUS = {"operator": True, "url": "http://prometheus-operated.monitoring.svc:9090", "labels": {"release": "mine"}}
 GRAFANA = {"existing": True, "url": "https://grafana.dev.example.com"}
-LOGS = {"copyTo": "https://logs.example.com", "elasticsearch": "https://elasticsearch.example.com"}
+LOGS = {"otlpEndpoint": "https://logs.example.com", "elasticsearch": "https://elasticsearch.example.com"}
 TRACES = {"endpoint": "https://traces.example.com"}
 
 VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
