@@ -8,9 +8,11 @@ from pulumi import Input, Output, ResourceOptions
 
 from catalog.alertmanager_config import without_missing_secrets
 from components.namespace_context import NamespaceContext
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Alertmanager as AlertmanagerSettings
+from settings.secret_table import alert_files
 from settings.units import from_bytes, to_bytes
 
 SECRETS = "/etc/alertmanager/secrets"
@@ -25,10 +27,24 @@ class AlertmanagerArgs:
 
     context: NamespaceContext
     settings: AlertmanagerSettings
+    image: Input[str]
     config: str
     secret_files: Collection[str]
     secret: Input[str] | None
     url: str
+
+    @staticmethod
+    def of(stack: StackInputs, configured_secrets: Collection[str]) -> "AlertmanagerArgs":
+        """What the component needs of the stack."""
+        return AlertmanagerArgs(
+            context=stack.observability,
+            settings=stack.settings.alertmanager,
+            image=stack.images["alertmanager"],
+            config=stack.config["alertmanager/alertmanager.yaml"],
+            secret_files=alert_files(configured_secrets),
+            secret=stack.secrets.workloads.get("alertmanager"),
+            url=stack.settings.grafana.url,
+        )
 
 
 class Alertmanager(pulumi.ComponentResource):
@@ -52,7 +68,7 @@ class Alertmanager(pulumi.ComponentResource):
             "alertmanager",
             WorkloadArgs(
                 context=context,
-                image=context.images["alertmanager"],
+                image=args.image,
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,

@@ -1,8 +1,13 @@
 """Where signals end: what the gateway sends to and Grafana asks, be it deployed here or elsewhere."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pulumi import Input
+from pulumi import Input, Output
+
+from settings.introspection import value_at
+from settings.model import Settings
+from settings.secret_table import SECRETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,3 +16,90 @@ class TelemetryBackend:
 
     otlp_url: Input[str]
     query_url: Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsBackend:
+    """A Prometheus: ``query_url`` leads to any replica; each of ``replicas`` has to be sent everything."""
+
+    query_url: Input[str]
+    replicas: Sequence[TelemetryBackend]
+
+
+def prometheus_backend(url: Input[str]) -> TelemetryBackend:
+    """A Prometheus by its URL: ours, or one that is there, with its OTLP receiver on."""
+    return TelemetryBackend(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
+
+
+def query_urls(logs: TelemetryBackend, traces: TelemetryBackend, metrics: MetricsBackend) -> dict[str, Input[str]]:
+    """The variables that Grafana's data sources expand."""
+    return {"PROMETHEUS_URL": metrics.query_url, "LOKI_URL": logs.query_url, "JAEGER_URL": traces.query_url}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalBackend:
+    """A backend of the user's own, used where ``setting`` holds its address. ``sender`` is the workload that connects to it.
+
+    ``overlay`` is the part of the gateway's configuration that sends to it, ``credential_overlay`` the part that adds the token:
+    that of the secret whose entry names the same setting. ``variable`` is how the overlay is given the address.
+    """
+
+    setting: str
+    sender: str
+    overlay: str | None = None
+    credential_overlay: str | None = None
+    variable: str | None = None
+
+
+EXTERNAL_BACKENDS: tuple[ExternalBackend, ...] = (
+    ExternalBackend(
+        setting="traces.endpoint",
+        sender="otel-collector",
+        overlay="traces-external.yaml",
+        credential_overlay="traces-token.yaml",
+    ),
+    ExternalBackend(setting="traces.queryUrl", sender="grafana"),
+    ExternalBackend(
+        setting="logs.otlpEndpoint",
+        sender="otel-collector",
+        overlay="logs-otlp.yaml",
+        credential_overlay="logs-otlp-token.yaml",
+        variable="LOGS_COPY_ENDPOINT",
+    ),
+    ExternalBackend(
+        setting="logs.elasticsearch",
+        sender="otel-collector",
+        overlay="logs-elasticsearch.yaml",
+        credential_overlay="logs-elasticsearch-token.yaml",
+        variable="ELASTICSEARCH_ENDPOINT",
+    ),
+    ExternalBackend(setting="prometheus.remoteWrite", sender="prometheus"),
+)
+"""One entry each: its configuration, token, network flow and the checks of its address follow from it."""
+
+
+def used_backends(settings: Settings) -> dict[ExternalBackend, str]:
+    """The external backends that the settings name, with their addresses."""
+    found = {backend: value_at(settings, backend.setting) for backend in EXTERNAL_BACKENDS}
+    return {backend: address for backend, address in found.items() if address}
+
+
+def gateway_overlays(settings: Settings, configured_secrets: Collection[str]) -> list[str]:
+    """The overlays of the gateway's configuration that the settings and secrets ask for, in their order."""
+    tokens = {SECRETS[key].setting for key in configured_secrets if key in SECRETS}
+    overlays: list[str] = []
+    for backend in used_backends(settings):
+        overlays += [backend.overlay] if backend.overlay else []
+        overlays += [backend.credential_overlay] if backend.credential_overlay and backend.setting in tokens else []
+    return overlays
+
+
+def gateway_addresses(settings: Settings) -> Mapping[str, str]:
+    """The variables by which those overlays are given addresses."""
+    return {backend.variable: address for backend, address in used_backends(settings).items() if backend.variable}
+
+
+def external_traces(settings: Settings) -> TelemetryBackend | None:
+    """The user's own store of traces, if the settings name one."""
+    traces = settings.traces
+    return TelemetryBackend(otlp_url=traces.endpoint, query_url=traces.query_url or "") if traces.endpoint else None

@@ -8,14 +8,15 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Service
 
 from catalog.collector_config import count_persistent_queues, merge_configs
-from components.backend import TelemetryBackend
+from components.backend import MetricsBackend, TelemetryBackend, gateway_addresses, gateway_overlays
 from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_namespace, may_read
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Collector as CollectorSettings
 from settings.model import Settings
-from settings.units import from_bytes, to_bytes
+from settings.units import format_number, from_bytes, to_bytes
 
 NAME = "otel-collector"
 CONFIG = "/etc/otel-collector/config"
@@ -39,13 +40,36 @@ class CollectorArgs:
 
     context: NamespaceContext
     settings: CollectorSettings
+    image: Input[str]
     configs: Sequence[str]
     logs: TelemetryBackend
     traces: TelemetryBackend
-    metrics: Sequence[TelemetryBackend]
-    log_destination_env: Mapping[str, str]
+    metrics: MetricsBackend
+    backend_addresses: Mapping[str, str]
     senders: NamespaceContext
     secret: Input[str] | None = None
+
+    @staticmethod
+    def of(
+        stack: StackInputs,
+        configured_secrets: Collection[str],
+        logs: TelemetryBackend,
+        traces: TelemetryBackend,
+        metrics: MetricsBackend,
+    ) -> "CollectorArgs":
+        """What the component needs of the stack."""
+        return CollectorArgs(
+            context=stack.observability,
+            settings=stack.settings.collector,
+            image=stack.images["otel-collector"],
+            configs=gateway_configs(stack.settings, stack.catalog.folder("collector"), configured_secrets),
+            logs=logs,
+            traces=traces,
+            metrics=metrics,
+            backend_addresses=gateway_addresses(stack.settings),
+            senders=stack.trading,
+            secret=stack.secrets.workloads.get("otel-collector"),
+        )
 
 
 class Collector(pulumi.ComponentResource):
@@ -60,7 +84,7 @@ class Collector(pulumi.ComponentResource):
         context, settings, senders = args.context, args.settings, args.senders
         config = merge_configs(args.configs)
         mounts = {CONFIG: immutable_config_volume(NAME, {"gateway.yaml": config}, context, child)}
-        first, *others = args.metrics
+        first, *others = args.metrics.replicas
         replica = {"METRICS_REPLICA_ENDPOINT": others[0].otlp_url} if others else {}
         if args.secret:
             mounts[SECRETS] = secret_volume("secrets", args.secret)
@@ -68,7 +92,7 @@ class Collector(pulumi.ComponentResource):
             NAME,
             WorkloadArgs(
                 context=context,
-                image=context.images["otel-collector"],
+                image=args.image,
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -81,8 +105,8 @@ class Collector(pulumi.ComponentResource):
                     "TRACES_ENDPOINT": args.traces.otlp_url,
                     "METRICS_ENDPOINT": first.otlp_url,
                     **replica,
-                    **args.log_destination_env,
-                    "SAMPLING_PERCENTAGE": f"{settings.sampling_percentage:g}",
+                    **args.backend_addresses,
+                    "SAMPLING_PERCENTAGE": format_number(settings.sampling_percentage),
                     **queue_environment(settings.volume, count_persistent_queues(config), fsync=settings.fsync),
                     **heap_environment(settings.memory),
                 },
@@ -128,22 +152,7 @@ def heap_environment(memory: str) -> dict[str, str]:
 
 
 def gateway_configs(settings: Settings, files: Mapping[str, str], configured_secrets: Collection[str]) -> list[str]:
-    """The gateway's own configuration and the overlays that settings and ``given`` secrets ask for."""
-    traces, logs, elastic = settings.traces.endpoint, settings.logs.otlp_endpoint, settings.logs.elasticsearch
-    requested = {
-        "gateway.yaml": True,
-        "metrics-replica.yaml": settings.prometheus.replicas > 1 and not settings.prometheus.operator,
-        "traces-external.yaml": traces,
-        "traces-token.yaml": traces and "tracesToken" in configured_secrets,
-        "logs-otlp.yaml": logs,
-        "logs-otlp-token.yaml": logs and "logsToken" in configured_secrets,
-        "logs-elasticsearch.yaml": elastic,
-        "logs-elasticsearch-token.yaml": elastic and "elasticsearchApiKey" in configured_secrets,
-    }
-    return [files[file] for file, asked in requested.items() if asked]
-
-
-def log_destination_env(settings: Settings) -> dict[str, str]:
-    """The variables of the overlays that send logs to further stores."""
-    named = {"LOGS_COPY_ENDPOINT": settings.logs.otlp_endpoint, "ELASTICSEARCH_ENDPOINT": settings.logs.elasticsearch}
-    return {name: url for name, url in named.items() if url}
+    """The gateway's own configuration and the overlays that settings and ``configured_secrets`` ask for."""
+    replica = settings.prometheus.replicas > 1 and not settings.prometheus.operator
+    overlays = [*(["metrics-replica.yaml"] if replica else []), *gateway_overlays(settings, configured_secrets)]
+    return [files[file] for file in ("gateway.yaml", *overlays)]

@@ -6,21 +6,35 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
+from catalog.images import Images
 from components.namespace_context import NamespaceContext
-from components.platform_services import DATA_PORTS
+from components.platform_services import BROKER_METRICS_PORT, DATA_PORTS
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, SecretKey, UserOverride, Workload, WorkloadArgs
+from settings.model import Platform
 
 SECRETS = "/etc/secrets"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataServicesArgs:
-    """``secrets`` maps ``db`` and ``rabbitmq`` to Secrets with ``password``; ``rabbitmq`` are the files of its configuration."""
+    """``secrets`` has the Secrets of ``db`` and ``rabbitmq``, each with ``password``. ``rabbitmq`` are its configuration files."""
 
     context: NamespaceContext
+    images: Images
     secrets: Mapping[str, Input[str]]
     rabbitmq: Mapping[str, str]
+
+    @staticmethod
+    def of(stack: StackInputs) -> "DataServicesArgs":
+        """What the component needs of the stack."""
+        return DataServicesArgs(
+            context=stack.trading,
+            images=stack.images,
+            secrets=stack.secrets.workloads,
+            rabbitmq=stack.catalog.folder("rabbitmq"),
+        )
 
 
 class DataServices(pulumi.ComponentResource):
@@ -34,7 +48,7 @@ class DataServices(pulumi.ComponentResource):
             "db",
             WorkloadArgs(
                 context=context,
-                image=context.images["db"],
+                image=args.images["db"],
                 cpu="100m",
                 memory="256Mi",
                 env={
@@ -60,7 +74,7 @@ class DataServices(pulumi.ComponentResource):
             "cache",
             WorkloadArgs(
                 context=context,
-                image=context.images["cache"],
+                image=args.images["cache"],
                 cpu="50m",
                 memory="256Mi",
                 # Far below the pod's memory: saving to disk forks, and what changes meanwhile is counted twice. The platform's code
@@ -87,7 +101,7 @@ class DataServices(pulumi.ComponentResource):
             "rabbitmq",
             WorkloadArgs(
                 context=context,
-                image=context.images["rabbitmq"],
+                image=args.images["rabbitmq"],
                 cpu="100m",
                 memory="512Mi",
                 env={
@@ -99,7 +113,7 @@ class DataServices(pulumi.ComponentResource):
                 },
                 # RabbitMQ reads the password of its first user from the environment alone.
                 secret_env={"RABBITMQ_DEFAULT_PASS": SecretKey(secret=args.secrets["rabbitmq"], key="password")},
-                ports={"amqp": DATA_PORTS["rabbitmq"], "metrics": 15692},
+                ports={"amqp": DATA_PORTS["rabbitmq"], "metrics": BROKER_METRICS_PORT},
                 probes=Probes(port="amqp", startup_seconds=300),
                 mounts={"/etc/atlas/rabbitmq": immutable_config_volume("rabbitmq", args.rabbitmq, context, child)},
                 empty_dirs={"/tmp": "64Mi"},
@@ -109,3 +123,11 @@ class DataServices(pulumi.ComponentResource):
             child,
         )
         self.register_outputs({})
+
+
+def data_hosts(settings: Platform) -> dict[str, str]:
+    """Host names of the data services: those in the cluster, or those that the settings name."""
+    external = settings.external
+    if external is None:
+        return {name: name for name in DATA_PORTS}
+    return {"db": external.postgres, "cache": external.redis, "rabbitmq": external.rabbitmq}

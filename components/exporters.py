@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 
+from catalog.images import Images
+from components.data_services import data_hosts
 from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_cluster, may_read
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, secret_volume
 from components.workload import Probes, Workload, WorkloadArgs
 
@@ -23,6 +26,12 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
 @dataclass(frozen=True, kw_only=True)
 class KubeStateMetricsArgs:
     context: NamespaceContext
+    image: Input[str]
+
+    @staticmethod
+    def of(stack: StackInputs) -> "KubeStateMetricsArgs":
+        """What the component needs of the stack."""
+        return KubeStateMetricsArgs(context=stack.observability, image=stack.images["kube-state-metrics"])
 
 
 class KubeStateMetrics(pulumi.ComponentResource):
@@ -36,7 +45,7 @@ class KubeStateMetrics(pulumi.ComponentResource):
             "kube-state-metrics",
             WorkloadArgs(
                 context=args.context,
-                image=args.context.images["kube-state-metrics"],
+                image=args.image,
                 cpu="50m",
                 memory="256Mi",
                 args=["--port=8080", "--telemetry-port=8081", f"--resources={','.join(resources)}"],
@@ -58,7 +67,17 @@ class KubeStateMetrics(pulumi.ComponentResource):
 @dataclass(frozen=True, kw_only=True)
 class BlackboxArgs:
     context: NamespaceContext
+    image: Input[str]
     config: str
+
+    @staticmethod
+    def of(stack: StackInputs) -> "BlackboxArgs":
+        """What the component needs of the stack."""
+        return BlackboxArgs(
+            context=stack.observability,
+            image=stack.images["blackbox-exporter"],
+            config=stack.config["blackbox/blackbox.yaml"],
+        )
 
 
 class Blackbox(pulumi.ComponentResource):
@@ -72,7 +91,7 @@ class Blackbox(pulumi.ComponentResource):
             "blackbox-exporter",
             WorkloadArgs(
                 context=args.context,
-                image=args.context.images["blackbox-exporter"],
+                image=args.image,
                 cpu="20m",
                 memory="64Mi",
                 args=["--config.file=/etc/blackbox/config/blackbox.yaml", "--log.format=json"],
@@ -94,10 +113,23 @@ class DataExportersArgs:
     """
 
     context: NamespaceContext
+    images: Images
     hosts: Mapping[str, str]
     data_context: NamespaceContext
     secret: Input[str]
     tls_mode: str
+
+    @staticmethod
+    def of(stack: StackInputs) -> "DataExportersArgs":
+        """What the component needs of the stack."""
+        return DataExportersArgs(
+            context=stack.observability,
+            images=stack.images,
+            hosts=data_hosts(stack.settings.platform),
+            data_context=stack.trading,
+            secret=stack.secrets.workloads["postgres-exporter"],
+            tls_mode="require" if stack.settings.platform.external else "disable",
+        )
 
 
 class DataExporters(pulumi.ComponentResource):
@@ -111,7 +143,7 @@ class DataExporters(pulumi.ComponentResource):
             "redis-exporter",
             WorkloadArgs(
                 context=args.context,
-                image=args.context.images["redis-exporter"],
+                image=args.images["redis-exporter"],
                 cpu="20m",
                 memory="64Mi",
                 env={"REDIS_ADDR": pulumi.Output.concat("redis://", hosts["cache"], ":6379")},
@@ -124,7 +156,7 @@ class DataExporters(pulumi.ComponentResource):
             "postgres-exporter",
             WorkloadArgs(
                 context=args.context,
-                image=args.context.images["postgres-exporter"],
+                image=args.images["postgres-exporter"],
                 cpu="20m",
                 memory="64Mi",
                 args=["--collector.long_running_transactions", "--log.format=json"],

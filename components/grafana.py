@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi import Input, ResourceOptions
 
+from components.backend import MetricsBackend, TelemetryBackend, query_urls
 from components.namespace_context import NamespaceContext
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, mutable_config_map, projected_volume, secret_volume
 from components.workload import Probes, Workload, WorkloadArgs
 from settings.model import Grafana as GrafanaSettings
@@ -25,10 +27,26 @@ class GrafanaArgs:
 
     context: NamespaceContext
     settings: GrafanaSettings
+    image: Input[str]
     config: Mapping[str, str]
     dashboards: Mapping[str, str]
     secret: Input[str] | None
     query_urls: Mapping[str, Input[str]]
+
+    @staticmethod
+    def of(
+        stack: StackInputs, logs: TelemetryBackend, traces: TelemetryBackend, metrics: MetricsBackend
+    ) -> "GrafanaArgs":
+        """What the component needs of the stack."""
+        return GrafanaArgs(
+            context=stack.observability,
+            settings=stack.settings.grafana,
+            image=stack.images["grafana"],
+            config=stack.catalog.folder("grafana"),
+            dashboards=stack.catalog.dashboards,
+            secret=stack.secrets.workloads.get("grafana"),
+            query_urls=query_urls(logs, traces, metrics),
+        )
 
 
 class Grafana(pulumi.ComponentResource):
@@ -49,7 +67,7 @@ class Grafana(pulumi.ComponentResource):
             "grafana",
             WorkloadArgs(
                 context=context,
-                image=context.images["grafana"],
+                image=args.image,
                 cpu=settings.cpu,
                 memory=settings.memory,
                 env={
@@ -85,6 +103,18 @@ class DashboardsArgs:
     dashboards: Mapping[str, str]
     datasources: str
     query_urls: Mapping[str, Input[str]]
+
+    @staticmethod
+    def of(
+        stack: StackInputs, logs: TelemetryBackend, traces: TelemetryBackend, metrics: MetricsBackend
+    ) -> "DashboardsArgs":
+        """What the component needs of the stack."""
+        return DashboardsArgs(
+            context=stack.observability,
+            dashboards=stack.catalog.dashboards,
+            datasources=stack.config["grafana/datasources.yaml"],
+            query_urls=query_urls(logs, traces, metrics),
+        )
 
 
 class Dashboards(pulumi.ComponentResource):

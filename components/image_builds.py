@@ -1,6 +1,7 @@
 """Images that the program itself builds, by Docker's BuildKit. What is in them is said by ``images/`` and ``build_context.py``."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
+from catalog.images import Images
 from image_build.context import Context
+from image_build.registry_access import registry_files
 from settings.model import Build as BuildSettings
+from settings.model import Settings
 
 if TYPE_CHECKING:
     import pulumi_docker_build as docker_build
@@ -21,9 +25,9 @@ LOCAL = "atlas"
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBuildsArgs:
-    """``access`` are the build secrets by which pip and npm reach their registries (``registries.py``).
+    """``registry_files`` are the build secrets by which pip and npm reach their registries (``image_build/registry_access.py``).
 
-    ``tell`` takes a build that complains of types: the platform's own code is built as it is.
+    With ``allow_type_errors`` a build that complains of types is taken: the platform's own code is built as it is.
     """
 
     settings: BuildSettings
@@ -87,3 +91,21 @@ def version(context: Context, arguments: Mapping[str, str]) -> str:
     """Names what an image is made of: 16 hexadecimal digits of its context and arguments."""
     text = "\0".join((context.digest, *(f"{key}={value}" for key, value in sorted(arguments.items()))))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def build_images(settings: Settings, contexts: Sequence[Context], root: Path) -> Images:
+    """The image of each workload: the one that the settings name, else the one that is built here, else the pinned one.
+
+    ``contexts`` are those of the images to build; ``root`` is the program's folder.
+    """
+    built: Mapping[str, Input[str]] = {}
+    if contexts:
+        args = ImageBuildsArgs(
+            settings=settings.build,
+            contexts=contexts,
+            root=root,
+            registry_files=registry_files(os.environ, Path.home()),
+            allow_type_errors=settings.platform.source is not None,
+        )
+        built = ImageBuilds("images", args).references
+    return Images(overrides=settings.images, built=built, registry=settings.registry)

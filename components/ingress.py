@@ -10,8 +10,9 @@ from pulumi_kubernetes.networking.v1 import HTTPIngressPathArgsDict, IngressSpec
 from pulumi_kubernetes.networking.v1 import Ingress as KubernetesIngress
 
 from components.namespace_context import NamespaceContext
+from components.platform_services import SERVICES, public_url
+from components.stack_inputs import StackInputs
 from settings.model import Ingress as IngressSettings
-from settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,11 @@ class IngressRoute:
 class IngressArgs:
     settings: IngressSettings
     routes: Mapping[str, IngressRoute]
+
+    @staticmethod
+    def of(stack: StackInputs, settings: IngressSettings) -> "IngressArgs":
+        """What the component needs of the stack."""
+        return IngressArgs(settings=settings, routes=ingress_routes(stack))
 
 
 class Ingress(pulumi.ComponentResource):
@@ -67,16 +73,16 @@ class Ingress(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def ingress_routes(
-    settings: Settings, observability: NamespaceContext, trading: NamespaceContext
-) -> dict[str, IngressRoute]:
-    """What the environment has to show, at the URLs that its settings give."""
+def ingress_routes(stack: StackInputs) -> dict[str, IngressRoute]:
+    """What people and clients open from outside, at the URLs that the settings give."""
+    settings = stack.settings
     routes: dict[str, IngressRoute] = {}
     if not settings.grafana.existing:
         routes["grafana"] = IngressRoute(
-            context=observability, url=settings.grafana.url, service="grafana", port="http-metrics"
+            context=stack.observability, url=settings.grafana.url, service="grafana", port="http-metrics"
         )
-    for service, url in (("ops-ui", settings.platform.url), ("api", settings.platform.api_url)):
-        if settings.platform.enabled and url:
-            routes[service] = IngressRoute(context=trading, url=url, service=service, port="http")
+    for service, entry in SERVICES.items() if settings.platform.enabled else ():
+        url = public_url(service, settings.platform)
+        if url and entry.port:
+            routes[service] = IngressRoute(context=stack.trading, url=url, service=service, port="http")
     return routes

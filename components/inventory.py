@@ -47,9 +47,10 @@ RULE_FILE_WORKLOADS = {
 _RUNBOOK = re.compile(r"^( *runbook_url: )(?=runbooks/)", re.MULTILINE)
 
 
-def select_rule_files(active: Workloads, rules: Mapping[str, str], runbooks: str | None = None) -> dict[str, str]:
-    """The rule files, by name, whose subject is deployed. ``runbooks`` is where people find the folder of that name."""
-    names = {name for _, name in active}
+def select_rule_files(settings: Settings, rules: Mapping[str, str]) -> dict[str, str]:
+    """The rule files, by name, whose workload has pods. Links to runbooks lead to where the settings say that they are read."""
+    names = {name for _, name in active_workloads(settings)}
+    runbooks = settings.prometheus.runbooks
     found = {
         file: text
         for file, text in rules.items()
@@ -60,10 +61,10 @@ def select_rule_files(active: Workloads, rules: Mapping[str, str], runbooks: str
     return {file: _RUNBOOK.sub(rf"\g<1>{runbooks}/", text) for file, text in found.items()}
 
 
-SCRAPED = {"db": False, "cache": False}
-"""What has no metrics of its own: its exporter has them."""
+WITHOUT_METRICS = frozenset({"db", "cache"})
+"""Workloads that serve no metrics of their own: their exporters have them."""
 
 
-def expected_targets(active: Workloads) -> list[str]:
+def expected_targets(settings: Settings) -> list[str]:
     """The workloads that have to be scrape targets, by the label ``service``."""
-    return sorted(name for _, name in active if SCRAPED.get(name, True))
+    return sorted(name for _, name in active_workloads(settings) if name not in WITHOUT_METRICS)

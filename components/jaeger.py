@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
 from components.backend import TelemetryBackend
 from components.namespace_context import NamespaceContext
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Jaeger as JaegerSettings
@@ -17,7 +18,18 @@ from settings.units import from_bytes, to_bytes, to_hours
 class JaegerArgs:
     context: NamespaceContext
     settings: JaegerSettings
+    image: Input[str]
     config: str
+
+    @staticmethod
+    def of(stack: StackInputs) -> "JaegerArgs":
+        """What the component needs of the stack."""
+        return JaegerArgs(
+            context=stack.observability,
+            settings=stack.settings.jaeger,
+            image=stack.images["jaeger"],
+            config=stack.config["jaeger/jaeger.yaml"],
+        )
 
 
 class Jaeger(pulumi.ComponentResource):
@@ -31,7 +43,7 @@ class Jaeger(pulumi.ComponentResource):
             "jaeger",
             WorkloadArgs(
                 context=context,
-                image=context.images["jaeger"],
+                image=args.image,
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=["--config=/etc/jaeger/config/jaeger.yaml"],

@@ -7,6 +7,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.backend import TelemetryBackend
 from components.namespace_context import NamespaceContext
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
 from components.workload import PersistentVolume, Probes, SecretKey, Workload, WorkloadArgs
 from settings.model import Loki as LokiSettings
@@ -19,8 +20,20 @@ class LokiArgs:
 
     context: NamespaceContext
     settings: LokiSettings
+    image: Input[str]
     config: str
     secret: Input[str] | None = None
+
+    @staticmethod
+    def of(stack: StackInputs) -> "LokiArgs":
+        """What the component needs of the stack."""
+        return LokiArgs(
+            context=stack.observability,
+            settings=stack.settings.loki,
+            image=stack.images["loki"],
+            config=stack.config["loki/loki.yaml"],
+            secret=stack.secrets.workloads.get("loki"),
+        )
 
 
 class Loki(pulumi.ComponentResource):
@@ -37,7 +50,7 @@ class Loki(pulumi.ComponentResource):
             "loki",
             WorkloadArgs(
                 context=context,
-                image=context.images["loki"],
+                image=args.image,
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,

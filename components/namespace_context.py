@@ -1,11 +1,11 @@
 """Where workloads run and what is common to all that runs there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
+from pulumi_kubernetes.core.v1 import Secret
 
-from catalog.images import Images
 from settings.model import Settings
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -13,9 +13,10 @@ SKIP_AWAIT = "pulumi.com/skipAwait"
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceContext:
-    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run; ``paused`` names workloads without one.
+    """A namespace of an environment. ``wait_for_ready`` is false only where no pod can run.
 
-    ``pull_secret`` names the Secret with which images are pulled, if the registry asks for one.
+    ``scaled_to_zero`` names workloads that are declared without a pod. ``pull_secret`` names the Secret with which images are
+    pulled, if the registry asks for one.
     """
 
     namespace: pulumi.Input[str]
@@ -23,7 +24,6 @@ class NamespaceContext:
     cluster: str
     storage_class: str | None
     wait_for_ready: bool
-    images: Images = field(default_factory=Images)
     scaled_to_zero: frozenset[str] = frozenset()
     pull_secret: pulumi.Input[str] | None = None
 
@@ -37,17 +37,18 @@ class NamespaceContext:
         }
 
     def annotations(self, workload: str | None = None) -> dict[str, str]:
-        """What tells Pulumi whether to wait for the object; a Service of a paused workload would wait for ever."""
+        """What tells Pulumi whether to wait for the object; a Service of a workload without pods would wait for ever."""
         return {} if self.wait_for_ready and workload not in self.scaled_to_zero else {SKIP_AWAIT: "true"}
 
 
 def namespace_contexts(
     settings: Settings,
     namespaces: Mapping[str, pulumi.Input[str]],
-    pull_secrets: Mapping[str, pulumi.Input[str]],
-    built: Mapping[str, pulumi.Input[str]],
+    registry_config: pulumi.Input[str] | None,
+    opts: pulumi.ResourceOptions,
 ) -> dict[str, NamespaceContext]:
-    """A place for each namespace, by its role, in the environment that ``settings`` describe. ``built`` refers to built images."""
+    """A context for each namespace, by its role. ``registry_config`` holds the credentials of a private registry."""
+    pull_secrets = _pull_secrets(registry_config, namespaces, opts)
     return {
         role: NamespaceContext(
             namespace=namespace,
@@ -55,9 +56,28 @@ def namespace_contexts(
             cluster=settings.cluster.display_name,
             storage_class=settings.cluster.storage_class,
             wait_for_ready=settings.cluster.wait_for_ready,
-            images=Images(overrides=settings.images, built=built, registry=settings.registry),
             scaled_to_zero=frozenset(settings.scaled_to_zero),
             pull_secret=pull_secrets.get(role),
         )
         for role, namespace in namespaces.items()
     }
+
+
+def _pull_secrets(
+    config: pulumi.Input[str] | None, namespaces: Mapping[str, pulumi.Input[str]], opts: pulumi.ResourceOptions
+) -> dict[str, pulumi.Output[str]]:
+    """The Secret with which each namespace pulls its images, by the namespace's role; none where the registry is open."""
+    if config is None:
+        return {}
+    created = {
+        role: Secret(
+            f"{role}-registry",
+            metadata={"namespace": namespace, "labels": {"app.kubernetes.io/part-of": "atlas"}},
+            type="kubernetes.io/dockerconfigjson",
+            immutable=True,
+            string_data={".dockerconfigjson": config},
+            opts=opts,
+        )
+        for role, namespace in namespaces.items()
+    }
+    return {role: each.metadata["name"].apply(str) for role, each in created.items()}

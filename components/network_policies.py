@@ -3,7 +3,7 @@
 The cluster's network plugin has to enforce NetworkPolicy for this to hold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,14 +17,13 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyPortArgsDict,
 )
 
-from components.collector import log_destination_env
+from components.backend import used_backends
 from components.inventory import Workloads, workloads
-from components.platform_services import DATA_PORTS, JOBS, SERVICES
+from components.platform_services import BROKER_METRICS_PORT, DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES, public_url
 from settings.model import Settings
+from settings.secret_table import alert_files
 
 OTLP = (4317, 4318)
-METRICS = (8000, 8080, 9108, 9464, 15692)
-"""Where the platform's services are scraped."""
 PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 """What the internet is not: clusters, nodes, and the metadata services of clouds."""
 
@@ -101,9 +100,9 @@ def _platform_flows() -> Iterator[Flow]:
             yield Flow(source=pods, destination=DATA, ports=ports, reason="its data")
         if service.internet_egress_reason:
             yield Flow(source=pods, destination=INTERNET, ports=(443,), reason=service.internet_egress_reason)
-        if name not in JOBS and service.port:
-            probed = PodSelector(namespace="trading", name=name)
-            yield Flow(source=BLACKBOX, destination=probed, ports=(service.port,), reason="probes")
+        if service.port and not service.job:
+            yield Flow(source=BLACKBOX, destination=pods, ports=(service.port,), reason="probes")
+            yield Flow(source=INGRESS, destination=pods, ports=(service.port,), reason="people and clients")
 
 
 def _scrape_flows(prometheus: PodSelector | ExternalNamespace) -> Iterator[Flow]:
@@ -122,7 +121,19 @@ def _scrape_flows(prometheus: PodSelector | ExternalNamespace) -> Iterator[Flow]
         (NODE_AGENT, 8888),
     ):
         yield Flow(source=prometheus, destination=pods, ports=(port,), reason="scraping")
-    yield Flow(source=prometheus, destination=EVERY_SERVICE, ports=METRICS, reason="scraping")
+    for name in DEPLOYMENTS:
+        pods = PodSelector(namespace="trading", name=name)
+        yield Flow(source=prometheus, destination=pods, ports=(SERVICES[name].metrics_port,), reason="scraping")
+    broker = PodSelector(namespace="trading", name="rabbitmq")
+    yield Flow(source=prometheus, destination=broker, ports=(BROKER_METRICS_PORT,), reason="scraping")
+
+
+def _additional_scrape_flows(ports: Sequence[int]) -> Iterator[Flow]:
+    """Scraping of pods in the platform's namespace that are not of the platform."""
+    for prometheus in (PROMETHEUS, OPERATOR) if ports else ():
+        yield Flow(
+            source=prometheus, destination=EVERY_SERVICE, ports=tuple(ports), reason="scraping of other services"
+        )
 
 
 FLOWS: tuple[Flow, ...] = (
@@ -141,7 +152,7 @@ FLOWS: tuple[Flow, ...] = (
     *_scrape_flows(PROMETHEUS),
     *_scrape_flows(OPERATOR),
     Flow(source=PROMETHEUS, destination=ALERTMANAGER, ports=(9093,), reason="alerts"),
-    Flow(source=PROMETHEUS, destination=DATA, ports=(15692,), reason="scraping the broker"),
+    Flow(source=PROMETHEUS, destination=DATA, ports=(BROKER_METRICS_PORT,), reason="scraping the broker"),
     Flow(source=PROMETHEUS, destination=INTERNET, ports=(443,), reason="remote write, where set"),
     Flow(source=ALERTMANAGER, destination=ALERTMANAGER, ports=(9094,), udp=True, reason="gossip"),
     Flow(source=ALERTMANAGER, destination=INTERNET, ports=(443,), reason="people and the heartbeat monitor"),
@@ -176,8 +187,6 @@ FLOWS: tuple[Flow, ...] = (
     ),
     *_platform_flows(),
     Flow(source=INGRESS, destination=GRAFANA, ports=(3000,), reason="people"),
-    Flow(source=INGRESS, destination=PodSelector(namespace="trading", name="ops-ui"), ports=(3000,), reason="people"),
-    Flow(source=INGRESS, destination=PodSelector(namespace="trading", name="api"), ports=(8000,), reason="clients"),
     *(
         Flow(source=each, destination=DNS, reason="names")
         for each in (
@@ -198,10 +207,10 @@ FLOWS: tuple[Flow, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkPoliciesArgs:
-    """``namespaces`` maps roles to names; ``addresses`` maps what is outside to CIDRs; ``foreign`` maps roles to namespaces.
+    """``namespaces`` maps roles to names, ``addresses`` what is outside to CIDRs, ``external_namespaces`` roles to namespaces.
 
-    A flow from or to what is in none of them, or is not ``deployed``, is left out. Only the workloads in ``internet`` get their
-    flows to it.
+    A flow from or to what is in none of them, or not in ``workloads``, is left out. Only the workloads in ``internet_egress`` get
+    their flows to the internet, and only those in ``public`` theirs from the ingress controller.
     """
 
     namespaces: Mapping[str, Input[str]]
@@ -209,12 +218,13 @@ class NetworkPoliciesArgs:
     addresses: Mapping[str, str]
     external_namespaces: Mapping[str, str]
     internet_egress: frozenset[str]
+    public: frozenset[str]
     api_server_port: int
     flows: Sequence[Flow] = FLOWS
 
     @staticmethod
     def of(
-        settings: Settings, namespaces: Mapping[str, Input[str]], has_alert_receivers: bool
+        settings: Settings, namespaces: Mapping[str, Input[str]], configured_secrets: Collection[str]
     ) -> "NetworkPoliciesArgs":
         """What the settings say of addresses, neighbours and stores outside."""
         cluster, external = settings.cluster, settings.platform.external
@@ -229,18 +239,20 @@ class NetworkPoliciesArgs:
             "ingress": settings.ingress.namespace if settings.ingress else None,
         }
         internet = {name for name, service in SERVICES.items() if service.internet_egress_reason}
-        internet |= {"otel-collector"} if settings.traces.endpoint or log_destination_env(settings) else set()
-        internet |= {"grafana"} if settings.traces.query_url else set()
-        internet |= {"prometheus"} if settings.prometheus.remote_write else set()
+        internet |= {backend.sender for backend in used_backends(settings)}
         internet |= {"loki"} if settings.loki.object_storage else set()
-        internet |= {"alertmanager"} if has_alert_receivers else set()
+        internet |= {"alertmanager"} if alert_files(configured_secrets) else set()
+        platform = settings.platform
+        jobs = {("trading", name) for name in JOBS} if platform.enabled else set[tuple[str, str]]()
         return NetworkPoliciesArgs(
             namespaces=namespaces,
-            workloads=workloads(settings),
+            workloads=workloads(settings) | jobs,
             addresses={what: address for what, address in addresses.items() if address},
             external_namespaces={role: namespace for role, namespace in foreign.items() if namespace},
             internet_egress=frozenset(internet),
+            public=frozenset({"grafana", *(name for name in SERVICES if public_url(name, platform))}),
             api_server_port=cluster.api_server_port,
+            flows=(*FLOWS, *_additional_scrape_flows(platform.additional_metrics_ports)),
         )
 
 
@@ -281,6 +293,8 @@ def _is_active(flow: Flow, args: NetworkPoliciesArgs) -> bool:
             there = flow.source.name in args.internet_egress if isinstance(flow.source, PodSelector) else False
         case ExternalCidr(name=what):
             there = what == "dns" or what in args.addresses
+        case PodSelector() as pods:
+            there = _exists(pods, args) and (flow.source != INGRESS or pods.name in args.public)
         case side:
             there = _exists(side, args)
     return there and _exists(flow.source, args)

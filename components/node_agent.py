@@ -8,6 +8,7 @@ from pulumi import Input, ResourceOptions
 from components.collector import heap_environment, queue_environment
 from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_cluster
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
 from components.workload import DaemonSetOptions, HostPath, Probes, UserOverride, Workload, WorkloadArgs
 from settings.model import Agent
@@ -23,9 +24,22 @@ class NodeAgentArgs:
 
     context: NamespaceContext
     settings: Agent
+    image: Input[str]
     config: str
     gateway: Input[str]
     kubelet_insecure: bool
+
+    @staticmethod
+    def of(stack: StackInputs, gateway: Input[str]) -> "NodeAgentArgs":
+        """What the component needs of the stack."""
+        return NodeAgentArgs(
+            context=stack.contexts["agents"],
+            settings=stack.settings.agent,
+            image=stack.images["otel-collector"],
+            config=stack.config["collector/agent.yaml"],
+            gateway=gateway,
+            kubelet_insecure=stack.settings.cluster.kubelet_insecure,
+        )
 
 
 class NodeAgent(pulumi.ComponentResource):
@@ -39,7 +53,7 @@ class NodeAgent(pulumi.ComponentResource):
             NAME,
             WorkloadArgs(
                 context=context,
-                image=context.images["otel-collector"],
+                image=args.image,
                 cpu=settings.cpu,
                 memory=settings.memory,
                 # By default lines would wait in memory after their checkpoint, and be lost with the process.

@@ -9,8 +9,12 @@ from pulumi import Output, ResourceOptions
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from catalog.yaml_reader import load
+from components.backend import MetricsBackend, prometheus_backend
+from components.generated_rules import generate_rules
+from components.inventory import select_rule_files
 from components.namespace_context import NamespaceContext
 from components.platform_services import DEPLOYMENTS, SERVICES
+from components.stack_inputs import StackInputs
 from settings.model import Prometheus as PrometheusSettings
 
 GROUP_VERSION = "monitoring.coreos.com/v1"
@@ -18,8 +22,8 @@ GROUP_VERSION = "monitoring.coreos.com/v1"
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorResourcesArgs:
-    """``rules`` maps file names to rule files, ``deployed`` is the generated one. ``scraped`` are the places whose Services are
-    targets, by role.
+    """``rules`` maps file names to rule files, ``generated_rules`` is the one that the program writes. Services in
+    ``scraped_contexts``, by role, are targets.
     """
 
     context: NamespaceContext
@@ -29,9 +33,25 @@ class OperatorResourcesArgs:
     scraped_contexts: Mapping[str, NamespaceContext]
     with_platform: bool
 
+    @staticmethod
+    def of(stack: StackInputs) -> "OperatorResourcesArgs":
+        """What the component needs of the stack."""
+        settings = stack.settings
+        return OperatorResourcesArgs(
+            context=stack.observability,
+            settings=settings.prometheus,
+            rules=select_rule_files(settings, stack.catalog.rules),
+            generated_rules=generate_rules(settings),
+            scraped_contexts=stack.contexts,
+            with_platform=settings.platform.enabled,
+        )
+
 
 class OperatorResources(pulumi.ComponentResource):
     """A PrometheusRule a file, a ServiceMonitor a namespace, a Probe a probed Service."""
+
+    metrics: MetricsBackend
+    """The operator's Prometheus."""
 
     def __init__(self, name: str, args: OperatorResourcesArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Monitors", name, {}, opts)
@@ -59,6 +79,8 @@ class OperatorResources(pulumi.ComponentResource):
         for service in DEPLOYMENTS if args.with_platform else ():
             if SERVICES[service].port:
                 custom("Probe", service, probe(context, args.scraped_contexts["trading"], service))
+        url = args.settings.url or ""
+        self.metrics = MetricsBackend(query_url=url, replicas=[prometheus_backend(url)])
         self.register_outputs({})
 
 

@@ -9,9 +9,13 @@ import yaml
 from pulumi import Input, Output, ResourceOptions
 
 from catalog.yaml_reader import load
-from components.backend import TelemetryBackend
+from components.backend import MetricsBackend, prometheus_backend
+from components.generated_rules import generate_rules
+from components.inventory import select_rule_files
 from components.namespace_context import NamespaceContext
+from components.platform_services import BROKER_METRICS_PORT
 from components.rbac import grant_in_namespace, may_read
+from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, mutable_config_map, projected_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Namespaces
@@ -21,19 +25,18 @@ from settings.units import to_bytes
 RETENTION_SIZE_RATIO = 0.8
 """Of the volume, before the oldest blocks go: compaction needs room beside what is kept."""
 SECRETS = "/etc/prometheus/secrets"
-BROKER_METRICS = 15692
-"""Where RabbitMQ's own plugin serves metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
-    """``rules`` maps file names to rule files, ``deployed`` is the generated one. ``scraped`` are the places whose Services are
-    discovered, by role; ``names`` are those of their namespaces. ``broker`` is the host of a RabbitMQ outside the cluster.
+    """``rules`` maps file names to rule files, ``generated_rules`` is the one that the program writes. Services are discovered in
+    ``scraped_contexts``, by role; ``namespaces`` has their names. ``broker`` is the host of a RabbitMQ outside the cluster.
     ``secret`` names the Secret with ``remote-write-token``.
     """
 
     context: NamespaceContext
     settings: PrometheusSettings
+    image: Input[str]
     config: str
     rules: Mapping[str, str]
     generated_rules: str
@@ -42,12 +45,28 @@ class PrometheusArgs:
     broker: str | None = None
     secret: Input[str] | None = None
 
+    @staticmethod
+    def of(stack: StackInputs) -> "PrometheusArgs":
+        """What the component needs of the stack."""
+        settings, external = stack.settings, stack.settings.platform.external
+        return PrometheusArgs(
+            context=stack.observability,
+            settings=settings.prometheus,
+            image=stack.images["prometheus"],
+            config=stack.config["prometheus/prometheus.yaml"],
+            rules=select_rule_files(settings, stack.catalog.rules),
+            generated_rules=generate_rules(settings),
+            scraped_contexts=stack.contexts,
+            namespaces=settings.namespaces,
+            broker=external.rabbitmq if external else None,
+            secret=stack.secrets.workloads.get("prometheus"),
+        )
+
 
 class Prometheus(pulumi.ComponentResource):
-    url: Output[str]
-    """Any of the replicas."""
-    backends: list[TelemetryBackend]
-    """One for each replica: they know nothing of each other."""
+    """One process, or two that know nothing of each other and each scrape everything."""
+
+    metrics: MetricsBackend
 
     def __init__(self, name: str, args: PrometheusArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Prometheus", name, {}, opts)
@@ -83,7 +102,7 @@ class Prometheus(pulumi.ComponentResource):
             "prometheus",
             WorkloadArgs(
                 context=context,
-                image=context.images["prometheus"],
+                image=args.image,
                 replicas=settings.replicas,
                 cpu=settings.cpu,
                 memory=settings.memory,
@@ -122,17 +141,15 @@ class Prometheus(pulumi.ComponentResource):
                 resource_name=f"prometheus-discovery-{role}",
             )
         replicas = range(settings.replicas)
-        self.backends = [
-            prometheus_backend(Output.format("http://prometheus-{0}.{1}:9090", each, workload.address))
-            for each in replicas
-        ]
-        self.url = Output.concat("http://", workload.address, ":9090")
-        self.register_outputs({"url": self.url})
-
-
-def prometheus_backend(url: Input[str]) -> TelemetryBackend:
-    """A Prometheus by its URL: ours, or one that is there, with its OTLP receiver on."""
-    return TelemetryBackend(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
+        url = Output.concat("http://", workload.address, ":9090")
+        self.metrics = MetricsBackend(
+            query_url=url,
+            replicas=[
+                prometheus_backend(Output.format("http://prometheus-{0}.{1}:9090", each, workload.address))
+                for each in replicas
+            ],
+        )
+        self.register_outputs({"url": url})
 
 
 def set_namespaces(document: dict[str, Any], names: Mapping[str, str]) -> None:
@@ -151,7 +168,7 @@ def scrape_broker(document: dict[str, Any], host: str, environment: str) -> None
     services = next(job for job in document["scrape_configs"] if job["job_name"] == "services")
     limits = {key: value for key, value in services.items() if key.endswith("_limit")}
     labels = {"service": "rabbitmq", "environment": environment}
-    target = {"targets": [f"{host}:{BROKER_METRICS}"], "labels": labels}
+    target = {"targets": [f"{host}:{BROKER_METRICS_PORT}"], "labels": labels}
     document["scrape_configs"].append({"job_name": "rabbitmq", "static_configs": [target], **limits})
 
 

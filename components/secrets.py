@@ -1,6 +1,6 @@
-"""Every secret of the stack: given as encrypted configuration, or generated. Other components see the *names* of Secrets only."""
+"""Every secret of the stack: configured, or generated. Other components see the *names* of Secrets only."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -8,72 +8,51 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_random import RandomPassword
 
+from components.inventory import workloads
 from components.namespace_context import NamespaceContext
-from components.platform_services import SERVICES
-from settings.model import SECRET_KEYS, Settings
-
-ALERT_FILES = {
-    "slack-url": "slackWebhookUrl",
-    "teams-url": "teamsWebhookUrl",
-    "pagerduty-key": "pagerdutyRoutingKey",
-    "webhook-url": "alertWebhookUrl",
-    "deadman-url": "deadMansSwitchUrl",
-}
-"""The files that Alertmanager's configuration names, by secret key."""
-
-
-GENERATED = {
-    "postgresPassword": "postgres-password",
-    "rabbitmqPassword": "rabbitmq-password",
-    "nextauthSecret": "nextauth-secret",
-}
-"""Of the platform, made where they are not given."""
+from components.platform_services import SERVICES, service_secrets
+from settings.model import Settings
+from settings.secret_table import SECRETS
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """``given`` maps secret keys to values; what is not given and can be is generated."""
+    """``contexts`` are by role. ``configured`` maps secret keys to values; what is not configured and can be is generated."""
 
-    observability: NamespaceContext
-    trading: NamespaceContext
+    contexts: Mapping[str, NamespaceContext]
     settings: Settings
-    configured_secrets: Mapping[str, Input[str]]
+    configured: Mapping[str, Input[str]]
 
 
 class Secrets(pulumi.ComponentResource):
     """One immutable, auto-named Secret a consumer: a new value is a new Secret, which rolls that consumer's pods alone."""
 
-    grafana: Output[str] | None = None
-    """With ``admin-password`` and ``secret-key``; none where Grafana is not ours."""
-    alertmanager: Output[str] | None = None
-    """With the files of ``ALERT_FILES`` that are given."""
-    gateway: Output[str] | None = None
-    """With ``traces-token`` and ``logs-token``, as far as given."""
-    prometheus: Output[str] | None = None
-    """With ``remote-write-token``."""
-    loki: Output[str] | None = None
-    """With ``access-key`` and ``secret-key``."""
+    workloads: dict[str, Output[str]]
+    """By workload of ours, with the files of ``SecretSpec.mounted_by`` that there are; none for a workload without any."""
     services: dict[str, Output[str]]
-    """By service, with its secret keys as far as given or generated."""
-    platform_keys: frozenset[str] = frozenset()
-    """The secret keys that there are for the platform's services."""
-    data: dict[str, Output[str]]
-    """By data service and exporter, with ``password``."""
+    """By service of the platform, with the keys that it reads, as far as there are values."""
+    keys: frozenset[str]
+    """The secret keys that have a value."""
 
     def __init__(self, name: str, args: SecretsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Secrets", name, {}, opts)
         child = ResourceOptions(parent=self)
-        configured = args.configured_secrets
+        readers = {workload: role for role, workload in workloads(args.settings)}
+        services = tuple(SERVICES) if args.settings.platform.enabled else ()
+        read_by_services = {key for service in services for key in service_secrets(service)}
 
-        def generated(resource_name: str, length: int = 40) -> Output[str]:
-            keepers = {"rotation": args.settings.rotation}
-            return RandomPassword(resource_name, length=length, special=False, keepers=keepers, opts=child).result
+        values: dict[str, Input[str]] = dict(args.configured)
+        for key, spec in SECRETS.items():
+            if key not in values and spec.generated and (key in read_by_services or spec.mounted_by.keys() & readers):
+                keepers = {"rotation": args.settings.rotation}
+                values[key] = RandomPassword(
+                    spec.generated, length=40, special=False, keepers=keepers, opts=child
+                ).result
+        self.keys = frozenset(values)
 
-        def secret(
-            consumer: str, context: NamespaceContext, data: Mapping[str, Input[str]], resource_name: str = ""
-        ) -> Output[str]:
+        def secret(consumer: str, context: NamespaceContext, data: Mapping[str, Input[str]]) -> Output[str]:
             created = Secret(
-                resource_name or consumer,
+                consumer,
                 metadata={"namespace": context.namespace, "labels": context.labels(consumer)},
                 immutable=True,
                 string_data=dict(data),
@@ -81,69 +60,14 @@ class Secrets(pulumi.ComponentResource):
             )
             return created.metadata["name"].apply(str)
 
-        def from_configured(consumer: str, files: Mapping[str, str]) -> Output[str] | None:
-            data = {file: configured[key] for file, key in files.items() if key in configured}
-            return secret(consumer, args.observability, data) if data else None
-
-        if not args.settings.grafana.existing:
-            self.grafana = secret(
-                "grafana",
-                args.observability,
-                {
-                    "admin-password": configured.get("grafanaAdminPassword") or generated("grafana-admin-password"),
-                    "secret-key": generated("grafana-secret-key"),
-                },
-            )
-        self.alertmanager = from_configured("alertmanager", alert_files(configured))
-        self.gateway = from_configured(
-            "otel-collector",
-            {"traces-token": "tracesToken", "logs-token": "logsToken", "elasticsearch-key": "elasticsearchApiKey"},
-        )
-        self.prometheus = from_configured("prometheus", {"remote-write-token": "remoteWriteToken"})
-        self.loki = from_configured(
-            "loki", {"access-key": "objectStorageAccessKey", "secret-key": "objectStorageSecretKey"}
-        )
-        self.services, self.data = {}, {}
-        if args.settings.platform.enabled:
-            values: dict[str, Input[str]] = {key: configured[key] for key in SECRET_KEYS if key in configured}
-            for key, resource_name in GENERATED.items():
-                if key not in values:
-                    values[key] = generated(resource_name)
-            self.platform_keys = frozenset(values)
-            for service, entry in SERVICES.items():
-                keys = sorted({key for key in (*entry.secrets.values(), *entry.files.values()) if key in values})
-                if keys:
-                    self.services[service] = secret(service, args.trading, {key: values[key] for key in keys})
-            self.data = {
-                "db": secret("db", args.trading, {"password": values["postgresPassword"]}),
-                "rabbitmq": secret("rabbitmq", args.trading, {"password": values["rabbitmqPassword"]}),
-                "postgres-exporter": secret(
-                    "postgres-exporter", args.observability, {"password": values["postgresPassword"]}
-                ),
-            }
+        self.workloads, self.services = {}, {}
+        for workload, role in sorted(readers.items()):
+            mounted = [(key, spec.mounted_by) for key, spec in SECRETS.items() if workload in spec.mounted_by]
+            data = {files[workload]: values[key] for key, files in mounted if key in values}
+            if data:
+                self.workloads[workload] = secret(workload, args.contexts[role], data)
+        for service in services:
+            data = {key: values[key] for key in service_secrets(service) if key in values}
+            if data:
+                self.services[service] = secret(service, args.contexts["trading"], data)
         self.register_outputs({})
-
-
-def alert_files(configured_secrets: Collection[str]) -> dict[str, str]:
-    """The files of ``ALERT_FILES`` whose secret is given."""
-    return {file: key for file, key in ALERT_FILES.items() if key in configured_secrets}
-
-
-def pull_secrets(
-    config: Input[str] | None, namespaces: Mapping[str, Input[str]], opts: ResourceOptions
-) -> dict[str, Output[str]]:
-    """The Secret with which each namespace pulls its images, by the namespace's role; none where the registry is open."""
-    if config is None:
-        return {}
-    created = {
-        role: Secret(
-            f"{role}-registry",
-            metadata={"namespace": namespace, "labels": {"app.kubernetes.io/part-of": "atlas"}},
-            type="kubernetes.io/dockerconfigjson",
-            immutable=True,
-            string_data={".dockerconfigjson": config},
-            opts=opts,
-        )
-        for role, namespace in namespaces.items()
-    }
-    return {role: each.metadata["name"].apply(str) for role, each in created.items()}

@@ -9,9 +9,11 @@ from pulumi_kubernetes.batch.v1 import CronJob, Job, JobSpecArgsDict
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.generated_rules import format_number
+from catalog.images import Images
+from components.data_services import data_hosts
 from components.namespace_context import NamespaceContext
-from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES
+from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES, EnvironmentInputs, service_secrets
+from components.stack_inputs import StackInputs
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
 from settings.model import Limits, ServiceSize
 from settings.model import Platform as PlatformSettings
@@ -23,15 +25,29 @@ SECRETS = "/etc/trading/secrets"
 @dataclass(frozen=True, kw_only=True)
 class TradingArgs:
     """``hosts`` maps ``db``, ``cache`` and ``rabbitmq`` to host names; ``secrets`` maps services to their Secrets' names, which
-    hold those of the keys in ``given`` that the service reads.
+    hold those of ``secret_keys`` that the service reads.
     """
 
     context: NamespaceContext
+    images: Images
     settings: PlatformSettings
     limits: Limits
     hosts: Mapping[str, str]
     secrets: Mapping[str, Input[str]]
     secret_keys: Collection[str]
+
+    @staticmethod
+    def of(stack: StackInputs) -> "TradingArgs":
+        """What the component needs of the stack."""
+        return TradingArgs(
+            context=stack.trading,
+            images=stack.images,
+            settings=stack.settings.platform,
+            limits=stack.settings.limits,
+            hosts=data_hosts(stack.settings.platform),
+            secrets=stack.secrets.services,
+            secret_keys=stack.secrets.keys,
+        )
 
 
 class Trading(pulumi.ComponentResource):
@@ -50,7 +66,8 @@ class Trading(pulumi.ComponentResource):
         service, size = SERVICES[name], args.settings.services.get(name, ServiceSize())
         replicas = size.replicas or service.replicas
         secret = args.secrets.get(name)
-        files = sorted({key for key in service.files.values() if key in args.secret_keys}) if secret is not None else []
+        keys = service_secrets(name) if secret is not None else {}
+        files = sorted(key for key, each in keys.items() if each.as_file and key in args.secret_keys)
         volume: VolumeArgsDict = {
             "name": "secrets",
             "secret": {
@@ -61,24 +78,23 @@ class Trading(pulumi.ComponentResource):
         }
         mounts = {SECRETS: volume} if files else {}
         port = "http" if service.port else "metrics"
-        job = name in JOBS
         return WorkloadArgs(
             context=args.context,
-            image=args.context.images[name],
+            image=args.images[name],
             replicas=replicas,
             cpu=size.cpu or service.cpu,
             memory=size.memory or service.memory,
             args=arguments,
             env=environment(name, args),
             secret_env={
-                variable: SecretKey(secret=secret, key=key)
-                for variable, key in service.secrets.items()
-                if secret is not None and key in args.secret_keys
+                each.variable: SecretKey(secret=secret, key=key)
+                for key, each in keys.items()
+                if secret is not None and each.variable and not each.as_file and key in args.secret_keys
             },
             field_env={"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"},
-            ports={} if job else service.ports,
+            ports={} if service.job else service.ports,
             probes=None
-            if job
+            if service.job
             else Probes(port=port, liveness_path=service.health_path, readiness_path=service.health_path),
             mounts=mounts,
             empty_dirs={"/tmp": "64Mi"},
@@ -108,7 +124,7 @@ class Trading(pulumi.ComponentResource):
             },
             opts=child,
         )
-        for each in args.settings.backtests:
+        for each in args.settings.backtests if name == "backtester" else ():
             # It stays when it is done: an update that found it gone would run it again.
             once = pod_spec(
                 name,
@@ -125,11 +141,11 @@ class Trading(pulumi.ComponentResource):
 
 
 def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
-    """The variables of one service, by the names that the platform's code reads."""
-    settings, limits, hosts = args.settings, args.limits, args.hosts
+    """The variables of one service, by the names that the platform's code reads: those that all have, then its own."""
+    service, hosts = SERVICES[name], args.hosts
     env: dict[str, Input[str]] = {
-        "LOG_LEVEL": settings.log_level,
-        "METRICS_PORT": str(SERVICES[name].metrics_port),
+        "LOG_LEVEL": args.settings.log_level,
+        "METRICS_PORT": str(service.metrics_port),
         "OTEL_SERVICE_NAME": name,
         "OTEL_EXPORTER_OTLP_ENDPOINT": OTLP_ENDPOINT,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
@@ -138,59 +154,24 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
             "k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE)"
         ),
     }
-    env |= {variable: f"{SECRETS}/{key}" for variable, key in SERVICES[name].files.items() if key in args.secret_keys}
-    data = SERVICES[name].data_services
-    if "db" in data:
+    for key, secret in service_secrets(name).items():
+        if secret.variable and secret.as_file and key in args.secret_keys:
+            env[secret.variable] = f"{SECRETS}/{key}"
+    if "db" in service.data_services:
         env |= {
             "POSTGRES_HOST": hosts["db"],
             "POSTGRES_PORT": str(DATA_PORTS["db"]),
             "POSTGRES_USER": "atlas",
             "POSTGRES_DB": "atlas",
         }
-    if "cache" in data:
+    if "cache" in service.data_services:
         env |= {"REDIS_HOST": hosts["cache"], "REDIS_PORT": str(DATA_PORTS["cache"])}
-    if "rabbitmq" in data:
+    if "rabbitmq" in service.data_services:
         env |= {
             "RABBITMQ_HOST": hosts["rabbitmq"],
             "RABBITMQ_PORT": str(DATA_PORTS["rabbitmq"]),
             "RABBITMQ_USER": "atlas",
         }
-    if "workers" in SERVICES[name].depends_on:
+    if "workers" in service.depends_on:
         env["METRICS_URL"] = f"http://workers:{SERVICES['workers'].metrics_port}/metrics"
-    if name in ("api", "workers"):
-        env |= {
-            "ALLOWED_MARKETS": ",".join(settings.markets),
-            "LIVE_TRADING_DEFAULT": str(settings.live).lower(),
-            "PAPER_TRADING": str(not settings.live).lower(),
-            "DRY_RUN": str(not settings.live).lower(),
-        }
-    if name == "workers":
-        env |= {
-            "PROMETHEUS_PORT": str(SERVICES[name].metrics_port),
-            "DAILY_MAX_LOSS": format_number(limits.daily_max_loss),
-            "MAX_OPEN_ORDERS": str(limits.max_open_orders),
-            "MAX_ORDER_NOTIONAL": format_number(limits.max_order_notional),
-            "MAX_ORDERS_PER_MINUTE": str(limits.max_orders_per_minute),
-        }
-    if name == "api":
-        env |= {"PORT": str(SERVICES[name].port), "USE_SSE": "true", "USE_EVENT_BUS_SSE": "true"}
-    if name == "ops-bot":
-        env["HEALTH_PORT"] = str(SERVICES[name].port)
-    if name == "ops-ui":
-        env |= {
-            "PORT": str(SERVICES[name].port),
-            "API_URL": f"http://api:{SERVICES['api'].port}",
-            # An https URL is what makes NextAuth's cookies secure.
-            "NEXTAUTH_URL": settings.url or "",
-            "NEXTAUTH_URL_INTERNAL": f"http://ops-ui:{SERVICES[name].port}",
-            "SESSION_MAX_AGE": str(settings.session_hours * 3600),
-        }
-    return env
-
-
-def data_hosts(settings: PlatformSettings) -> dict[str, str]:
-    """Host names of the data services: those in the cluster, or those that the settings name."""
-    external = settings.external
-    if external is None:
-        return {name: name for name in DATA_PORTS}
-    return {"db": external.postgres, "cache": external.redis, "rabbitmq": external.rabbitmq}
+    return env | dict(service.environment(EnvironmentInputs(settings=args.settings, limits=args.limits)))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.yaml_reader import load
+from components.platform_services import SERVICES
 from image_build.context import first_existing
 from image_build.issues import CheckoutIssue
 from image_build.node import find_node_issues
 from image_build.python import find_python_issues
-from image_build.recipes import RECIPES
 
 CONF = "conf"
 
@@ -40,7 +40,7 @@ def message(checkout: Path, issues: Collection[CheckoutIssue]) -> str:
 
 
 def _of_service(name: str, checkout: Path, known: AddablePackages) -> Iterator[CheckoutIssue]:
-    recipe = RECIPES[name]
+    recipe = SERVICES[name].recipe
     absent = [
         c for place, c in recipe.sources.items() if place not in recipe.optional and not first_existing(checkout, c)
     ]

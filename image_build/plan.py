@@ -11,7 +11,6 @@ from image_build.collector import COLLECTOR, collector_contents
 from image_build.context import Context, context_files, first_existing, stage
 from image_build.node import package_json
 from image_build.python import REQUIREMENTS, requirements
-from image_build.recipes import RECIPES
 from settings.model import Settings
 
 STAGED = Path(".local/build")
@@ -42,8 +41,8 @@ def plan_builds(settings: Settings, root: Path) -> list[Context]:
     staged = [
         stage(
             name,
-            RECIPES[name].language,
-            context_files(RECIPES[name], checkout, images, _completed_files(name, checkout, known)),
+            SERVICES[name].recipe.language,
+            context_files(SERVICES[name].recipe, checkout, images, _completed_files(name, checkout, known)),
             root / STAGED,
         )
         for name in services
@@ -55,7 +54,7 @@ def plan_builds(settings: Settings, root: Path) -> list[Context]:
 
 def _completed_files(name: str, checkout: Path, known: AddablePackages) -> Mapping[str, bytes]:
     """The files of the service that say what it lacked."""
-    recipe = RECIPES[name]
+    recipe = SERVICES[name].recipe
     if recipe.language == "python":
         return {REQUIREMENTS: requirements(recipe, checkout, known.python)}
     described = package_json(first_existing(checkout, recipe.sources["."]) or checkout, known.node)

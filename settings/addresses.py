@@ -6,8 +6,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from components.backend import EXTERNAL_BACKENDS
+from settings.introspection import value_at
 from settings.issues import ConfigIssue
-from settings.model import Grafana, Ingress, Platform
+from settings.model import Grafana, Ingress, Platform, ServiceSize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +79,17 @@ def _networks(parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _urls(parts: Mapping[str, Any]) -> Iterator[_Address]:
     """Every address that is set. The operator's Prometheus is inside the cluster and is left out."""
-    for part, field, key, browser_facing in (
-        ("grafana", "url", "grafana.url", True),
-        ("platform", "url", "platform.url", True),
-        ("platform", "api_url", "platform.apiUrl", True),
-        ("traces", "endpoint", "traces.endpoint", False),
-        ("traces", "query_url", "traces.queryUrl", False),
-        ("logs", "otlp_endpoint", "logs.otlpEndpoint", False),
-        ("logs", "elasticsearch", "logs.elasticsearch", False),
-        ("prometheus", "remote_write", "prometheus.remoteWrite", False),
-    ):
-        url = getattr(parts[part], field) if part in parts else None
+    services: Mapping[str, ServiceSize] = parts["platform"].services if "platform" in parts else {}
+    browser_facing = ("grafana.url", "platform.url", "platform.apiUrl", *_service_urls(services))
+    pods = tuple(backend.setting for backend in EXTERNAL_BACKENDS)
+    for key in (*browser_facing, *pods):
+        url = services[key.split(".")[2]].url if key.startswith("platform.services.") else value_at(parts, key)
         if url:
-            yield _Address(key=key, url=url, browser_facing=browser_facing)
+            yield _Address(key=key, url=url, browser_facing=key in browser_facing)
+
+
+def _service_urls(services: Mapping[str, ServiceSize]) -> list[str]:
+    return [f"platform.services.{name}.url" for name, each in services.items() if each.url]
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

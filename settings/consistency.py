@@ -6,11 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from catalog.images import IMAGES, is_digest_reference, parts_of
-from components.platform_services import JOBS, SERVICES
+from components.platform_services import JOBS, SERVICES, service_secrets
 from settings.addresses import check_ingress, check_urls
-from settings.introspection import Path
+from settings.introspection import Path, value_at
 from settings.issues import ASK, ConfigIssue
-from settings.model import PRODUCTION, Build, ExternalDataServices, Namespaces, Platform
+from settings.model import PRODUCTION, Build, ExternalDataServices, Limits, Namespaces, Platform
+from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_bytes, to_hours, to_millicores
 
 MIN_MEMORY = {
@@ -33,16 +34,7 @@ MIN_QUEUE_VOLUME = "512Mi"
 MAX_RULE_WINDOW = "3d"
 """The longest range that a rule looks back over (``rules/``)."""
 
-RECEIVERS = ("slackWebhookUrl", "teamsWebhookUrl", "pagerdutyRoutingKey", "alertWebhookUrl")
-TOKENS = {
-    "tracesToken": ("traces", ("endpoint",), "traces.endpoint"),
-    "logsToken": ("logs", ("otlp_endpoint",), "logs.otlpEndpoint"),
-    "elasticsearchApiKey": ("logs", ("elasticsearch",), "logs.elasticsearch"),
-    "remoteWriteToken": ("prometheus", ("remote_write",), "prometheus.remoteWrite"),
-}
-"""Credentials by the addresses that they are for: the setting, its fields, and how its user writes them."""
 STORE_KEYS = ("objectStorageAccessKey", "objectStorageSecretKey")
-EXCHANGE = ("coinbaseApiKey", "coinbaseApiSecret")
 
 DEVELOPMENT_CONTEXT = re.compile(
     r"(^|[^a-z])(dev|devel|development|test|testing|staging|sandbox|local|kind|minikube|k3d|docker-desktop)([^a-z]|$)"
@@ -98,7 +90,7 @@ def find_warnings(
             expected = "it in the operator's Alertmanager: none runs here"
             yield ConfigIssue(key, "has no effect beside prometheus.operator", expected, remove=True)
     if platform and not platform.enabled:
-        of_platform = {secret for service in SERVICES.values() for secret in service.secrets.values()}
+        of_platform = {key for service in SERVICES for key in service_secrets(service)}
         for key in sorted(of_platform & set(configured_secrets) - set(RECEIVERS)):
             yield ConfigIssue(key, "has no service that it is for", "platform.enabled: true beside it", remove=True)
     if environment != "prod":
@@ -254,7 +246,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         elif name in JOBS and size.replicas is not None:
             expected = "no number of replicas: it runs to its end"
             yield ConfigIssue((*path, "replicas"), "has no effect", expected, size.replicas, remove=True)
-        elif name in ("workers", "ops-bot") and (size.replicas or 1) > 1:
+        elif SERVICES[name].singleton and (size.replicas or 1) > 1:
             expected = "1: two would act twice on every event"
             yield ConfigIssue((*path, "replicas"), "is not safe", expected, size.replicas, fix=1)
     if len(set(platform.markets)) < len(platform.markets):
@@ -274,27 +266,18 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
 
 
 def _credentials(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> Iterator[ConfigIssue]:
-    for key, (part, fields, written) in TOKENS.items():
-        if key in configured_secrets and part in parts and not any(getattr(parts[part], field) for field in fields):
-            yield ConfigIssue(key, "has no address that it is for", f"{written} beside it", remove=True)
-    if "loki" in parts:
-        there, missing = (
-            [key for key in STORE_KEYS if key in configured_secrets],
-            [key for key in STORE_KEYS if key not in configured_secrets],
-        )
-        if there and parts["loki"].object_storage is None:
-            for key in there:
-                yield ConfigIssue(key, "has no store that it is for", "loki.objectStorage beside it", remove=True)
-        elif there and missing:
-            yield ConfigIssue(missing[0], f"is missing beside {there[0]}", "both keys of the store, or neither")
-    platform = parts.get("platform")
-    if platform and platform.enabled:
-        for key in ("postgresPassword", "rabbitmqPassword") if platform.external else ():
-            if key not in configured_secrets:
-                yield ConfigIssue(key, "is missing beside platform.external", "the password of that service")
-        for key in EXCHANGE if platform.live else ():
-            if key not in configured_secrets:
-                yield ConfigIssue(key, "is missing beside platform.live", "the exchange's key")
+    for key in (each for each in SECRETS if each in configured_secrets):
+        setting = SECRETS[key].setting
+        if setting and setting.partition(".")[0] in parts and not value_at(parts, setting):
+            yield ConfigIssue(key, "has no address that it is for", f"{setting} beside it", remove=True)
+    there = [key for key in STORE_KEYS if key in configured_secrets]
+    missing = [key for key in STORE_KEYS if key not in configured_secrets]
+    if value_at(parts, "loki.objectStorage") and there and missing:
+        yield ConfigIssue(missing[0], f"is missing beside {there[0]}", "both keys of the store, or neither")
+    if value_at(parts, "platform.enabled"):
+        for key, secret in SECRETS.items():
+            if secret.required_by and value_at(parts, secret.required_by) and key not in configured_secrets:
+                yield ConfigIssue(key, f"is missing beside {secret.required_by}", secret.description)
 
 
 def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> Iterator[ConfigIssue]:
@@ -316,6 +299,11 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
     if "collector" in parts and not parts["collector"].fsync:
         expected = "true: what was acknowledged survives a power loss"
         yield ConfigIssue("collector.fsync", "is not for production", expected, False, fix=True)
+    if "limits" in parts:
+        for name, field in Limits.model_fields.items():
+            if name not in parts["limits"].model_fields_set:
+                expected = f"a limit of your own in {field.description}: no default is right for real money"
+                yield ConfigIssue(f"limits.{field.alias}", "is missing in production", expected, fix=ASK)
     prometheus = parts.get("prometheus")
     operator = prometheus is not None and prometheus.operator
     for part, minimums in PRODUCTION.items():

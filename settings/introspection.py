@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
 
 from settings.field_types import TextFormat
-from settings.model import SECRET_KEYS, Settings
+from settings.model import Settings
+from settings.secret_table import SECRETS
 
 Path = tuple[int | str, ...]
 ANY = "<name>"
@@ -76,6 +78,19 @@ def field_at(path: Path) -> FieldInfo | None:
         if current is None:
             return None
     return current
+
+
+def value_at(settings: Settings | Mapping[str, Any], path: str) -> Any:
+    """The value of a setting such as ``logs.otlpEndpoint``; None where a part of the path is not set.
+
+    ``settings`` may be the valid top-level settings alone, by field name.
+    """
+    value: Any = settings
+    for key in map(to_snake, path.split(".")):
+        value = cast("Mapping[str, Any]", value).get(key) if isinstance(value, Mapping) else getattr(value, key)
+        if value is None:
+            return None
+    return value
 
 
 def every_path(field: FieldInfo | None = None, path: Path = ()) -> Iterator[Path]:
@@ -158,7 +173,7 @@ def suggest(path: Path) -> str | None:
     *above, last = path
     key = str(last)
     here = list(children(field_at(tuple(above)) if above else None))
-    here += [] if above else SECRET_KEYS
+    here += [] if above else SECRETS
     everywhere = [".".join(map(str, each)) for each in every_path() if ANY not in each]
     every = {each: each.rpartition(".")[2] for each in everywhere}
     prefix = "".join(f"{step}." for step in above)
@@ -166,7 +181,7 @@ def suggest(path: Path) -> str | None:
         [prefix + each for each in here if _plain(each) == _plain(key)],
         [each for each, name in every.items() if _plain(name) == _plain(key)],
         [prefix + each for each in get_close_matches(key, here, n=1)],
-        [each for each in SECRET_KEYS if above and len(key) > 5 and _plain(each).endswith(_plain(key))],
+        [each for each in SECRETS if above and len(key) > 5 and _plain(each).endswith(_plain(key))],
         [each for each, name in every.items() if get_close_matches(key, [name], cutoff=0.8)],
     )
     return next((" or ".join(guess[:4]) for guess in guesses if guess), None)

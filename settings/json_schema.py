@@ -10,7 +10,8 @@ from typing import Any, cast
 from catalog.images import IMAGES
 from components.platform_services import SERVICES
 from settings.issues import PROJECT
-from settings.model import PRODUCTION, SECRET_KEYS, Settings
+from settings.model import PRODUCTION, Settings
+from settings.secret_table import SECRETS
 
 FILE = Path(__file__).parents[1] / "Pulumi.schema.json"
 COMMAND = "python -m settings.json_schema"
@@ -39,8 +40,11 @@ def stack_file_schema() -> dict[str, Any]:
         "additionalProperties": False,
     }
     keys = {f"{PROJECT}:{key}": value for key, value in sections.items()} | {
-        f"{PROJECT}:{key}": {"description": f"secret: {about}", "allOf": [{"$ref": "#/definitions/secret"}]}
-        for key, (_, about) in SECRET_KEYS.items()
+        f"{PROJECT}:{key}": {
+            "description": f"secret: {secret.description}",
+            "allOf": [{"$ref": "#/definitions/secret"}],
+        }
+        for key, secret in SECRETS.items()
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -29,7 +29,8 @@ from settings.introspection import (
     whole_type,
 )
 from settings.issues import ASK, NOTHING, PROJECT, ConfigIssue, Issue, remove_command, set_command
-from settings.model import PRODUCTION, SECRET_KEYS, Environment, Settings
+from settings.model import PRODUCTION, Environment, Settings
+from settings.secret_table import SECRETS
 from settings.secret_values import unfit_secrets, unreachable_receivers, weak_secrets
 
 FOREIGN = ("pulumi",)
@@ -93,7 +94,7 @@ def read_settings(configuration: Configuration | None = None) -> Settings:
 def configured_secrets() -> dict[str, pulumi.Output[str]]:
     """The secrets that were given, by key; each stays a secret."""
     config = pulumi.Config(PROJECT)
-    found = {key: config.get_secret(key) for key in SECRET_KEYS}
+    found = {key: config.get_secret(key) for key in SECRETS}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -109,8 +110,8 @@ class _Reader:
         """What is wrong, and what is only doubtful."""
         problems = [*self._misplaced(), *self._environment(), *self._sections()]
         environment = self.parts.get("environment")
-        configured = {key for key in SECRET_KEYS if key in self.values}
-        secrets = {key: self.values[key] for key in SECRET_KEYS if key in self.secret}
+        configured = {key for key in SECRETS if key in self.values}
+        secrets = {key: self.values[key] for key in SECRETS if key in self.secret}
         cluster = self.parts.get("cluster")
         between = [*find_inconsistencies(self.parts, environment, configured), *unfit_secrets(secrets, environment)]
         if environment != "local" and cluster:
@@ -126,7 +127,7 @@ class _Reader:
         """Unknown keys, keys of other projects, secrets in clear, and ordinary settings that somebody encrypted."""
         for key in sorted(self.foreign):
             prefix, _, name = key.partition(":")
-            known = name in SECRET_KEYS or name in children(None)
+            known = name in SECRETS or name in children(None)
             yield Issue(
                 path=(key,),
                 what=f"is of {prefix}, which this program does not ask",
@@ -134,16 +135,16 @@ class _Reader:
                 fix=remove_command(self.stack, (key,), whole=True),
             )
         for key in self.values:
-            if key not in SECRET_KEYS and key not in children(None):
+            if key not in SECRETS and key not in children(None):
                 yield self._unknown((key,))
-            elif key in SECRET_KEYS and key not in self.secret:
+            elif key in SECRETS and key not in self.secret:
                 yield Issue(
                     path=(key,),
                     what="is a secret stored in clear",
                     expected="an encrypted value",
                     fix=set_command(self.stack, (key,), secret=True),
                 )
-            elif key in self.secret and key not in SECRET_KEYS:
+            elif key in self.secret and key not in SECRETS:
                 yield Issue(
                     path=(key,),
                     what="is stored as a secret but is an ordinary setting",
@@ -277,7 +278,7 @@ class _Reader:
         path = found.path
         if found.remove:
             fix = remove_command(self.stack, path)
-        elif path[0] in SECRET_KEYS:
+        elif path[0] in SECRETS:
             fix = set_command(self.stack, path, secret=True)
         else:
             fix = self._setting(path, found.fix)

@@ -32,6 +32,7 @@ from settings.field_types import (
 )
 
 Environment = Literal["local", "dev", "prod"]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Model(BaseModel):
@@ -216,11 +217,18 @@ class Limits(Model):
 
 
 class ServiceSize(Model):
-    """Of one of the platform's services; what is unset has the service's own default."""
+    """One of the platform's services; what is unset has the service's own default."""
 
-    replicas: int | None = Field(default=None, ge=1, le=50)
-    cpu: Cpu | None = None
-    memory: Quantity | None = None
+    replicas: int | None = Field(default=None, ge=1, le=50, description="pods of the service")
+    cpu: Cpu | None = Field(
+        default=None, description="processor time that a pod asks for; its limit is four times that"
+    )
+    memory: Quantity | None = Field(default=None, description="memory of a pod, asked for and limited alike")
+    url: Site | None = Field(
+        default=None,
+        description="where people open it, by ingress; of ops-ui and api it is platform.url and platform.apiUrl",
+        examples=["https://reports.example.com"],
+    )
 
 
 class ExternalDataServices(Model):
@@ -261,7 +269,12 @@ class Platform(Model):
     session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
     backtest_schedule: Schedule = "0 3 * * *"
     backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
-    services: dict[str, ServiceSize] = Field(default={}, description="sizes by service")
+    services: dict[str, ServiceSize] = Field(default={}, description="size and URL of each service, by its name")
+    additional_metrics_ports: list[Port] = Field(
+        default=[],
+        description="ports beside those of the platform's services at which pods of the platform's namespace may be scraped",
+        examples=[[9200]],
+    )
     external: ExternalDataServices | None = None
 
 
@@ -293,7 +306,9 @@ class Settings(Model):
     environment: Environment = Field(default="local", description="the first part of the stack's name")
     cluster: Cluster
     namespaces: Namespaces = Namespaces()
-    registry: Registry | None = Field(default=None, description="takes the place of every image's own registry")
+    registry: Registry | None = Field(
+        default=None, description="takes the place of each pinned image's registry; images and built ones keep theirs"
+    )
     images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
     scaled_to_zero: list[Label] = Field(
         default=[], description="workloads that are declared without a pod: those whose image cannot be had"
@@ -320,31 +335,3 @@ PRODUCTION: Mapping[str, Mapping[str, int]] = {
     "alertmanager": {"replicas": 3},
 }
 """What production has where it does not say, and at least where it does: the loss of a node is no event."""
-
-SecretKind = Literal["password", "url", "token", "pem", "docker config"]
-
-# Given secrets: flat keys, set with --secret, never part of Settings. What is generated where it is not given says so.
-SECRET_KEYS: dict[str, tuple[SecretKind, str]] = {
-    "grafanaAdminPassword": ("password", "Grafana's administrator; generated where not given"),
-    "slackWebhookUrl": ("url", "alerts to Slack"),
-    "teamsWebhookUrl": ("url", "alerts to Microsoft Teams"),
-    "pagerdutyRoutingKey": ("token", "pages of production"),
-    "alertWebhookUrl": ("url", "alerts to a webhook of your own"),
-    "deadMansSwitchUrl": ("url", "a heartbeat monitor that calls when the Watchdog falls silent"),
-    "tracesToken": ("token", "bearer token of traces.endpoint"),
-    "logsToken": ("token", "bearer token of logs.otlpEndpoint"),
-    "elasticsearchApiKey": ("token", "API key of logs.elasticsearch, encoded as it hands it out"),
-    "remoteWriteToken": ("token", "bearer token of prometheus.remoteWrite"),
-    "objectStorageAccessKey": ("token", "of loki.objectStorage"),
-    "objectStorageSecretKey": ("token", "of loki.objectStorage"),
-    "registryDockerConfig": ("docker config", "credentials of a private registry, as in a config.json of Docker"),
-    "postgresPassword": ("password", "PostgreSQL's user atlas; generated where the database runs here"),
-    "rabbitmqPassword": ("password", "RabbitMQ's user atlas; generated where the broker runs here"),
-    "nextauthSecret": ("password", "signs ops-ui's sessions, at least 32 characters; generated where not given"),
-    "coinbaseApiKey": ("token", "the exchange's API key"),
-    "coinbaseApiSecret": ("pem", "the exchange's private key"),
-    "coinbasePassphrase": ("token", "the exchange's passphrase"),
-    "slackBotToken": ("token", "ops-bot in Slack"),
-    "slackAppToken": ("token", "ops-bot in Slack"),
-    "slackSigningSecret": ("token", "ops-bot in Slack"),
-}

@@ -8,12 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from settings.addresses import blocked_by_policy
-from settings.consistency import RECEIVERS
 from settings.issues import ConfigIssue
-from settings.model import SECRET_KEYS
+from settings.secret_table import RECEIVERS, SECRETS
 
-MIN_PASSWORD_LENGTH = 16
-MIN_SESSION_SECRET_LENGTH = 32
 MIN_DISTINCT_CHARACTERS = 8
 """Different ones in a password: a short word again and again is short."""
 COMMON_WORDS = (
@@ -33,7 +30,7 @@ def unfit_secrets(secrets: Mapping[str, str], environment: str | None) -> Iterat
     """Values that cannot work. One machine may tell its alerts to a receiver without TLS, and no other environment."""
     schemes = ("https", "http") if environment == "local" else ("https",)
     for key, value in secrets.items():
-        unfit = _unfit(SECRET_KEYS[key][0], value, schemes)
+        unfit = _unfit(SECRETS[key].kind, value, schemes)
         if unfit:
             yield ConfigIssue(key, *unfit)
 
@@ -83,7 +80,7 @@ def unreachable_receivers(secrets: Mapping[str, str], private_backends: str | No
     """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``stores`` is ``cluster.privateBackends``."""
     for key in (*RECEIVERS, "deadMansSwitchUrl"):
         value = secrets.get(key, "")
-        if SECRET_KEYS[key][0] == "url" and _is_url(value) and blocked_by_policy(value, private_backends):
+        if SECRETS[key].kind == "url" and _is_url(value) and blocked_by_policy(value, private_backends):
             wrong = "is at an address or port that no pod may reach"
             yield ConfigIssue(key, wrong, "port 443, or a network in cluster.privateBackends that holds it")
 
@@ -92,14 +89,14 @@ def weak_secrets(secrets: Mapping[str, str]) -> Iterator[ConfigIssue]:
     """Values that protect nothing, or that nobody has filled in."""
     seen: dict[str, str] = {}
     for key, value in secrets.items():
-        kind = SECRET_KEYS[key][0]
+        kind = SECRETS[key].kind
         if _unfit(kind, value):
             continue
         if kind == "token" and PLACEHOLDER.fullmatch(value):
             yield ConfigIssue(key, "is a placeholder", "the real one")
         if kind != "password":
             continue
-        minimum = MIN_SESSION_SECRET_LENGTH if key == "nextauthSecret" else MIN_PASSWORD_LENGTH
+        minimum = SECRETS[key].min_length
         if _strength(value) < minimum or len(set(value)) < MIN_DISTINCT_CHARACTERS:
             yield ConfigIssue(key, "is a weak secret", f"at least {minimum} characters besides the usual defaults")
         elif value in seen:

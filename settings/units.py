@@ -1,4 +1,4 @@
-"""Kubernetes quantities of memory and storage, and the durations that Prometheus and Loki share."""
+"""Kubernetes quantities of memory and storage, the durations that Prometheus and Loki share, and numbers as people write them."""
 
 import re
 
@@ -46,3 +46,8 @@ def to_millicores(cpu: str) -> int:
     if not match:
         raise ValueError("expected cores or millicores, such as 2 or 250m")
     return int(match[1]) * (1 if match[2] else 1000)
+
+
+def format_number(number: float) -> str:
+    """A number as it was written, all its digits and no more: the alerts compare with it, and the workers stop at it."""
+    return f"{number:.15g}"

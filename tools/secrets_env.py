@@ -15,19 +15,15 @@ from dotenv import dotenv_values
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components.platform_services import SERVICES
+from settings.secret_table import SECRETS
 
-RECEIVERS: Mapping[str, str] = {
-    "SLACK_WEBHOOK_URL": "slackWebhookUrl",
-    "ALERT_WEBHOOK_URL": "alertWebhookUrl",
-    "DEAD_MANS_SWITCH_URL": "deadMansSwitchUrl",
-}
-"""Who hears of this machine's alerts, beside Teams, whose variable the platform has already."""
-VALUES: Mapping[str, str] = RECEIVERS | {
-    variable: key for each in SERVICES.values() for variable, key in each.secrets.items()
+VALUES: Mapping[str, str] = {
+    secret.variable: key for key, secret in SECRETS.items() if secret.variable and not secret.as_file
 }
 """The secret of each variable whose value is one."""
-FILES: Mapping[str, str] = {variable: key for each in SERVICES.values() for variable, key in each.files.items()}
+FILES: Mapping[str, str] = {
+    secret.variable: key for key, secret in SECRETS.items() if secret.variable and secret.as_file
+}
 """The secret of each variable that names a file with one."""
 
 

@@ -18,7 +18,7 @@ import yaml
 from tool_process import ToolProcess, tool
 
 from catalog.alertmanager_config import SECRETS
-from components.secrets import ALERT_FILES
+from settings.secret_table import ALERT_FILES
 
 UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
 

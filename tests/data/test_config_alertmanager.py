@@ -12,7 +12,7 @@ import yaml
 from tool_process import tool
 
 from catalog.alertmanager_config import SECRETS, without_missing_secrets
-from components.secrets import ALERT_FILES
+from settings.secret_table import ALERT_FILES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "config/alertmanager/alertmanager.yaml").read_text()

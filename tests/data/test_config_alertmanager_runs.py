@@ -14,7 +14,7 @@ from alertmanager_process import Alertmanager, People, labels
 from tool_process import loopback, running, wait_until
 
 from catalog.alertmanager_config import without_missing_secrets
-from components.secrets import ALERT_FILES
+from settings.secret_table import ALERT_FILES
 
 TEXT = (Path(__file__).parents[2] / "config/alertmanager/alertmanager.yaml").read_text()
 MINUTE = 0.5

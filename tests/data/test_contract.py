@@ -18,7 +18,15 @@ from test_runbooks import PAGES, blocks
 
 from components.generated_rules import generate_rules
 from components.inventory import workloads
-from settings.model import Limits, Settings
+from settings.model import Settings
+
+SETTINGS = Settings.model_validate(
+    {
+        "cluster": {"context": "any", "apiServer": "127.0.0.1/32"},
+        "grafana": {"url": "http://localhost:3000"},
+        "platform": {"enabled": True, "url": "http://localhost:3001"},
+    }
+)
 
 
 def emitted() -> dict[str, set[str]]:
@@ -29,7 +37,7 @@ def emitted() -> dict[str, set[str]]:
         for each, labels in own_series(emitter).items():
             assert each not in series, f"{each} is in the table twice, again under {name}"
             series[each] = labels | common
-    generated = yaml.safe_load(generate_rules(Limits(), ["anything"]))
+    generated = yaml.safe_load(generate_rules(SETTINGS))
     rules = [rule for group in generated["groups"] for rule in group["rules"]]
     series |= {rule["record"]: set(rule.get("labels", {})) for rule in rules}
     for _, rule in own_rules():
@@ -206,8 +214,6 @@ def test_the_labels_of_an_answer_are_those_that_prometheus_gives(expr: str, labe
 
 
 def test_every_emitter_is_something_that_is_deployed() -> None:
-    settings = {"cluster": {"context": "any", "apiServer": "127.0.0.1/32"}, "grafana": {"url": "http://localhost:3000"}}
-    settings |= {"platform": {"enabled": True, "url": "http://localhost:3001"}}
-    names = {name for _, name in workloads(Settings.model_validate(settings))}
+    names = {name for _, name in workloads(SETTINGS)}
     by = {name: emitter.get("deployed_by", "") for name, emitter in TABLE["emitters"].items()}
     assert {name: each for name, each in by.items() if each not in names | {"platform"}} == {}

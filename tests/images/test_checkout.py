@@ -13,7 +13,6 @@ from image_build.checks import AddablePackages, find_checkout_issues, message
 from image_build.context import context_files, digest_of, stage
 from image_build.plan import BuildError, plan_builds
 from image_build.python import requirements
-from image_build.recipes import RECIPES
 from settings.model import Settings
 
 IMAGES = ROOT / "images"
@@ -21,7 +20,7 @@ KNOWN = AddablePackages.of(IMAGES)
 
 
 def lines(checkout: Path, *services: str) -> list[str]:
-    return [lack.line for lack in find_checkout_issues(checkout, services or tuple(RECIPES), KNOWN)]
+    return [lack.line for lack in find_checkout_issues(checkout, services or tuple(SERVICES), KNOWN)]
 
 
 def settings(**changes: object) -> Settings:
@@ -36,10 +35,6 @@ def settings(**changes: object) -> Settings:
     )
 
 
-def test_every_service_of_the_platform_has_a_recipe() -> None:
-    assert RECIPES.keys() == SERVICES.keys()
-
-
 def test_the_reference_services_lack_nothing() -> None:
     assert lines(ROOT / "services") == []
 
@@ -47,7 +42,7 @@ def test_the_reference_services_lack_nothing() -> None:
 def test_all_that_the_flawed_checkout_lacks_is_in_one_message_with_the_mends(tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     plant(checkout, "api")
-    found = find_checkout_issues(checkout, tuple(RECIPES), KNOWN)
+    found = find_checkout_issues(checkout, tuple(SERVICES), KNOWN)
     assert not any(lack.fatal for lack in found)
     text = message(checkout, found)
     assert text.startswith(f"{len(found)} thing(s) to mend in {checkout}:\n")
@@ -127,7 +122,7 @@ def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, mon
 def test_no_secret_gets_into_a_context_wherever_it_lies(service: str, tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     secret = plant(checkout, service)
-    files = context_files(RECIPES[service], checkout, IMAGES, {})
+    files = context_files(SERVICES[service].recipe, checkout, IMAGES, {})
     assert [name for name, content in files.items() if secret.encode() in content] == []
     assert any(name.startswith("service/") for name in files)
 
@@ -135,7 +130,7 @@ def test_no_secret_gets_into_a_context_wherever_it_lies(service: str, tmp_path: 
 def test_a_secret_in_the_source_itself_would_be_found(tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     (checkout / "api/src/index.ts").write_text("planted")
-    files = context_files(RECIPES["api"], checkout, IMAGES, {})
+    files = context_files(SERVICES["api"].recipe, checkout, IMAGES, {})
     assert [name for name, content in files.items() if content == b"planted"] == ["service/src/index.ts"]
 
 
@@ -143,12 +138,12 @@ def test_requirements_with_hashes_stay_as_they_are(tmp_path: Path) -> None:
     checkout = flawed(tmp_path)
     own = f"structlog==1 --hash=sha256:{'0' * 64}\n"
     (checkout / "workers/requirements.txt").write_text(own)
-    assert requirements(RECIPES["workers"], checkout, KNOWN.python).decode() == own
+    assert requirements(SERVICES["workers"].recipe, checkout, KNOWN.python).decode() == own
 
 
 def test_the_same_input_is_the_same_folder_and_another_one_replaces_it(tmp_path: Path) -> None:
     checkout = flawed(tmp_path / "platform")
-    files = context_files(RECIPES["api"], checkout, IMAGES, {})
+    files = context_files(SERVICES["api"].recipe, checkout, IMAGES, {})
     first = stage("api", "node", files, tmp_path / "staged")
     assert stage("api", "node", dict(reversed(files.items())), tmp_path / "staged") == first
     assert first.folder.name == f"api-{digest_of(files)}"
@@ -161,7 +156,7 @@ def test_modes_and_times_of_the_checkout_are_no_part_of_a_context(tmp_path: Path
     source = checkout / "api/src/index.ts"
     source.chmod(0o777)
     os.utime(source, (1e9, 1e9))
-    context = stage("api", "node", context_files(RECIPES["api"], checkout, IMAGES, {}), tmp_path / "staged")
+    context = stage("api", "node", context_files(SERVICES["api"].recipe, checkout, IMAGES, {}), tmp_path / "staged")
     found = {
         (path.stat().st_mode & 0o7777, path.stat().st_mtime) for path in context.folder.rglob("*") if path.is_file()
     }

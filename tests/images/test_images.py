@@ -16,7 +16,6 @@ from images_contents import Contents, Member
 import images as images_tool
 from components.platform_services import JOBS, SERVICES
 from components.workload import USER
-from image_build.recipes import RECIPES
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +52,7 @@ READY = {
     "ops-bot": (),
 }
 """What each service that stays needs in its environment to start."""
-EVERY = tuple(RECIPES)
+EVERY = tuple(SERVICES)
 
 
 def named(members: Iterator[Member] | list[Member], pattern: re.Pattern[str]) -> list[str]:

@@ -10,7 +10,7 @@ from synthesis import STACKS
 
 from settings.introspection import ANY, every_path, example, field_at, is_structure
 from settings.loader import Configuration
-from settings.model import SECRET_KEYS
+from settings.secret_table import SECRETS
 
 TOKEN = "<token>"  # noqa: S105 - stands for a secret made anew in each round
 JUNK: list[Any] = [
@@ -76,7 +76,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def mutate(chance: random.Random, values: dict[str, Any], secret: dict[str, str]) -> None:
     """Change one thing somewhere."""
-    keys = [str(step) for path in every_path() for step in path] + list(SECRET_KEYS)
+    keys = [str(step) for path in every_path() for step in path] + list(SECRETS)
     path = chance.choice([path for path in places(values) if path])
     above: Any = values
     for step in path[:-1]:
@@ -93,13 +93,13 @@ def mutate(chance: random.Random, values: dict[str, Any], secret: dict[str, str]
         case 5 if isinstance(above, dict):
             above[chance.choice(keys)] = above.pop(path[-1])
         case 6:
-            secret[chance.choice([*SECRET_KEYS, *values, "grafanaAdminPasword"])] = chance.choice(
+            secret[chance.choice([*SECRETS, *values, "grafanaAdminPasword"])] = chance.choice(
                 [*(each for each in JUNK if isinstance(each, str)), TOKEN, f"{TOKEN}\r\n", f"x {TOKEN}"]
             )
         case 7 | 8:
             set_example(chance, values)
         case _:
-            values[chance.choice([*SECRET_KEYS, "slackWebhookURL"])] = TOKEN
+            values[chance.choice([*SECRETS, "slackWebhookURL"])] = TOKEN
 
 
 def set_example(chance: random.Random, values: dict[str, Any]) -> None:

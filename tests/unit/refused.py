@@ -268,7 +268,7 @@ _MADE: dict[str, tuple[Configuration, str, str]] = {
     ),
     "keys of no store": (
         configuration(secret={"objectStorageSecretKey": secrets.token_hex(16)}),
-        "objectStorageSecretKey: has no store that it is for, expected loki.objectStorage beside it",
+        "objectStorageSecretKey: has no address that it is for, expected loki.objectStorage beside it",
         "config rm atlas:objectStorageSecretKey",
     ),
     "a namespace of 64 letters": (
@@ -296,7 +296,7 @@ _MADE: dict[str, tuple[Configuration, str, str]] = {
     ),
     "real orders without the exchange's key": (
         configuration("prod", platform={"live": True}, secret={"coinbaseApiSecret": KEY_PAIR}),
-        "coinbaseApiKey: is missing beside platform.live, expected the exchange's key",
+        "coinbaseApiKey: is missing beside platform.live, expected the exchange's API key",
         "config set --secret atlas:coinbaseApiKey",
     ),
     "a mapping nested without end": (

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 from reachability import DNS, Address, Pod, Reachability
-from synthesis import Program, synthesise
+from synthesis import Program, stack_configuration, synthesise
 
-from components.inventory import SCRAPED
+from components.inventory import WITHOUT_METRICS
 from components.network_policies import FLOWS, ExternalCidr, ExternalNamespace, PodSelector
 
 Connection = tuple[Pod, Pod | Address, int]
@@ -65,7 +65,6 @@ PORTS = (
 PORTS += (9115, 9121, 9187, 9464, 10250, 13133, 15672, 15692, 16686)
 
 PLATFORM = (API, UI, WORKERS, BOT, BACKTESTER)
-SCRAPED_PORTS = (8000, 8080, 9108, 9464, 15692)
 
 
 def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
@@ -78,10 +77,12 @@ def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
         *product((API, WORKERS, BOT), (BUS,), (5672,)),
         (REDIS_EXPORTER, CACHE, 6379),
         (POSTGRES_EXPORTER, DB, 5432),
+        (PROMETHEUS, BUS, 15692),
     }
     return {
         *product(trading, (COLLECTOR,), (4317, 4318)),
-        *product((PROMETHEUS,), trading, SCRAPED_PORTS),
+        *product((PROMETHEUS,), (API, UI, BOT), (9464,)),
+        (PROMETHEUS, WORKERS, 9108),
         (AGENT, COLLECTOR, 4317),
         (COLLECTOR, PROMETHEUS, 9090),
         (COLLECTOR, LOKI, 3100),
@@ -194,6 +195,16 @@ def test_a_store_on_a_private_network_is_reached_where_it_is_named() -> None:
     assert reaching("dev", Address("10.9.0.5"), 9000) == set()
 
 
+def test_another_service_of_the_platforms_namespace_is_scraped_at_the_ports_that_the_settings_add() -> None:
+    foreign, ports = Pod("trading", "reports"), (80, 9200, 9300)
+    platform = json.loads(stack_configuration("local")["atlas:platform"]) | {"additionalMetricsPorts": [9200]}
+    changed = synthesise("local", {"atlas:platform": json.dumps(platform)})
+    rules = Reachability(tuple(policy.inputs for policy in changed.of_kind("NetworkPolicy")))
+    assert [port for port in ports if rules.allows(PROMETHEUS, foreign, port)] == [9200]
+    assert [port for port in ports if rules.allows(COLLECTOR, foreign, port)] == []
+    assert [port for port in ports if network("local").allows(PROMETHEUS, foreign, port)] == []
+
+
 def test_a_pod_that_nobody_planned_for_is_cut_off() -> None:
     unplanned = Pod("observability", "unplanned")
     assert not any(
@@ -220,4 +231,4 @@ def test_every_flow_says_why_and_where() -> None:
     for flow in FLOWS:
         assert flow.reason
         assert isinstance(flow.destination, PodSelector | ExternalNamespace | ExternalCidr)
-    assert SCRAPED.keys() == {DB.name, CACHE.name}
+    assert {DB.name, CACHE.name} == WITHOUT_METRICS

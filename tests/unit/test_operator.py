@@ -110,8 +110,8 @@ def test_the_operators_prometheus_may_scrape_and_nobody_else_of_its_namespace_ge
         "otel-collector": {8888},
         "loki": {3100},
         "jaeger": {8888, 16686},
-        "api": {8000, 9108, 9464},
-        "workers": {8000, 9108, 9464},
+        "api": {9464},
+        "workers": {9108},
         "node-agent": {8888},
     }
     assert allowed == wanted[service]

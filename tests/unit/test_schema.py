@@ -16,7 +16,8 @@ from test_settings import ACCEPTED
 from settings.introspection import is_structure
 from settings.json_schema import COMMAND, FILE, rendered
 from settings.loader import Configuration, ConfigurationError, read_settings
-from settings.model import SECRET_KEYS, Settings
+from settings.model import Settings
+from settings.secret_table import SECRETS
 
 SCHEMA = json.loads(rendered())
 
@@ -104,7 +105,7 @@ def test_what_is_misspelt_or_misshapen_is_seen(name: str) -> None:
 
 def test_every_secret_is_a_key_that_takes_no_clear_text() -> None:
     file = stack_file(configuration())
-    for key in SECRET_KEYS:
+    for key in SECRETS:
         file["config"] = {**file["config"], f"atlas:{key}": {"secure": "v1:0"}}
         assert list(faults(SCHEMA, file)) == []
         assert list(faults(SCHEMA, {"config": file["config"] | {f"atlas:{key}": "clear"}}))

@@ -1,5 +1,6 @@
 """The strict reader of configuration: what it accepts, and the one message that it refuses with."""
 
+import json
 import re
 import runpy
 import secrets
@@ -13,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 from refused import REFUSED, configuration, password
 from synthesis import ROOT, STACKS, declare, stack_configuration
 
-from settings.consistency import MAX_RULE_WINDOW, RECEIVERS
+from settings.consistency import MAX_RULE_WINDOW
 from settings.introspection import describe, every_path, example, field_at, is_structure, whole_type
 from settings.loader import Configuration, ConfigurationError, read_settings
-from settings.model import PRODUCTION, SECRET_KEYS, Cluster, Grafana, Settings
+from settings.model import PRODUCTION, Cluster, Grafana, Settings
+from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_hours
 
 ONLY_IN = {
@@ -108,18 +110,31 @@ def test_an_undeclared_difference_and_a_declared_one_that_is_gone_are_seen() -> 
     assert undeclared(gone) == ["prometheus.remoteWrite"]
 
 
-def test_only_five_values_are_required() -> None:
+LIMITS = ("dailyMaxLoss", "maxExposure", "maxOpenOrders", "maxOrderNotional", "maxOrdersPerMinute")
+
+
+def test_three_values_are_required_and_in_production_limits_and_receivers_as_well() -> None:
     everywhere = ["cluster.context", "cluster.apiServer", "grafana.url"]
     for stack in ("local", "dev", "dev-acme"):
         assert [line.split(": ")[0] for line in problems(Configuration(stack=stack, values={}))] == everywhere
     asked = problems(Configuration(stack="prod", values={}))
-    assert [line.split(": ")[0] for line in asked] == [*everywhere, "alertWebhookUrl", "deadMansSwitchUrl"]
+    limits = [f"limits.{each}" for each in LIMITS]
+    assert [line.split(": ")[0] for line in asked] == [*everywhere, *limits, "alertWebhookUrl", "deadMansSwitchUrl"]
 
 
-def test_five_values_are_enough_and_production_has_its_own_shape(warnings: list[str]) -> None:
+def test_no_limit_has_a_silent_default_in_production() -> None:
+    found = problems(configuration("prod", limits={"maxOpenOrders": None}))
+    expected = "a limit of your own in orders: no default is right for real money"
+    fix = "pulumi config set --path atlas:limits.maxOpenOrders --stack prod"
+    assert found == [f"limits.maxOpenOrders: is missing in production, expected {expected}; fix: {fix}"]
+    assert problems(configuration("dev", limits={"maxOpenOrders": None})) == []
+
+
+def test_what_is_required_is_enough_and_production_has_its_own_shape(warnings: list[str]) -> None:
+    limits = json.dumps(dict.fromkeys(LIMITS, 10))
     values = {"cluster": '{"context": "eks-1", "apiServer": "10.0.0.1/32"}', "grafana": '{"url": "https://g.acme.com"}'}
     given = {"alertWebhookUrl": "https://a.acme.com/x", "deadMansSwitchUrl": "https://b.acme.com/x"}
-    prod = Configuration(stack="prod-eu", values=values | given, secret=frozenset(given))
+    prod = Configuration(stack="prod-eu", values=values | given | {"limits": limits}, secret=frozenset(given))
     settings = read_settings(prod)
     assert settings.environment == "prod"
     for part, shape in PRODUCTION.items():
@@ -156,7 +171,7 @@ def test_the_mend_mends(name: str) -> None:
 
 def test_every_mend_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -> None:
     asked = {case.mend.rpartition(" ")[2].removeprefix("atlas:") for case in REFUSED.values() if asks(case.mend)}
-    assert asked - SECRET_KEYS.keys() == {"cluster.context", "images.api"}
+    assert asked - SECRETS.keys() == {"cluster.context", "images.api"}
 
 
 def test_production_names_each_data_service_that_it_has_not() -> None:
@@ -230,7 +245,7 @@ def test_the_engines_own_keys_are_left_alone_and_secrets_are_known_from_it() -> 
 
 def test_no_value_of_a_secret_is_shown_wherever_it_was_put(warnings: list[str]) -> None:
     planted = secrets.token_hex(16)
-    for key in SECRET_KEYS:
+    for key in SECRETS:
         for of in (
             configuration(also={key: planted}),
             configuration(also={key.upper(): planted}),
@@ -382,7 +397,7 @@ def test_accepted(name: str) -> None:
 
 
 def test_no_secret_is_part_of_the_settings() -> None:
-    assert not SECRET_KEYS.keys() & {field.alias for field in Settings.model_fields.values()}
+    assert not SECRETS.keys() & {field.alias for field in Settings.model_fields.values()}
 
 
 def test_every_default_and_every_example_is_one_that_would_be_accepted() -> None:
