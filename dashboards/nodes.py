@@ -15,7 +15,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             stat(
                 "Nodes not ready",
-                "NodeNotReady fires after 5 minutes.",
+                "KubeNodeNotReady fires after 5 minutes.",
                 "short",
                 Query(
                     'count(max by (node) (kube_node_status_condition{ENVIRONMENT_SELECTOR, condition="Ready", status="true"}) == 0)'
@@ -45,7 +45,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             stat(
                 "Pods pending",
-                "PodPending fires after 10 minutes.",
+                "KubePodNotReady fires after 10 minutes.",
                 "short",
                 Query('sum(kube_pod_status_phase{ENVIRONMENT_SELECTOR, phase="Pending"}) or vector(0)', "pods"),
                 steps=[(1, "orange")],
@@ -67,7 +67,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             stat(
                 "Fullest volume",
-                "VolumeFilling above 70%, VolumeAlmostFull above 85%.",
+                "KubePersistentVolumeFillingUp above 70%, VolumeAlmostFull above 85%.",
                 "percentunit",
                 Query(
                     'max(1 - k8s_volume_available_bytes{OTLP_ENVIRONMENT_SELECTOR, k8s_persistentvolumeclaim_name!=""}'

@@ -35,7 +35,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             stat(
                 "Events that reach the workers",
-                "A second, by all topics. At 0 the other figures are old (KillSwitchBlind).",
+                "A second, by all topics. At 0 the other figures are old (KillSwitchStateUnknown).",
                 "ops",
                 Query(
                     'sum(rate(atlas_events_consumed_total{ENVIRONMENT_SELECTOR, service="workers"}[$__rate_interval]))',

@@ -116,7 +116,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             timeseries(
                 "Refused",
-                "Items a second turned away at the door; senders try again.",
+                "Items a second that the receivers refuse; senders retry.",
                 "cps",
                 *_by_signal("receiver_refused", "receiver"),
             )
@@ -124,7 +124,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             timeseries(
                 "Turned away by full queues",
-                "Items a second; senders try again.",
+                "Items a second; senders retry.",
                 "cps",
                 *_by_signal("exporter_enqueue_failed", "exporter"),
             )
@@ -159,7 +159,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             timeseries(
                 "Samples stored",
-                "Samples a second. PrometheusNotIngesting fires at zero.",
+                "Samples a second. PrometheusNotIngestingSamples fires at zero.",
                 "cps",
                 Query(
                     rate("prometheus_tsdb_head_samples_appended_total", "pod", selector="ENVIRONMENT_SELECTOR"),
@@ -200,7 +200,7 @@ def dashboard() -> Dashboard:
         .with_panel(
             timeseries(
                 "Samples a scrape",
-                "By service. Zero with a target that answers is what TargetGivesNothing watches.",
+                "By service. Zero with a target that answers is what TargetReturnsNoSamples watches.",
                 "short",
                 Query("sum by (service) (scrape_samples_scraped{ENVIRONMENT_SELECTOR})", "{{service}}"),
             )
