@@ -8,8 +8,8 @@ from grafana_foundation_sdk.builders import heatmap as heatmaps
 from grafana_foundation_sdk.builders import logs as log_panels
 from grafana_foundation_sdk.builders import loki, prometheus
 from grafana_foundation_sdk.builders import stat as stats
-from grafana_foundation_sdk.builders import table as tables
-from grafana_foundation_sdk.builders import timeseries as graphs
+from grafana_foundation_sdk.builders import table as table_panels
+from grafana_foundation_sdk.builders import timeseries as timeseries_panels
 from grafana_foundation_sdk.builders.dashboard import (
     AnnotationQuery,
     Dashboard,
@@ -25,13 +25,20 @@ from dashboards._queries import Query
 
 PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
 LOKI = common.DataSourceRef(type_val="loki", uid="loki")
-PLACE = 'environment=~"$environment"'
-SCOPE = f'{PLACE}, service=~"$service"'
-PUSHED_PLACE = 'deployment_environment_name=~"$environment"'
-PUSHED_SCOPE = f'{PUSHED_PLACE}, service_name=~"$service"'
+ENVIRONMENT_SELECTOR = 'environment=~"$environment"'
+SERVICE_SELECTOR = f'{ENVIRONMENT_SELECTOR}, service=~"$service"'
+OTLP_ENVIRONMENT_SELECTOR = 'deployment_environment_name=~"$environment"'
+OTLP_SERVICE_SELECTOR = f'{OTLP_ENVIRONMENT_SELECTOR}, service_name=~"$service"'
 TAG = "atlas"
 
-_SELECTED = {"PLACE": PLACE, "SCOPE": SCOPE, "PUSHED_PLACE": PUSHED_PLACE, "PUSHED_SCOPE": PUSHED_SCOPE}
+# What a query writes in place of the selectors.
+_SELECTORS = {
+    "ENVIRONMENT_SELECTOR": ENVIRONMENT_SELECTOR,
+    "SERVICE_SELECTOR": SERVICE_SELECTOR,
+    "OTLP_ENVIRONMENT_SELECTOR": OTLP_ENVIRONMENT_SELECTOR,
+    "OTLP_SERVICE_SELECTOR": OTLP_SERVICE_SELECTOR,
+}
+_SELECTOR_NAME = re.compile(rf"\b({'|'.join(_SELECTORS)})\b")
 
 # The same choice by labels of Loki, which wants a matcher that rules out the empty value, and its reading of a level.
 CHOSEN_LOGS = '{service_name=~".+", service_name=~"$service", deployment_environment_name=~"$environment"}'
@@ -42,12 +49,13 @@ ERRORS = 'detected_level=~"error|fatal|critical"'
 Step = tuple[float, str]
 
 
-def board(
-    uid: str, title: str, description: str, *, service_from: str | None = None, pushed: bool = False, hours: int = 3
+def new_dashboard(
+    uid: str, title: str, description: str, *, service_from: str | None = None, otlp: bool = False, hours: int = 3
 ) -> Dashboard:
     """An empty dashboard with the environment, the links to all others and the firing alerts as marks.
 
-    `service_from` is the series whose services can be chosen, `pushed` if it comes by OTLP; without it there is no such choice.
+    ``service_from`` is the series whose services can be chosen, ``otlp`` says that it comes by OTLP. Without it the dashboard
+    has no choice of services.
     """
     made = (
         Dashboard(title)
@@ -80,13 +88,13 @@ def board(
         )
     )
     if service_from is not None:
-        place, label = (PUSHED_PLACE, "service_name") if pushed else (PLACE, "service")
-        values = f"label_values({service_from}{{{place}}}, {label})"
+        selector, label = (OTLP_ENVIRONMENT_SELECTOR, "service_name") if otlp else (ENVIRONMENT_SELECTOR, "service")
+        values = f"label_values({service_from}{{{selector}}}, {label})"
         made = made.with_variable(_choice("service", "Service", values, "Which services the panels show."))
     return made
 
 
-def graph(
+def timeseries(
     title: str,
     description: str,
     unit: str,
@@ -95,12 +103,12 @@ def graph(
     stacked: bool = False,
     width: int = 8,
     height: int = 8,
-    least: float | None = 0,
-    most: float | None = None,
-) -> graphs.Panel:
-    """Lines over time. `steps` draw a line at each threshold; `least` and `most` fix the axis."""
+    minimum: float | None = 0,
+    maximum: float | None = None,
+) -> timeseries_panels.Panel:
+    """Lines over time. ``steps`` draw a line at each threshold; ``minimum`` and ``maximum`` fix the axis."""
     panel = (
-        graphs.Panel()
+        timeseries_panels.Panel()
         .title(title)
         .description(description)
         .datasource(PROMETHEUS)
@@ -119,10 +127,10 @@ def graph(
             common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
         )
     )
-    if least is not None:
-        panel = panel.min(least)
-    if most is not None:
-        panel = panel.max(most)
+    if minimum is not None:
+        panel = panel.min(minimum)
+    if maximum is not None:
+        panel = panel.max(maximum)
     if steps:
         style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds(_thresholds(steps)).thresholds_style(style)
@@ -140,17 +148,17 @@ def stat(
     query: Query,
     *,
     steps: Sequence[Step] = (),
-    words: dict[str, str] | None = None,
+    value_mappings: dict[str, str] | None = None,
     otherwise: str | None = None,
     named: bool = False,
     width: int = 4,
     height: int = 4,
-    nothing: str | None = None,
+    no_value: str | None = None,
 ) -> stats.Panel:
     """One figure a series, now.
 
-    `words` replace values by text, and `otherwise` every other value from 1 up; `nothing` is shown when there is no
-    series; `named` shows the series' names in place of their values.
+    ``value_mappings`` replace values by text, and ``otherwise`` every other value from 1 up; ``no_value`` is shown when there
+    is no series; ``named`` shows the series' names in place of their values.
     """
     panel = (
         stats.Panel()
@@ -166,8 +174,8 @@ def stat(
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
         .with_target(_instant(query, "A"))
     )
-    if words is not None:
-        named_values = {value: model.ValueMappingResult(text=text) for value, text in words.items()}
+    if value_mappings is not None:
+        named_values = {value: model.ValueMappingResult(text=text) for value, text in value_mappings.items()}
         mappings: list[model.ValueMapping] = [model.ValueMap(options=named_values)]
         if otherwise is not None:
             result = model.ValueMappingResult(text=otherwise)
@@ -175,15 +183,15 @@ def stat(
         panel = panel.mappings(mappings)
     if named:
         panel = panel.text_mode(common.BigValueTextMode.NAME)
-    if nothing is not None:
-        panel = panel.no_value(nothing)
+    if no_value is not None:
+        panel = panel.no_value(no_value)
     return panel
 
 
 def distribution(
     title: str, description: str, expr: str, *, unit: str = "s", width: int = 12, height: int = 8
 ) -> heatmaps.Panel:
-    """A heat map of a histogram; `expr` gives the increase of its buckets by `le`."""
+    """A heat map of a histogram; ``expr`` gives the increase of its buckets by ``le``."""
     return (
         heatmaps.Panel()
         .title(title)
@@ -200,7 +208,7 @@ def distribution(
     )
 
 
-def rows(
+def table(
     title: str,
     description: str,
     unit: str,
@@ -209,10 +217,10 @@ def rows(
     steps: Sequence[Step] = (),
     width: int = 12,
     height: int = 8,
-) -> tables.Panel:
+) -> table_panels.Panel:
     """A table of what the query gives now, a row a series."""
     return (
-        tables.Panel()
+        table_panels.Panel()
         .title(title)
         .description(description)
         .datasource(PROMETHEUS)
@@ -246,10 +254,10 @@ def log_lines(title: str, description: str, expr: str, *, width: int = 24, heigh
 
 def log_rates(
     title: str, description: str, expr: str, legend: str, *, width: int = 12, height: int = 8
-) -> graphs.Panel:
+) -> timeseries_panels.Panel:
     """Lines of log per second over time, counted by Loki."""
     query = loki.Dataquery().datasource(LOKI).expr(expr).legend_format(legend).query_type("range").ref_id("A")
-    return graph(title, description, "cps", width=width, height=height).datasource(LOKI).with_target(query)
+    return timeseries(title, description, "cps", width=width, height=height).datasource(LOKI).with_target(query)
 
 
 def _choice(name: str, label: str, values: str, description: str) -> QueryVariable:
@@ -286,5 +294,5 @@ def _instant(query: Query, ref_id: str) -> prometheus.Dataquery:
 
 
 def _target(query: Query, ref_id: str) -> prometheus.Dataquery:
-    expr = re.sub(r"\b(PUSHED_SCOPE|PUSHED_PLACE|SCOPE|PLACE)\b", lambda word: _SELECTED[word[0]], query.expr)
+    expr = _SELECTOR_NAME.sub(lambda name: _SELECTORS[name[0]], query.expr)
     return prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).legend_format(query.legend).ref_id(ref_id)

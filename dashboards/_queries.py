@@ -1,6 +1,8 @@
-"""The PromQL that recurs in dashboards. In an expression `SCOPE` stands for the chosen environment and service,
-`PLACE` for the environment alone; the panels put the variables in. `PUSHED_SCOPE` and `PUSHED_PLACE` are the same for
-what comes by OTLP, whose labels are resource attributes.
+"""The PromQL that recurs in dashboards.
+
+In an expression ``SERVICE_SELECTOR`` stands for the chosen environment and service, ``ENVIRONMENT_SELECTOR`` for the environment
+alone; the panels put the variables in. ``OTLP_SERVICE_SELECTOR`` and ``OTLP_ENVIRONMENT_SELECTOR`` are the same for what comes by
+OTLP, whose labels are resource attributes.
 """
 
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Query:
-    """One expression and how its series are named; `exemplars` adds the traces behind a histogram's points."""
+    """One expression and how its series are named; ``exemplars`` adds the traces behind a histogram's points."""
 
     expr: str
     legend: str = ""
@@ -20,31 +22,41 @@ NO_STREAMS = 'route!~"/api/streams(/.*)?"'
 FAILED = 'status=~"[45].."'
 
 
-def rate(series: str, by: str = "", where: str = "", *, scope: str = "SCOPE", over: str = "$__rate_interval") -> str:
+def rate(
+    series: str, by: str = "", where: str = "", *, selector: str = "SERVICE_SELECTOR", over: str = "$__rate_interval"
+) -> str:
     """What a counter grows by in a second, summed by the labels."""
-    return f"{_sum(by)}(rate({_selected(series, where, scope)}[{over}]))"
+    return f"{_sum(by)}(rate({_selected(series, where, selector)}[{over}]))"
 
 
-def increase(series: str, by: str = "", where: str = "", *, scope: str = "SCOPE", over: str = "$__range") -> str:
+def increase(
+    series: str, by: str = "", where: str = "", *, selector: str = "SERVICE_SELECTOR", over: str = "$__range"
+) -> str:
     """What a counter has grown by in the chosen time, summed by the labels."""
-    return f"{_sum(by)}(increase({_selected(series, where, scope)}[{over}]))"
+    return f"{_sum(by)}(increase({_selected(series, where, selector)}[{over}]))"
 
 
 def over_runs(series: str, by: str = "", *, over: str = "$__range") -> str:
     """What jobs that push their own counters have counted in the chosen time.
 
-    Each run has series of its own that begin at zero, so their highest values add up to the exact number, where `increase`
+    Each run has series of its own that begin at zero, so their highest values add up to the exact number, where ``increase``
     guesses beyond the first and last sample.
     """
-    return f"{_sum(by)}(max_over_time({_selected(series, '', 'PUSHED_SCOPE')}[{over}]))"
+    return f"{_sum(by)}(max_over_time({_selected(series, '', 'OTLP_SERVICE_SELECTOR')}[{over}]))"
 
 
 def quantile(
-    share: float, series: str, by: str = "", where: str = "", *, scope: str = "SCOPE", over: str = "$__rate_interval"
+    share: float,
+    series: str,
+    by: str = "",
+    where: str = "",
+    *,
+    selector: str = "SERVICE_SELECTOR",
+    over: str = "$__rate_interval",
 ) -> str:
     """The value that this share of a histogram's observations stays below, over all pods."""
     labels = f"{by}, le" if by else "le"
-    return f"histogram_quantile({share}, {rate(series, labels, where, scope=scope, over=over)})"
+    return f"histogram_quantile({share}, {rate(series, labels, where, selector=selector, over=over)})"
 
 
 def ratio(part: str, whole: str) -> str:
@@ -52,8 +64,8 @@ def ratio(part: str, whole: str) -> str:
     return f"{part} / ({whole} > 0)"
 
 
-def _selected(series: str, where: str, scope: str) -> str:
-    conditions = ", ".join(condition for condition in (scope, where) if condition)
+def _selected(series: str, where: str, selector: str) -> str:
+    conditions = ", ".join(condition for condition in (selector, where) if condition)
     return f"{series}{{{conditions}}}" if conditions else series
 
 

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import CHOSEN_LOGS, board, distribution, graph, log_lines, stat
+from dashboards._panels import CHOSEN_LOGS, distribution, log_lines, new_dashboard, stat, timeseries
 from dashboards._queries import Query, over_runs
 
 RUN_TIMES = over_runs("atlas_backtest_duration_seconds_bucket", "le", over="1h")
@@ -10,12 +10,12 @@ RUN_TIMES = over_runs("atlas_backtest_duration_seconds_bucket", "le", over="1h")
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-backtests",
             "Backtests",
             "Status of the backtest jobs.",
             service_from="atlas_backtest_jobs",
-            pushed=True,
+            otlp=True,
             hours=24,
         )
         .with_row(Row("Jobs"))
@@ -24,8 +24,8 @@ def dashboard() -> Dashboard:
                 "Known",
                 "Backtest jobs that run, or ended in the last five minutes.",
                 "short",
-                Query("sum(atlas_backtest_jobs{PUSHED_SCOPE})", "known"),
-                nothing="none",
+                Query("sum(atlas_backtest_jobs{OTLP_SERVICE_SELECTOR})", "known"),
+                no_value="none",
                 width=6,
             )
         )
@@ -34,8 +34,8 @@ def dashboard() -> Dashboard:
                 "Running",
                 "Backtest jobs at work now.",
                 "short",
-                Query("sum(atlas_backtest_jobs_running{PUSHED_SCOPE})", "running"),
-                nothing="none",
+                Query("sum(atlas_backtest_jobs_running{OTLP_SERVICE_SELECTOR})", "running"),
+                no_value="none",
                 width=6,
             )
         )
@@ -45,7 +45,7 @@ def dashboard() -> Dashboard:
                 "Jobs that ended well in the chosen time.",
                 "short",
                 Query(over_runs("atlas_backtest_jobs_completed_total"), "completed"),
-                nothing="none",
+                no_value="none",
                 width=6,
             )
         )
@@ -56,22 +56,22 @@ def dashboard() -> Dashboard:
                 "short",
                 Query(over_runs("atlas_backtest_jobs_failed_total"), "failed"),
                 steps=[(1, "red")],
-                nothing="none",
+                no_value="none",
                 width=6,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Running and known",
                 "What is known and not running has ended in the five minutes before.",
                 "short",
-                Query("sum(atlas_backtest_jobs{PUSHED_SCOPE})", "known"),
-                Query("sum(atlas_backtest_jobs_running{PUSHED_SCOPE})", "running"),
+                Query("sum(atlas_backtest_jobs{OTLP_SERVICE_SELECTOR})", "known"),
+                Query("sum(atlas_backtest_jobs_running{OTLP_SERVICE_SELECTOR})", "running"),
                 width=12,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Completed and failed an hour",
                 "Jobs that ended in the hour before.",
                 "short",
@@ -89,7 +89,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Run time p50 and p95",
                 "Over the hour before.",
                 "s",

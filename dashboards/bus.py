@@ -2,13 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, distribution, graph
+from dashboards._panels import distribution, new_dashboard, timeseries
 from dashboards._queries import Query, increase, quantile, rate, ratio
 
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-bus",
             "Event bus",
             "Events between the services: flow and lag.",
@@ -16,7 +16,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Lag (from publishing to handling)"))
         .with_panel(
-            graph(
+            timeseries(
                 "Lag p50",
                 "Half of the events are handled sooner. Points are traces.",
                 "s",
@@ -28,7 +28,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Lag p95",
                 "One event in twenty is handled later. Points are traces.",
                 "s",
@@ -48,7 +48,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Lag p95 by service",
                 "Who is behind.",
                 "s",
@@ -58,30 +58,30 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Flow"))
         .with_panel(
-            graph(
+            timeseries(
                 "Published",
                 "Events a second, by topic.",
                 "ops",
-                Query(rate("atlas_events_published_total", "topic", scope="PLACE"), "{{topic}}"),
+                Query(rate("atlas_events_published_total", "topic", selector="ENVIRONMENT_SELECTOR"), "{{topic}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Handled",
                 "Events a second, by topic. Each subscriber of a topic counts.",
                 "ops",
-                Query(rate("atlas_events_consumed_total", "topic", scope="PLACE"), "{{topic}}"),
+                Query(rate("atlas_events_consumed_total", "topic", selector="ENVIRONMENT_SELECTOR"), "{{topic}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Handled per published",
                 "How many subscribers handle an event. A step down is a subscriber gone; at 0 events are lost: the bus keeps none.",
                 "none",
                 Query(
                     ratio(
-                        rate("atlas_events_consumed_total", "topic", scope="PLACE"),
-                        rate("atlas_events_published_total", "topic", scope="PLACE"),
+                        rate("atlas_events_consumed_total", "topic", selector="ENVIRONMENT_SELECTOR"),
+                        rate("atlas_events_published_total", "topic", selector="ENVIRONMENT_SELECTOR"),
                     ),
                     "{{topic}}",
                 ),

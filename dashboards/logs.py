@@ -2,12 +2,12 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import CHOSEN_LOGS, WARNINGS, board, log_lines, log_rates
+from dashboards._panels import CHOSEN_LOGS, WARNINGS, log_lines, log_rates, new_dashboard
 
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-logs", "Logs", "Log lines of the services, with the way to their traces.", service_from="up", hours=1
         )
         .with_row(Row("Volume"))

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query
 
 
@@ -13,7 +13,7 @@ def burn(window: str) -> str:
 
 def dashboard() -> Dashboard:
     return (
-        board("atlas-objectives", "Objectives", "Service level objectives and their error budgets.", hours=24)
+        new_dashboard("atlas-objectives", "Objectives", "Service level objectives and their error budgets.", hours=24)
         .with_row(Row("Now"))
         .with_panel(
             stat(
@@ -22,7 +22,7 @@ def dashboard() -> Dashboard:
                 "percentunit",
                 Query("1 - atlas:slo:errors:ratio3d", "{{slo}}"),
                 width=12,
-                nothing="no traffic",
+                no_value="no traffic",
             )
         )
         .with_panel(
@@ -37,7 +37,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Burn rate: 1 uses the budget up in 30 days"))
         .with_panel(
-            graph(
+            timeseries(
                 "Fast, by the hour",
                 "ErrorBudgetBurnsFast wants more than 14.4 over an hour and over five minutes.",
                 "none",
@@ -47,7 +47,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Fast, by six hours",
                 "ErrorBudgetBurnsFast wants more than 6 over six hours and over half an hour.",
                 "none",
@@ -57,7 +57,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Slow, by three days",
                 "ErrorBudgetBurnsSlowly wants more than 1 over three days and over six hours.",
                 "none",
@@ -68,7 +68,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("What is counted"))
         .with_panel(
-            graph(
+            timeseries(
                 "Counted",
                 "Requests and events a second.",
                 "ops",
@@ -77,7 +77,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Bad",
                 "Requests that end in a 5xx, and events handled more than a second late, a second.",
                 "ops",
@@ -87,21 +87,21 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("As clients see it"))
         .with_panel(
-            graph(
+            timeseries(
                 "Probes",
                 "Whether each health page answers (ServiceUnreachable, ProbeFailing).",
                 "bool",
-                Query("max by (service) (probe_success{PLACE})", "{{service}}"),
-                most=1,
+                Query("max by (service) (probe_success{ENVIRONMENT_SELECTOR})", "{{service}}"),
+                maximum=1,
                 width=12,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Time of a probe",
                 "How long each health page takes to answer (ProbeSlow).",
                 "s",
-                Query("max by (service) (probe_duration_seconds{PLACE})", "{{service}}"),
+                Query("max by (service) (probe_duration_seconds{ENVIRONMENT_SELECTOR})", "{{service}}"),
                 steps=[(1, "orange")],
                 width=12,
             )

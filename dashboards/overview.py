@@ -2,7 +2,17 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import CHOSEN_LOGS, ERRORS, WARNINGS, board, graph, log_lines, log_rates, rows, stat
+from dashboards._panels import (
+    CHOSEN_LOGS,
+    ERRORS,
+    WARNINGS,
+    log_lines,
+    log_rates,
+    new_dashboard,
+    stat,
+    table,
+    timeseries,
+)
 from dashboards._queries import FAILED, NO_STREAMS, Query, quantile, rate, ratio
 
 BY_ALERT = "max by (severity, alertname, service)"
@@ -11,16 +21,16 @@ FIRING = 'ALERTS{alertstate="firing", severity=~"critical|warning"}'
 
 def dashboard() -> Dashboard:
     return (
-        board("atlas-overview", "Overview", "Is it us? Which service? Since when?", service_from="up")
+        new_dashboard("atlas-overview", "Overview", "Is it us? Which service? Since when?", service_from="up")
         .with_row(Row("Is it us?"))
         .with_panel(
             stat(
                 "Environment",
                 "Where these figures come from.",
                 "none",
-                Query("group by (environment) (up{PLACE})", "{{environment}}"),
+                Query("group by (environment) (up{ENVIRONMENT_SELECTOR})", "{{environment}}"),
                 named=True,
-                nothing="no data: see the runbook Watchdog",
+                no_value="no data: see the runbook Watchdog",
             )
         )
         .with_panel(
@@ -46,7 +56,7 @@ def dashboard() -> Dashboard:
                 "Targets down",
                 "Pods that Prometheus cannot scrape, of all that it knows.",
                 "short",
-                Query("count(up{SCOPE} == 0) or vector(0)", "down"),
+                Query("count(up{SERVICE_SELECTOR} == 0) or vector(0)", "down"),
                 steps=[(1, "red")],
             )
         )
@@ -56,7 +66,7 @@ def dashboard() -> Dashboard:
                 "Watchdog fires all the time. If it does not, silence means nothing.",
                 "none",
                 Query('count(ALERTS{alertname="Watchdog", alertstate="firing"}) or vector(0)', "alerting"),
-                words={"0": "DEAD"},
+                value_mappings={"0": "DEAD"},
                 otherwise="works",
             )
         )
@@ -65,15 +75,15 @@ def dashboard() -> Dashboard:
                 "Kill switch",
                 "Engaged stops all new orders. Off is only to be believed while the event bus works.",
                 "none",
-                Query("max(atlas_kill_switch{PLACE})", "kill switch"),
-                words={"0": "off", "1": "ENGAGED"},
+                Query("max(atlas_kill_switch{ENVIRONMENT_SELECTOR})", "kill switch"),
+                value_mappings={"0": "off", "1": "ENGAGED"},
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_row(Row("Since when?"))
         .with_panel(
-            rows(
+            table(
                 "Firing alerts",
                 "How long each condition has held. The runbook has the alert's name.",
                 "s",
@@ -81,7 +91,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Alerts over time",
                 "What fired first is often nearest to the cause.",
                 "short",
@@ -92,15 +102,15 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Which service?"))
         .with_panel(
-            graph(
+            timeseries(
                 "Pods up",
                 "Scrape targets that answer. A step down is a crash, a roll-out or a lost node.",
                 "short",
-                Query("sum by (service) (up{SCOPE})", "{{service}}"),
+                Query("sum by (service) (up{SERVICE_SELECTOR})", "{{service}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Error rate",
                 "Share of requests that end in 4xx or 5xx. HighErrorRate fires above the line for 5 minutes.",
                 "percentunit",
@@ -112,7 +122,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "p95 response time",
                 "Event streams left out. HighLatency fires above the line (200 ms) for 5 minutes. Points are traces.",
                 "s",
@@ -125,7 +135,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Requests",
                 "Requests a second. A fall to zero is an outage before the service, or of it.",
                 "reqps",
@@ -133,7 +143,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Orders processed",
                 "Orders a second, by outcome.",
                 "ops",
@@ -141,7 +151,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Event bus lag p95",
                 "From publishing to handling.",
                 "s",
@@ -150,35 +160,39 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("What it leans on"))
         .with_panel(
-            graph(
+            timeseries(
                 "Redis memory",
                 "RedisSaturation fires above the line for 10 minutes.",
                 "percentunit",
-                Query("redis_memory_used_bytes{PLACE} / (redis_memory_max_bytes{PLACE} > 0)", "{{service}}"),
+                Query(
+                    "redis_memory_used_bytes{ENVIRONMENT_SELECTOR}"
+                    " / (redis_memory_max_bytes{ENVIRONMENT_SELECTOR} > 0)",
+                    "{{service}}",
+                ),
                 steps=[(0.8, "orange")],
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "PostgreSQL connections",
                 "Share of the server's limit.",
                 "percentunit",
                 Query(
-                    "sum by (service) (pg_stat_database_numbackends{PLACE})"
-                    + " / max by (service) (pg_settings_max_connections{PLACE})",
+                    "sum by (service) (pg_stat_database_numbackends{ENVIRONMENT_SELECTOR})"
+                    + " / max by (service) (pg_settings_max_connections{ENVIRONMENT_SELECTOR})",
                     "{{service}}",
                 ),
                 steps=[(0.8, "orange")],
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "RabbitMQ backlog",
                 "Messages that wait for a consumer.",
                 "short",
-                Query("sum by (service) (rabbitmq_queue_messages_ready{PLACE})", "{{service}}"),
+                Query("sum by (service) (rabbitmq_queue_messages_ready{ENVIRONMENT_SELECTOR})", "{{service}}"),
             )
         )
         .with_row(Row("Logs"))

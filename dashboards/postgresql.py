@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query, increase, rate, ratio
 
 # The databases that every server has.
@@ -11,7 +11,7 @@ OURS = 'datname!~"template.*|"'
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-postgresql",
             "PostgreSQL",
             "PostgreSQL: connections, transactions, locks, size.",
@@ -23,9 +23,9 @@ def dashboard() -> Dashboard:
                 "PostgreSQL",
                 "Whether the exporter reaches the server.",
                 "none",
-                Query("min(pg_up{SCOPE})", "up"),
-                words={"0": "DOWN", "1": "up"},
-                nothing="unknown",
+                Query("min(pg_up{SERVICE_SELECTOR})", "up"),
+                value_mappings={"0": "DOWN", "1": "up"},
+                no_value="unknown",
                 width=6,
             )
         )
@@ -35,12 +35,12 @@ def dashboard() -> Dashboard:
                 "At 100% new connections are refused.",
                 "percentunit",
                 Query(
-                    "max(sum by (service) (pg_stat_database_numbackends{SCOPE})"
-                    + " / max by (service) (pg_settings_max_connections{SCOPE}))",
+                    "max(sum by (service) (pg_stat_database_numbackends{SERVICE_SELECTOR})"
+                    + " / max by (service) (pg_settings_max_connections{SERVICE_SELECTOR}))",
                     "used",
                 ),
                 steps=[(0.8, "orange"), (0.95, "red")],
-                nothing="unknown",
+                no_value="unknown",
                 width=6,
             )
         )
@@ -51,7 +51,7 @@ def dashboard() -> Dashboard:
                 "short",
                 Query(increase("pg_stat_database_deadlocks"), "deadlocks"),
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
                 width=6,
             )
         )
@@ -60,15 +60,15 @@ def dashboard() -> Dashboard:
                 "Longest transaction",
                 "A transaction open for long holds locks and keeps dead rows from being removed.",
                 "s",
-                Query("max(pg_stat_activity_max_tx_duration{SCOPE})", "longest"),
+                Query("max(pg_stat_activity_max_tx_duration{SERVICE_SELECTOR})", "longest"),
                 steps=[(60, "orange"), (600, "red")],
-                nothing="unknown",
+                no_value="unknown",
                 width=6,
             )
         )
         .with_row(Row("Work"))
         .with_panel(
-            graph(
+            timeseries(
                 "Transactions",
                 "Ended well and taken back, a second.",
                 "ops",
@@ -77,7 +77,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Cache hit rate",
                 "Share of blocks read from memory. Below 99% for long: too little memory, or scans of whole tables.",
                 "percentunit",
@@ -90,11 +90,11 @@ def dashboard() -> Dashboard:
                     ),
                     "{{datname}}",
                 ),
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Rows",
                 "Rows returned and changed, a second.",
                 "ops",
@@ -106,29 +106,29 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Limits"))
         .with_panel(
-            graph(
+            timeseries(
                 "Connections",
                 "By database, and the limit of the server.",
                 "short",
-                Query(f"sum by (datname) (pg_stat_database_numbackends{{SCOPE, {OURS}}})", "{{datname}}"),
-                Query("max(pg_settings_max_connections{SCOPE})", "limit"),
+                Query(f"sum by (datname) (pg_stat_database_numbackends{{SERVICE_SELECTOR, {OURS}}})", "{{datname}}"),
+                Query("max(pg_settings_max_connections{SERVICE_SELECTOR})", "limit"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Locks",
                 "Held or awaited, by mode.",
                 "short",
-                Query(f"sum by (mode) (pg_locks_count{{SCOPE, {OURS}}}) > 0", "{{mode}}"),
+                Query(f"sum by (mode) (pg_locks_count{{SERVICE_SELECTOR, {OURS}}}) > 0", "{{mode}}"),
                 stacked=True,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Size",
                 "Of each database on disk.",
                 "bytes",
-                Query(f"sum by (datname) (pg_database_size_bytes{{SCOPE, {OURS}}})", "{{datname}}"),
+                Query(f"sum by (datname) (pg_database_size_bytes{{SERVICE_SELECTOR, {OURS}}})", "{{datname}}"),
             )
         )
     )

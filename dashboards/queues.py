@@ -2,21 +2,21 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query, increase, rate
 
 
 def dashboard() -> Dashboard:
     return (
-        board("atlas-queues", "Message queue", "RabbitMQ: messages, consumers, losses, resources.")
+        new_dashboard("atlas-queues", "Message queue", "RabbitMQ: messages, consumers, losses, resources.")
         .with_row(Row("Now"))
         .with_panel(
             stat(
                 "Ready",
                 "Messages that wait for a consumer.",
                 "short",
-                Query("sum(rabbitmq_queue_messages_ready{PLACE})", "ready"),
-                nothing="unknown",
+                Query("sum(rabbitmq_queue_messages_ready{ENVIRONMENT_SELECTOR})", "ready"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -24,8 +24,8 @@ def dashboard() -> Dashboard:
                 "Not acknowledged",
                 "Messages delivered, but not yet confirmed.",
                 "short",
-                Query("sum(rabbitmq_queue_messages_unacked{PLACE})", "unacknowledged"),
-                nothing="unknown",
+                Query("sum(rabbitmq_queue_messages_unacked{ENVIRONMENT_SELECTOR})", "unacknowledged"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -33,8 +33,8 @@ def dashboard() -> Dashboard:
                 "Consumers",
                 "Subscriptions on all queues. None: every message is dropped or waits.",
                 "short",
-                Query("sum(rabbitmq_queue_consumers{PLACE})", "consumers"),
-                nothing="unknown",
+                Query("sum(rabbitmq_queue_consumers{ENVIRONMENT_SELECTOR})", "consumers"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -42,9 +42,12 @@ def dashboard() -> Dashboard:
                 "Dropped",
                 "Messages that no queue took in the chosen time: nobody was subscribed.",
                 "short",
-                Query(increase("rabbitmq_global_messages_unroutable_dropped_total", scope="PLACE"), "dropped"),
+                Query(
+                    increase("rabbitmq_global_messages_unroutable_dropped_total", selector="ENVIRONMENT_SELECTOR"),
+                    "dropped",
+                ),
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -52,8 +55,8 @@ def dashboard() -> Dashboard:
                 "Connections",
                 "Open connections of clients.",
                 "short",
-                Query("sum(rabbitmq_connections{PLACE})", "connections"),
-                nothing="unknown",
+                Query("sum(rabbitmq_connections{ENVIRONMENT_SELECTOR})", "connections"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -62,70 +65,78 @@ def dashboard() -> Dashboard:
                 "At 100% the broker blocks everyone who publishes.",
                 "percentunit",
                 Query(
-                    "max(rabbitmq_process_resident_memory_bytes{PLACE} / rabbitmq_resident_memory_limit_bytes{PLACE})",
+                    "max(rabbitmq_process_resident_memory_bytes{ENVIRONMENT_SELECTOR}"
+                    " / rabbitmq_resident_memory_limit_bytes{ENVIRONMENT_SELECTOR})",
                     "used",
                 ),
                 steps=[(0.8, "orange"), (0.95, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_row(Row("Messages"))
         .with_panel(
-            graph(
+            timeseries(
                 "In and out",
                 "Messages a second. Out is more than in where several subscribe.",
                 "ops",
-                Query(rate("rabbitmq_global_messages_received_total", scope="PLACE"), "published"),
-                Query(rate("rabbitmq_global_messages_routed_total", scope="PLACE"), "put into queues"),
-                Query(rate("rabbitmq_global_messages_delivered_total", scope="PLACE"), "delivered"),
-                Query(rate("rabbitmq_global_messages_acknowledged_total", scope="PLACE"), "acknowledged"),
+                Query(rate("rabbitmq_global_messages_received_total", selector="ENVIRONMENT_SELECTOR"), "published"),
+                Query(
+                    rate("rabbitmq_global_messages_routed_total", selector="ENVIRONMENT_SELECTOR"), "put into queues"
+                ),
+                Query(rate("rabbitmq_global_messages_delivered_total", selector="ENVIRONMENT_SELECTOR"), "delivered"),
+                Query(
+                    rate("rabbitmq_global_messages_acknowledged_total", selector="ENVIRONMENT_SELECTOR"), "acknowledged"
+                ),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Backlog",
                 "Messages in all queues.",
                 "short",
-                Query("sum(rabbitmq_queue_messages_ready{PLACE})", "ready"),
-                Query("sum(rabbitmq_queue_messages_unacked{PLACE})", "not acknowledged"),
+                Query("sum(rabbitmq_queue_messages_ready{ENVIRONMENT_SELECTOR})", "ready"),
+                Query("sum(rabbitmq_queue_messages_unacked{ENVIRONMENT_SELECTOR})", "not acknowledged"),
                 stacked=True,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Dropped for want of a subscriber",
                 "Messages a second. The bus does not keep what nobody listens to.",
                 "ops",
-                Query(rate("rabbitmq_global_messages_unroutable_dropped_total", scope="PLACE"), "dropped"),
+                Query(
+                    rate("rabbitmq_global_messages_unroutable_dropped_total", selector="ENVIRONMENT_SELECTOR"),
+                    "dropped",
+                ),
             )
         )
         .with_row(Row("Broker"))
         .with_panel(
-            graph(
+            timeseries(
                 "Connections, channels, consumers",
                 "A step down is a service that went away.",
                 "short",
-                Query("sum(rabbitmq_connections{PLACE})", "connections"),
-                Query("sum(rabbitmq_channels{PLACE})", "channels"),
-                Query("sum(rabbitmq_queue_consumers{PLACE})", "consumers"),
+                Query("sum(rabbitmq_connections{ENVIRONMENT_SELECTOR})", "connections"),
+                Query("sum(rabbitmq_channels{ENVIRONMENT_SELECTOR})", "channels"),
+                Query("sum(rabbitmq_queue_consumers{ENVIRONMENT_SELECTOR})", "consumers"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Memory",
                 "Of each node, and where it blocks publishers.",
                 "bytes",
-                Query("rabbitmq_process_resident_memory_bytes{PLACE}", "{{pod}}"),
-                Query("max(rabbitmq_resident_memory_limit_bytes{PLACE})", "limit"),
+                Query("rabbitmq_process_resident_memory_bytes{ENVIRONMENT_SELECTOR}", "{{pod}}"),
+                Query("max(rabbitmq_resident_memory_limit_bytes{ENVIRONMENT_SELECTOR})", "limit"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Disk free",
                 "Below the limit the broker blocks everyone who publishes.",
                 "bytes",
-                Query("rabbitmq_disk_space_available_bytes{PLACE}", "{{pod}}"),
-                Query("max(rabbitmq_disk_space_available_limit_bytes{PLACE})", "limit"),
+                Query("rabbitmq_disk_space_available_bytes{ENVIRONMENT_SELECTOR}", "{{pod}}"),
+                Query("max(rabbitmq_disk_space_available_limit_bytes{ENVIRONMENT_SELECTOR})", "limit"),
             )
         )
     )

@@ -2,22 +2,22 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query, increase, rate, ratio
 
 
 def dashboard() -> Dashboard:
     return (
-        board("atlas-redis", "Redis", "Redis: memory, commands, keys, pub/sub.", service_from="redis_up")
+        new_dashboard("atlas-redis", "Redis", "Redis: memory, commands, keys, pub/sub.", service_from="redis_up")
         .with_row(Row("Now"))
         .with_panel(
             stat(
                 "Redis",
                 "Whether the exporter reaches Redis.",
                 "none",
-                Query("min(redis_up{SCOPE})", "up"),
-                words={"0": "DOWN", "1": "up"},
-                nothing="unknown",
+                Query("min(redis_up{SERVICE_SELECTOR})", "up"),
+                value_mappings={"0": "DOWN", "1": "up"},
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -25,9 +25,12 @@ def dashboard() -> Dashboard:
                 "Memory in use",
                 "RedisSaturation fires above 80% for 10 minutes. Without maxmemory there is no limit to compare with.",
                 "percentunit",
-                Query("max(redis_memory_used_bytes{SCOPE} / (redis_memory_max_bytes{SCOPE} > 0))", "used"),
+                Query(
+                    "max(redis_memory_used_bytes{SERVICE_SELECTOR} / (redis_memory_max_bytes{SERVICE_SELECTOR} > 0))",
+                    "used",
+                ),
                 steps=[(0.8, "orange"), (0.95, "red")],
-                nothing="no maxmemory",
+                no_value="no maxmemory",
             )
         )
         .with_panel(
@@ -35,8 +38,8 @@ def dashboard() -> Dashboard:
                 "Clients",
                 "Connected clients.",
                 "short",
-                Query("sum(redis_connected_clients{SCOPE})", "clients"),
-                nothing="unknown",
+                Query("sum(redis_connected_clients{SERVICE_SELECTOR})", "clients"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -46,7 +49,7 @@ def dashboard() -> Dashboard:
                 "short",
                 Query(increase("redis_evicted_keys_total"), "evicted"),
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -61,7 +64,7 @@ def dashboard() -> Dashboard:
                     ),
                     "hits",
                 ),
-                nothing="no reads",
+                no_value="no reads",
             )
         )
         .with_panel(
@@ -69,41 +72,44 @@ def dashboard() -> Dashboard:
                 "Up for",
                 "Time since Redis started.",
                 "s",
-                Query("min(redis_uptime_in_seconds{SCOPE})", "up for"),
-                nothing="unknown",
+                Query("min(redis_uptime_in_seconds{SERVICE_SELECTOR})", "up for"),
+                no_value="unknown",
             )
         )
         .with_row(Row("Memory and keys"))
         .with_panel(
-            graph(
+            timeseries(
                 "Memory",
                 "In use, and the limit where one is set.",
                 "bytes",
-                Query("sum by (service) (redis_memory_used_bytes{SCOPE})", "{{service}} used"),
-                Query("max by (service) (redis_memory_max_bytes{SCOPE} > 0)", "{{service}} limit"),
+                Query("sum by (service) (redis_memory_used_bytes{SERVICE_SELECTOR})", "{{service}} used"),
+                Query("max by (service) (redis_memory_max_bytes{SERVICE_SELECTOR} > 0)", "{{service}} limit"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Memory of maxmemory",
                 "RedisSaturation fires above the line for 10 minutes.",
                 "percentunit",
-                Query("redis_memory_used_bytes{SCOPE} / (redis_memory_max_bytes{SCOPE} > 0)", "{{service}}"),
+                Query(
+                    "redis_memory_used_bytes{SERVICE_SELECTOR} / (redis_memory_max_bytes{SERVICE_SELECTOR} > 0)",
+                    "{{service}}",
+                ),
                 steps=[(0.8, "orange")],
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Keys",
                 "Keys in each database.",
                 "short",
-                Query("sum by (service, db) (redis_db_keys{SCOPE}) > 0", "{{service}} {{db}}"),
+                Query("sum by (service, db) (redis_db_keys{SERVICE_SELECTOR}) > 0", "{{service}} {{db}}"),
             )
         )
         .with_row(Row("Load"))
         .with_panel(
-            graph(
+            timeseries(
                 "Commands",
                 "Commands a second.",
                 "ops",
@@ -111,7 +117,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Time per command",
                 "Mean time that Redis spends on a command; the five slowest.",
                 "s",
@@ -124,7 +130,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Evicted, expired, refused",
                 "Keys a second, and connections refused for being too many.",
                 "ops",
@@ -135,25 +141,25 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Clients and pub/sub"))
         .with_panel(
-            graph(
+            timeseries(
                 "Clients",
                 "Connected, and those that wait in a blocking command.",
                 "short",
-                Query("sum by (service) (redis_connected_clients{SCOPE})", "{{service}} connected"),
-                Query("sum by (service) (redis_blocked_clients{SCOPE})", "{{service}} blocked"),
+                Query("sum by (service) (redis_connected_clients{SERVICE_SELECTOR})", "{{service}} connected"),
+                Query("sum by (service) (redis_blocked_clients{SERVICE_SELECTOR})", "{{service}} blocked"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Channels with subscribers",
                 "A message on a channel without a subscriber is lost at once.",
                 "short",
-                Query("sum by (service) (redis_pubsub_channels{SCOPE})", "{{service}} channels"),
-                Query("sum by (service) (redis_pubsub_patterns{SCOPE})", "{{service}} patterns"),
+                Query("sum by (service) (redis_pubsub_channels{SERVICE_SELECTOR})", "{{service}} channels"),
+                Query("sum by (service) (redis_pubsub_patterns{SERVICE_SELECTOR})", "{{service}} patterns"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Network",
                 "Bytes a second in and out.",
                 "Bps",

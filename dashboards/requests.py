@@ -2,13 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import CHOSEN_LOGS, WARNINGS, board, distribution, graph, log_lines, rows
+from dashboards._panels import CHOSEN_LOGS, WARNINGS, distribution, log_lines, new_dashboard, table, timeseries
 from dashboards._queries import FAILED, NO_STREAMS, Query, increase, quantile, rate, ratio
 
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-requests",
             "Requests",
             "HTTP requests of the services: rate, errors, duration.",
@@ -16,7 +16,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Rate"))
         .with_panel(
-            graph(
+            timeseries(
                 "Requests by service",
                 "All HTTP requests a second, health checks included.",
                 "reqps",
@@ -24,7 +24,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Requests by status",
                 "The same requests by their HTTP status.",
                 "reqps",
@@ -33,7 +33,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Busiest routes",
                 "The ten routes with the most requests.",
                 "reqps",
@@ -42,7 +42,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Errors"))
         .with_panel(
-            graph(
+            timeseries(
                 "Error rate by service",
                 "Share of requests that end in 4xx or 5xx. HighErrorRate fires above the line for 5 minutes.",
                 "percentunit",
@@ -55,7 +55,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Failed requests by status",
                 "4xx: the caller is told that it is wrong. 5xx: the service is.",
                 "reqps",
@@ -65,7 +65,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "Routes that fail most",
                 "Failed requests of the chosen time by route, method and status.",
                 "short",
@@ -77,7 +77,7 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Duration (event streams left out)"))
         .with_panel(
-            graph(
+            timeseries(
                 "p50 by service",
                 "Half of the requests take less. Points are traces: click one to open it.",
                 "s",
@@ -90,7 +90,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "p95 by service",
                 "One request in twenty takes longer. HighLatency fires above the line (200 ms) for 5 minutes.",
                 "s",
@@ -111,7 +111,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            rows(
+            table(
                 "Slowest routes",
                 "p95 over the chosen time by route.",
                 "s",

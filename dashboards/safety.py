@@ -2,13 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query
 
 # Every worker hears every event, so each shows the whole: as in the alerts, of several the largest counts.
-LOSS = "-min(atlas_daily_pnl{PLACE})"
-EXPOSURE = "sum(max by (product) (abs(atlas_exposure{PLACE})))"
-OPEN = "max(atlas_open_orders{PLACE})"
+LOSS = "-min(atlas_daily_pnl{ENVIRONMENT_SELECTOR})"
+EXPOSURE = "sum(max by (product) (abs(atlas_exposure{ENVIRONMENT_SELECTOR})))"
+OPEN = "max(atlas_open_orders{ENVIRONMENT_SELECTOR})"
 NEAR, OVER = (0.8, "orange"), (1, "red")
 
 
@@ -19,26 +19,29 @@ def of_limit(value: str, limit: str) -> str:
 
 def dashboard() -> Dashboard:
     return (
-        board("atlas-safety", "Trading safety", "Limits, kill switch, and whether their figures are alive.")
+        new_dashboard("atlas-safety", "Trading safety", "Limits, kill switch, and whether their figures are alive.")
         .with_row(Row("Now"))
         .with_panel(
             stat(
                 "Kill switch",
                 "KillSwitchEngaged. It begins at off and changes by an event alone: off says nothing while no events arrive.",
                 "none",
-                Query("max(atlas_kill_switch{PLACE})", "kill switch"),
+                Query("max(atlas_kill_switch{ENVIRONMENT_SELECTOR})", "kill switch"),
                 steps=[(1, "red")],
-                words={"0": "off", "1": "ENGAGED"},
-                nothing="unknown",
+                value_mappings={"0": "off", "1": "ENGAGED"},
+                no_value="unknown",
             )
         )
         .with_panel(
             stat(
                 "Events that reach the workers",
-                "A second, by all topics. At 0 the other figures are old (KillSwitchBlind).",
+                "A second, by all topics. At 0 the other figures are old (KillSwitchStateUnknown).",
                 "ops",
-                Query('sum(rate(atlas_events_consumed_total{PLACE, service="workers"}[$__rate_interval]))', "events"),
-                nothing="none",
+                Query(
+                    'sum(rate(atlas_events_consumed_total{ENVIRONMENT_SELECTOR, service="workers"}[$__rate_interval]))',
+                    "events",
+                ),
+                no_value="none",
             )
         )
         .with_panel(
@@ -48,7 +51,7 @@ def dashboard() -> Dashboard:
                 "percentunit",
                 Query(of_limit(LOSS, "daily_max_loss"), "loss"),
                 steps=[NEAR, OVER],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -58,7 +61,7 @@ def dashboard() -> Dashboard:
                 "percentunit",
                 Query(of_limit(EXPOSURE, "max_exposure"), "exposure"),
                 steps=[NEAR, OVER],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -68,7 +71,7 @@ def dashboard() -> Dashboard:
                 "percentunit",
                 Query(of_limit(OPEN, "max_open_orders"), "orders"),
                 steps=[NEAR, OVER],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -86,59 +89,61 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Against the limits"))
         .with_panel(
-            graph(
+            timeseries(
                 "Day's result",
                 "The result of the day, and the loss at which trading stops.",
                 "none",
-                Query("min(atlas_daily_pnl{PLACE})", "result"),
+                Query("min(atlas_daily_pnl{ENVIRONMENT_SELECTOR})", "result"),
                 Query("-atlas:limit:daily_max_loss", "limit"),
-                least=None,
+                minimum=None,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Exposure",
                 "By product, long or short, and the limit of all together.",
                 "none",
-                Query("max by (product) (abs(atlas_exposure{PLACE}))", "{{product}}"),
+                Query("max by (product) (abs(atlas_exposure{ENVIRONMENT_SELECTOR}))", "{{product}}"),
                 Query(EXPOSURE, "all"),
                 Query("atlas:limit:max_exposure", "limit"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Open orders",
                 "Open orders and their limit. With the kill switch engaged they may only fall (KillSwitchIneffective).",
                 "short",
                 Query(OPEN, "open"),
-                Query("max(atlas_kill_switch{PLACE}) * on () atlas:limit:max_open_orders", "kill switch"),
+                Query(
+                    "max(atlas_kill_switch{ENVIRONMENT_SELECTOR}) * on () atlas:limit:max_open_orders", "kill switch"
+                ),
                 Query("atlas:limit:max_open_orders", "limit"),
             )
         )
         .with_row(Row("Are the figures alive"))
         .with_panel(
-            graph(
+            timeseries(
                 "New prices",
                 "How often each product's price has changed in 10 minutes. One at 0 is PriceFrozen, all at 0 MarketDataFrozen.",
                 "short",
-                Query("max by (product) (changes(atlas_last_price{PLACE}[10m]))", "{{product}}"),
+                Query("max by (product) (changes(atlas_last_price{ENVIRONMENT_SELECTOR}[10m]))", "{{product}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "New exposures",
                 "How often each product's exposure has changed in 10 minutes (ExposureFrozen).",
                 "short",
-                Query("max by (product) (changes(atlas_exposure{PLACE}[10m]))", "{{product}}"),
+                Query("max by (product) (changes(atlas_exposure{ENVIRONMENT_SELECTOR}[10m]))", "{{product}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Events handled by the workers",
                 "A second, by topic.",
                 "ops",
                 Query(
-                    'sum by (topic) (rate(atlas_events_consumed_total{PLACE, service="workers"}[$__rate_interval]))',
+                    'sum by (topic) (rate(atlas_events_consumed_total{ENVIRONMENT_SELECTOR, service="workers"}[$__rate_interval]))',
                     "{{topic}}",
                 ),
             )

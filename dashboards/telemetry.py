@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import board, graph, stat
+from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query, increase, quantile, rate, ratio
 
 SIGNALS = {"spans": "spans", "metric_points": "metrics", "log_records": "logs"}
@@ -18,7 +18,7 @@ def _by_signal(series: str, label: str = "") -> list[Query]:
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-telemetry",
             "Telemetry",
             "Collector, Prometheus and Loki: flow, queues, losses.",
@@ -31,10 +31,11 @@ def dashboard() -> Dashboard:
                 "CollectorQueueFilling fires above 70% for 5 minutes.",
                 "percentunit",
                 Query(
-                    "max(otelcol_exporter_queue_size{SCOPE} / (otelcol_exporter_queue_capacity{SCOPE} > 0))", "queue"
+                    "max(otelcol_exporter_queue_size{SERVICE_SELECTOR} / (otelcol_exporter_queue_capacity{SERVICE_SELECTOR} > 0))",
+                    "queue",
                 ),
                 steps=[(0.7, "orange"), (0.95, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -60,7 +61,9 @@ def dashboard() -> Dashboard:
                 "Lines discarded by Loki",
                 "In the chosen time.",
                 "short",
-                Query(increase("loki_discarded_samples_total", scope="PLACE") + " or vector(0)", "lines"),
+                Query(
+                    increase("loki_discarded_samples_total", selector="ENVIRONMENT_SELECTOR") + " or vector(0)", "lines"
+                ),
                 steps=[(1, "red")],
             )
         )
@@ -69,9 +72,11 @@ def dashboard() -> Dashboard:
                 "Rules that fail",
                 "Evaluations that failed in the chosen time.",
                 "short",
-                Query(increase("prometheus_rule_evaluation_failures_total", scope="PLACE"), "failures"),
+                Query(
+                    increase("prometheus_rule_evaluation_failures_total", selector="ENVIRONMENT_SELECTOR"), "failures"
+                ),
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -79,53 +84,53 @@ def dashboard() -> Dashboard:
                 "Configuration",
                 "Whether Prometheus runs on its newest configuration and rules.",
                 "none",
-                Query("min(prometheus_config_last_reload_successful{PLACE})", "configuration"),
-                words={"0": "OLD", "1": "current"},
-                nothing="unknown",
+                Query("min(prometheus_config_last_reload_successful{ENVIRONMENT_SELECTOR})", "configuration"),
+                value_mappings={"0": "OLD", "1": "current"},
+                no_value="unknown",
             )
         )
         .with_row(Row("Collector"))
         .with_panel(
-            graph(
+            timeseries(
                 "Received", "Items a second that the Collector has taken in.", "cps", *_by_signal("receiver_accepted")
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Sent on", "Items a second that a store has confirmed.", "cps", *_by_signal("exporter_sent", "exporter")
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Export queues",
                 "Share in use. CollectorQueueFilling fires above the line for 5 minutes.",
                 "percentunit",
                 Query(
-                    "otelcol_exporter_queue_size{SCOPE} / (otelcol_exporter_queue_capacity{SCOPE} > 0)",
+                    "otelcol_exporter_queue_size{SERVICE_SELECTOR} / (otelcol_exporter_queue_capacity{SERVICE_SELECTOR} > 0)",
                     "{{pod}} {{exporter}}",
                 ),
                 steps=[(0.7, "orange")],
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Refused",
-                "Items a second turned away at the door; senders try again.",
+                "Items a second that the receivers refuse; senders retry.",
                 "cps",
                 *_by_signal("receiver_refused", "receiver"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Turned away by full queues",
-                "Items a second; senders try again.",
+                "Items a second; senders retry.",
                 "cps",
                 *_by_signal("exporter_enqueue_failed", "exporter"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Lost",
                 "Items a second that a store has refused for good.",
                 "cps",
@@ -133,95 +138,104 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Collector memory",
                 "Resident memory of each pod.",
                 "bytes",
-                Query("otelcol_process_memory_rss_bytes{SCOPE}", "{{pod}}"),
+                Query("otelcol_process_memory_rss_bytes{SERVICE_SELECTOR}", "{{pod}}"),
                 width=12,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Collector cpu",
                 "Cores in use of each pod.",
                 "cores",
-                Query("rate(otelcol_process_cpu_seconds_total{SCOPE}[$__rate_interval])", "{{pod}}"),
+                Query("rate(otelcol_process_cpu_seconds_total{SERVICE_SELECTOR}[$__rate_interval])", "{{pod}}"),
                 width=12,
             )
         )
         .with_row(Row("Prometheus"))
         .with_panel(
-            graph(
+            timeseries(
                 "Samples stored",
-                "Samples a second. PrometheusNotIngesting fires at zero.",
+                "Samples a second. PrometheusNotIngestingSamples fires at zero.",
                 "cps",
-                Query(rate("prometheus_tsdb_head_samples_appended_total", "pod", scope="PLACE"), "{{pod}}"),
+                Query(
+                    rate("prometheus_tsdb_head_samples_appended_total", "pod", selector="ENVIRONMENT_SELECTOR"),
+                    "{{pod}}",
+                ),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Series in memory",
                 "A step up is a label with many values.",
                 "short",
-                Query("prometheus_tsdb_head_series{PLACE}", "{{pod}}"),
+                Query("prometheus_tsdb_head_series{ENVIRONMENT_SELECTOR}", "{{pod}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Room of the retention by size",
                 "Share in use; at 100% the oldest blocks go.",
                 "percentunit",
                 Query(
-                    "prometheus_tsdb_storage_blocks_bytes{PLACE} / (prometheus_tsdb_retention_limit_bytes{PLACE} > 0)",
+                    "prometheus_tsdb_storage_blocks_bytes{ENVIRONMENT_SELECTOR}"
+                    " / (prometheus_tsdb_retention_limit_bytes{ENVIRONMENT_SELECTOR} > 0)",
                     "{{pod}}",
                 ),
-                most=1,
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Targets that answer",
                 "Share of each service's targets.",
                 "percentunit",
-                Query("avg by (service) (up{PLACE})", "{{service}}"),
-                most=1,
+                Query("avg by (service) (up{ENVIRONMENT_SELECTOR})", "{{service}}"),
+                maximum=1,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Samples a scrape",
-                "By service. Zero with a target that answers is what TargetGivesNothing watches.",
+                "By service. Zero with a target that answers is what TargetReturnsNoSamples watches.",
                 "short",
-                Query("sum by (service) (scrape_samples_scraped{PLACE})", "{{service}}"),
+                Query("sum by (service) (scrape_samples_scraped{ENVIRONMENT_SELECTOR})", "{{service}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Scrape duration",
                 "The slowest target of each service.",
                 "s",
-                Query("max by (service) (scrape_duration_seconds{PLACE})", "{{service}}"),
+                Query("max by (service) (scrape_duration_seconds{ENVIRONMENT_SELECTOR})", "{{service}}"),
             )
         )
         .with_row(Row("Loki"))
         .with_panel(
-            graph(
+            timeseries(
                 "Lines taken in",
                 "Log lines a second.",
                 "cps",
-                Query(rate("loki_distributor_lines_received_total", "pod", scope="PLACE"), "{{pod}}"),
+                Query(rate("loki_distributor_lines_received_total", "pod", selector="ENVIRONMENT_SELECTOR"), "{{pod}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Requests that fail",
                 "Share of server errors by route. LokiRequestErrors fires above the line for 5 minutes.",
                 "percentunit",
                 Query(
                     ratio(
-                        rate("loki_request_duration_seconds_count", "route", 'status_code=~"5.."', scope="PLACE"),
-                        rate("loki_request_duration_seconds_count", "route", scope="PLACE"),
+                        rate(
+                            "loki_request_duration_seconds_count",
+                            "route",
+                            'status_code=~"5.."',
+                            selector="ENVIRONMENT_SELECTOR",
+                        ),
+                        rate("loki_request_duration_seconds_count", "route", selector="ENVIRONMENT_SELECTOR"),
                     ),
                     "{{route}}",
                 ),
@@ -229,52 +243,52 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Request p95",
                 "By route. Reading takes longer than writing.",
                 "s",
                 Query(
-                    quantile(0.95, "loki_request_duration_seconds_bucket", "route", scope="PLACE"),
+                    quantile(0.95, "loki_request_duration_seconds_bucket", "route", selector="ENVIRONMENT_SELECTOR"),
                     "{{route}}",
                 ),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Discarded lines",
                 "Lines a second by reason: these are lost.",
                 "cps",
-                Query(rate("loki_discarded_samples_total", "reason", scope="PLACE"), "{{reason}}"),
+                Query(rate("loki_discarded_samples_total", "reason", selector="ENVIRONMENT_SELECTOR"), "{{reason}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Streams in memory",
                 "A step up is an index label with many values.",
                 "short",
-                Query("sum by (pod) (loki_ingester_memory_streams{PLACE})", "{{pod}}"),
+                Query("sum by (pod) (loki_ingester_memory_streams{ENVIRONMENT_SELECTOR})", "{{pod}}"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Bytes taken in",
                 "Bytes of log a second.",
                 "Bps",
-                Query(rate("loki_distributor_bytes_received_total", "pod", scope="PLACE"), "{{pod}}"),
+                Query(rate("loki_distributor_bytes_received_total", "pod", selector="ENVIRONMENT_SELECTOR"), "{{pod}}"),
             )
         )
         .with_row(Row("Traces"))
         .with_panel(
-            graph(
+            timeseries(
                 "Spans by service",
                 "Counted before sampling, so the rates are exact.",
                 "cps",
-                Query(rate("traces_span_metrics_calls_total", "service_name", scope=""), "{{service_name}}"),
+                Query(rate("traces_span_metrics_calls_total", "service_name", selector=""), "{{service_name}}"),
                 width=12,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Failed spans by service",
                 "Share of spans with an error status. Sampling keeps every one of them.",
                 "percentunit",
@@ -284,9 +298,9 @@ def dashboard() -> Dashboard:
                             "traces_span_metrics_calls_total",
                             "service_name",
                             'status_code="STATUS_CODE_ERROR"',
-                            scope="",
+                            selector="",
                         ),
-                        rate("traces_span_metrics_calls_total", "service_name", scope=""),
+                        rate("traces_span_metrics_calls_total", "service_name", selector=""),
                     ),
                     "{{service_name}}",
                 ),

@@ -2,13 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from dashboards._panels import CHOSEN_LOGS, WARNINGS, board, graph, log_lines, stat
+from dashboards._panels import CHOSEN_LOGS, WARNINGS, log_lines, new_dashboard, stat, timeseries
 from dashboards._queries import Query, quantile, rate
 
 
 def dashboard() -> Dashboard:
     return (
-        board(
+        new_dashboard(
             "atlas-workers",
             "Workers",
             "Throughput and trading figures of the workers.",
@@ -20,10 +20,10 @@ def dashboard() -> Dashboard:
                 "Kill switch",
                 "Engaged stops all new orders. Off is only to be believed while the event bus works.",
                 "none",
-                Query("max by (service) (atlas_kill_switch{SCOPE})", "{{service}}"),
-                words={"0": "off", "1": "ENGAGED"},
+                Query("max by (service) (atlas_kill_switch{SERVICE_SELECTOR})", "{{service}}"),
+                value_mappings={"0": "off", "1": "ENGAGED"},
                 steps=[(1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -31,8 +31,8 @@ def dashboard() -> Dashboard:
                 "Open orders",
                 "Orders that wait at the exchange.",
                 "short",
-                Query("sum by (service) (atlas_open_orders{SCOPE})", "{{service}}"),
-                nothing="unknown",
+                Query("sum by (service) (atlas_open_orders{SERVICE_SELECTOR})", "{{service}}"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -40,9 +40,9 @@ def dashboard() -> Dashboard:
                 "Open orders of the limit",
                 "Share of the deployed limit that is in use.",
                 "percentunit",
-                Query("sum(atlas_open_orders{SCOPE}) / scalar(max(atlas:limit:max_open_orders))", "used"),
+                Query("sum(atlas_open_orders{SERVICE_SELECTOR}) / scalar(max(atlas:limit:max_open_orders))", "used"),
                 steps=[(0.8, "orange"), (1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -50,8 +50,8 @@ def dashboard() -> Dashboard:
                 "Profit and loss today",
                 "In quote currency.",
                 "short",
-                Query("sum by (service) (atlas_daily_pnl{SCOPE})", "{{service}}"),
-                nothing="unknown",
+                Query("sum by (service) (atlas_daily_pnl{SERVICE_SELECTOR})", "{{service}}"),
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -59,9 +59,12 @@ def dashboard() -> Dashboard:
                 "Daily loss of the limit",
                 "Share of the deployed daily loss limit that is used up; 0 while in profit.",
                 "percentunit",
-                Query("clamp_min(-sum(atlas_daily_pnl{SCOPE}), 0) / scalar(max(atlas:limit:daily_max_loss))", "used"),
+                Query(
+                    "clamp_min(-sum(atlas_daily_pnl{SERVICE_SELECTOR}), 0) / scalar(max(atlas:limit:daily_max_loss))",
+                    "used",
+                ),
                 steps=[(0.8, "orange"), (1, "red")],
-                nothing="unknown",
+                no_value="unknown",
             )
         )
         .with_panel(
@@ -69,13 +72,13 @@ def dashboard() -> Dashboard:
                 "Exposure",
                 "Sum over all products, long and short alike, in quote currency.",
                 "short",
-                Query("sum by (service) (abs(atlas_exposure{SCOPE}))", "{{service}}"),
-                nothing="unknown",
+                Query("sum by (service) (abs(atlas_exposure{SERVICE_SELECTOR}))", "{{service}}"),
+                no_value="unknown",
             )
         )
         .with_row(Row("Throughput"))
         .with_panel(
-            graph(
+            timeseries(
                 "Orders processed",
                 "Orders a second, by outcome.",
                 "ops",
@@ -84,7 +87,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Order processing p50",
                 "Half of the orders take less. Points are traces.",
                 "s",
@@ -96,7 +99,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Order processing p95",
                 "One order in twenty takes longer. Points are traces.",
                 "s",
@@ -108,7 +111,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Events handled",
                 "Events from the bus a second, by topic. A line at zero while others move is a lost subscription.",
                 "ops",
@@ -117,7 +120,7 @@ def dashboard() -> Dashboard:
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Events published",
                 "Events to the bus a second, by topic.",
                 "ops",
@@ -127,45 +130,45 @@ def dashboard() -> Dashboard:
         )
         .with_row(Row("Trading"))
         .with_panel(
-            graph(
+            timeseries(
                 "Exposure by product",
                 "In quote currency; below zero is short.",
                 "short",
-                Query("sum by (product) (atlas_exposure{SCOPE})", "{{product}}"),
-                least=None,
+                Query("sum by (product) (atlas_exposure{SERVICE_SELECTOR})", "{{product}}"),
+                minimum=None,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Profit and loss today, and its limit",
                 "In quote currency. At the limit the workers stop trading.",
                 "short",
-                Query("sum by (service) (atlas_daily_pnl{SCOPE})", "{{service}}"),
+                Query("sum by (service) (atlas_daily_pnl{SERVICE_SELECTOR})", "{{service}}"),
                 Query("-max(atlas:limit:daily_max_loss)", "limit"),
-                least=None,
+                minimum=None,
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Open orders, and their limit",
                 "The limit is the deployed one.",
                 "short",
-                Query("sum by (service) (atlas_open_orders{SCOPE})", "{{service}}"),
+                Query("sum by (service) (atlas_open_orders{SERVICE_SELECTOR})", "{{service}}"),
                 Query("max(atlas:limit:max_open_orders)", "limit"),
             )
         )
         .with_panel(
-            graph(
+            timeseries(
                 "Last price, relative to its mean",
                 "1 is the mean of the chosen time. A line without any movement is a dead feed, not a calm market.",
                 "none",
                 Query(
-                    "max by (product) (atlas_last_price{SCOPE})"
-                    + " / max by (product) (avg_over_time(atlas_last_price{SCOPE}[$__range]))",
+                    "max by (product) (atlas_last_price{SERVICE_SELECTOR})"
+                    + " / max by (product) (avg_over_time(atlas_last_price{SERVICE_SELECTOR}[$__range]))",
                     "{{product}}",
                 ),
                 width=24,
-                least=None,
+                minimum=None,
             )
         )
         .with_row(Row("Logs"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import promql_parser
+from promql_parser import MatchOp
 
 # What Grafana puts into an expression before Prometheus sees it, with a value of each kind.
 GRAFANA = {"$__rate_interval": "1m", "$__range": "3h", "$__interval": "15s", "$__auto": "15s"}
@@ -12,16 +13,30 @@ VARIABLE = re.compile(r"\$(?:\w+|\{\w+(?::\w+)?\})")
 
 
 @dataclass(frozen=True)
+class Matcher:
+    """A label and what is asked of its value, be it to have it or not."""
+
+    label: str
+    value: str
+    is_pattern: bool
+
+
+@dataclass(frozen=True)
 class Selector:
-    """A series by name, with the labels that its matchers ask for. `name` is a pattern where the series is chosen by one."""
+    """A series by name, with its matchers. ``name`` is a pattern where the series is chosen by one."""
 
     name: str
-    labels: frozenset[str]
+    matchers: tuple[Matcher, ...]
     by_pattern: bool = False
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that the matchers ask for."""
+        return frozenset(matcher.label for matcher in self.matchers)
 
 
 def filled(expression: str) -> str:
-    """The expression as Grafana would send it, with `.*` for each variable."""
+    """The expression as Grafana would send it, with ``.*`` for each variable."""
     for variable, value in GRAFANA.items():
         expression = expression.replace(variable, value)
     return VARIABLE.sub(".*", expression)
@@ -33,6 +48,16 @@ def selectors(expression: str) -> list[Selector]:
         _selector(each)
         for each in _walk(promql_parser.parse(expression))
         if isinstance(each, promql_parser.VectorSelector)
+    ]
+
+
+LOG_MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
+
+
+def log_matchers(expression: str) -> list[Matcher]:
+    """Every matcher of a LogQL query, of streams and of fields; what a line contains has no label before it."""
+    return [
+        Matcher(label, value, is_pattern="~" in operator) for label, operator, value in LOG_MATCHER.findall(expression)
     ]
 
 
@@ -66,6 +91,10 @@ def _walk(root: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
 
 
 def _selector(vector: promql_parser.VectorSelector) -> Selector:
-    names = {matcher.name: matcher.value for matcher in vector.matchers.matchers}
-    pattern = names.pop("__name__", None)
-    return Selector(vector.name or pattern or "", frozenset(names), by_pattern=vector.name is None)
+    pattern = next((each.value for each in vector.matchers.matchers if each.name == "__name__"), "")
+    matchers = tuple(
+        Matcher(each.name, each.value, is_pattern=each.op in (MatchOp.Re, MatchOp.NotRe))
+        for each in vector.matchers.matchers
+        if each.name != "__name__"
+    )
+    return Selector(vector.name or pattern, matchers, by_pattern=vector.name is None)

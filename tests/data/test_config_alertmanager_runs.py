@@ -118,8 +118,8 @@ def test_everybody_hears_when_it_is_over(everything: Alertmanager) -> None:
 
 
 def test_alerts_of_one_service_and_name_are_one_message(everything: Alertmanager) -> None:
-    alert = labels("PodCrashLooping", "warning")
-    other = labels("PodCrashLooping", "warning")
+    alert = labels("KubePodCrashLooping", "warning")
+    other = labels("KubePodCrashLooping", "warning")
     everything.fire(*(alert | {"pod": f"pod-{number}"} for number in range(12)), other)
     _settled(everything, alert["service"], *CHAT)
     (hook,) = everything.people.about("webhook-url", alert["service"])
@@ -160,13 +160,13 @@ def test_a_remark_is_told_once_and_wakes_nobody(everything: Alertmanager) -> Non
 def test_what_follows_from_a_louder_alert_is_silent(everything: Alertmanager) -> None:
     loud = labels("TelemetryComponentAbsent", "critical")
     same, elsewhere = {"service": loud["service"]}, labels("TargetDown", "warning")
-    follows = [labels(name, "warning", **same) for name in ("TargetDown", "AlertInputVanished", "ProbeFailing")]
-    stays = labels("PodPending", "warning", **same)
+    follows = [labels(name, "warning", **same) for name in ("TargetDown", "AlertInputAbsent", "ProbeFailing")]
+    stays = labels("KubePodNotReady", "warning", **same)
     everything.fire(loud, *follows, stays, elsewhere)
     _settled(everything, elsewhere["service"], *CHAT)
     time.sleep(1)
     told = {hook["groupLabels"]["alertname"] for hook in everything.people.about("webhook-url", loud["service"])}
-    assert told == {"TelemetryComponentAbsent", "PodPending"}
+    assert told == {"TelemetryComponentAbsent", "KubePodNotReady"}
 
 
 def test_the_cause_of_another_environment_silences_nothing(everything: Alertmanager) -> None:
@@ -182,7 +182,7 @@ HELD_BACK = [
     ("PostgresqlDown", "TargetDown", "warning"),
     ("WorkloadDown", "ProbeFailing", "warning"),
     ("WorkloadDown", "ServiceUnreachable", "critical"),
-    ("WorkloadDown", "PodCrashLooping", "warning"),
+    ("WorkloadDown", "KubePodCrashLooping", "warning"),
 ]
 
 
@@ -194,8 +194,8 @@ def test_a_cause_holds_back_what_it_explains_of_its_own_service_alone(everything
         loud, other = labels(cause, "critical", **here), labels(consequence, severity, **here)
         own = {"service": loud["service"]}
         same = labels(consequence, severity, **here, **own)
-        expected |= {loud["service"]: {cause, "PodPending"}, other["service"]: {consequence}}
-        fired += [loud, same, labels("PodPending", "warning", **here, **own), other]
+        expected |= {loud["service"]: {cause, "KubePodNotReady"}, other["service"]: {consequence}}
+        fired += [loud, same, labels("KubePodNotReady", "warning", **here, **own), other]
     everything.fire(*fired)
 
     def told() -> dict[str, set[str]]:
@@ -228,7 +228,7 @@ def test_a_cause_that_does_not_say_whose_it_is_holds_back_nothing(
 
 
 def test_critical_silences_the_warning_of_the_same_name(everything: Alertmanager) -> None:
-    loud = labels("KillSwitchForgotten", "critical")
+    loud = labels("KillSwitchResetByRestart", "critical")
     everything.fire(loud, loud | {"severity": "warning"})
     _settled(everything, loud["service"], "pagerduty-key", *CHAT)
     for hook in everything.people.about("webhook-url", loud["service"]):

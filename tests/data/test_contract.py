@@ -1,6 +1,7 @@
 """The contract between what asks and what answers: every series and label that a rule, a dashboard or a runbook names is emitted.
 
-`emitted_series.yaml` is the table of what is emitted; `test_contract_live.py` holds it against the real programs.
+``emitted_series.yaml`` is the table of what is emitted; ``test_contract_live.py`` holds it against the real programs, and
+``test_contract_values.py`` checks the values of labels.
 """
 
 import re
@@ -182,8 +183,17 @@ ALERTS = [(file, rule) for file, rule in own_rules() if "alert" in rule]
 
 @pytest.mark.parametrize(("file", "rule"), ALERTS, ids=[rule["alert"] for _, rule in ALERTS])
 def test_an_alert_on_labels_of_its_text_has_them(file: str, rule: dict[str, Any]) -> None:
-    """A `{{ $labels.x }}` whose label the expression drops would be empty in the message."""
+    """A ``{{ $labels.x }}`` whose label the expression drops would be empty in the message."""
     named = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+    assert named <= answer_to(rule["expr"], EMITTED).labels, file
+
+
+@pytest.mark.parametrize(("file", "rule"), ALERTS, ids=[rule["alert"] for _, rule in ALERTS])
+def test_a_runbook_silences_its_alert_by_labels_that_it_has(file: str, rule: dict[str, Any]) -> None:
+    """A silence by a label that the alert lacks would silence nothing."""
+    page = next(page for page in PAGES if page.alert == rule["alert"])
+    command = re.search(r"amtool silence add alertname=\w+ (.*?)--duration", page.text)
+    named = set(re.findall(r"(\w+)=", command[1])) if command else set[str]()
     assert named <= answer_to(rule["expr"], EMITTED).labels, file
 
 

@@ -75,7 +75,8 @@ def push(loki: str, moment: int) -> int:
 
 
 def test_loki_emits_what_the_table_says(loki: str) -> None:
-    assert missing("loki", read(f"{loki}/metrics")) == []
+    page = read(f"{loki}/metrics")
+    assert missing("loki", page) + missing("write-ahead-logs", page) == []
 
 
 LOG_QUERIES = list(targets("loki"))
@@ -110,7 +111,8 @@ def test_prometheus_emits_what_the_table_says(tmp_path: Path) -> None:
     with running(ToolProcess(command, f"{url}/-/ready", tmp_path / "log", {})):
         # The first samples are those of the Watchdog.
         wait_until(lambda: "head_samples_appended" in read(f"{url}/metrics"), 90, "the rules' first evaluation")
-        assert missing("prometheus", read(f"{url}/metrics")) == []
+        page = read(f"{url}/metrics")
+        assert missing("prometheus", page) + missing("write-ahead-logs", page) == []
 
 
 def test_the_collector_emits_what_the_table_says(tmp_path: Path) -> None:

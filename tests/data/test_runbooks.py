@@ -12,7 +12,7 @@ from catalog import CatalogError, Runbook, load_rules, load_runbooks
 ROOT = Path(__file__).parents[2]
 PAGES = load_runbooks(ROOT / "runbooks")
 ALERTS = {alert.name: alert for file in load_rules(ROOT / "rules") for alert in file.alerts}
-HEADINGS = ["Meaning", "Impact", "First checks", "Mend", "Escalate", "Silence"]
+HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation", "Silence"]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 NAMES = [page.alert for page in PAGES]
 # What a page may point to besides alerts and dashboards: parts of the tools' own pages.
@@ -35,6 +35,12 @@ def test_a_page_has_all_headings_in_order(page: Runbook) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_line_of_a_page_has_words(page: Runbook) -> None:
+    """A sentence that was taken apart letter by letter has lines of one character."""
+    assert [line for line in page.text.splitlines() if len(line.strip()) == 1] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_a_page_names_its_alerts_severity(page: Runbook) -> None:
     introduction = page.text.split("## ")[0]
     assert f"Severity: {ALERTS[page.alert].severity}." in introduction
@@ -42,7 +48,7 @@ def test_a_page_names_its_alerts_severity(page: Runbook) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_a_page_gives_commands_to_copy(page: Runbook) -> None:
-    checks = page.text.split("## First checks")[1].split("## Mend")[0]
+    checks = page.text.split("## Diagnosis")[1].split("## Mitigation")[0]
     assert blocks(checks, "sh") + blocks(checks, "promql")
     assert {kind for kind, _ in BLOCK.findall(page.text)} <= {"sh", "promql", "logql"}
     assert page.text.count("```") == 2 * len(BLOCK.findall(page.text)), "a block is not closed"

@@ -7,7 +7,7 @@ import time
 from live import Live
 from preflight import memory
 
-DISK = {"VolumeFilling": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
+DISK = {"KubePersistentVolumeFillingUp": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
 """Alerts of the embedded node's disk, which is this machine's, with the share in use from which they are due."""
 MEMORY = 0.9
 """The share in use from which ``NodeMemoryHigh`` is due."""
@@ -26,7 +26,7 @@ def explained(stack: Live) -> set[str]:
     if (since := int(time.time() - stack.people_since - FORGOTTEN)) < 1 or not stack.number(
         f"sum(increase(alertmanager_notifications_failed_total[{since}s]))"
     ):
-        found.add("AlertmanagerNotificationsFailing")
+        found.add("AlertmanagerFailedToSendAlerts")
     disk = shutil.disk_usage(stack.repository)
     found |= {name for name, share in DISK.items() if 1 - disk.free / disk.total > share - MOVES}
     if os.getloadavg()[1] / (os.cpu_count() or 1) > PROCESSORS - MOVES:

@@ -22,9 +22,9 @@ GUIDES = ("HighErrorRate", "HighLatency", "RedisSaturation")
 KILL_SWITCH = (
     "KillSwitchEngaged",
     "KillSwitchIneffective",
-    "KillSwitchDisagrees",
-    "KillSwitchForgotten",
-    "KillSwitchBlind",
+    "KillSwitchInconsistent",
+    "KillSwitchResetByRestart",
+    "KillSwitchStateUnknown",
 )
 FEEDS = ("PositionsFrozen", "PriceFrozen", "ExposureFrozen", "MarketDataFrozen")
 DRILLED = (*GUIDES, *NEAR, *OVER, *FEEDS, *KILL_SWITCH, "WorkloadDown")
@@ -222,17 +222,17 @@ def drill(stack: Live, full: bool) -> Drill:
     faults.bring_back(UI)
 
     # A worker that starts has not heard of the switch.
-    faults.begin("MarketDataFrozen", "KillSwitchDisagrees")
+    faults.begin("MarketDataFrozen", "KillSwitchInconsistent")
     faults.fault("feed_frozen")
     faults.roll("scale", WORKERS, "--replicas=2")
-    faults.await_heard("MarketDataFrozen", "KillSwitchDisagrees")
-    faults.begin("KillSwitchForgotten")
+    faults.await_heard("MarketDataFrozen", "KillSwitchInconsistent")
+    faults.begin("KillSwitchResetByRestart")
     faults.roll("scale", WORKERS, "--replicas=1")
     faults.roll("rollout", "restart", WORKERS)
-    faults.await_heard("KillSwitchForgotten")
-    faults.begin("KillSwitchBlind")
+    faults.await_heard("KillSwitchResetByRestart")
+    faults.begin("KillSwitchStateUnknown")
     faults.roll("scale", WORKERS, "--replicas=0")
-    faults.await_heard("KillSwitchBlind")
+    faults.await_heard("KillSwitchStateUnknown")
 
     faults.sql("DELETE FROM orders;")
     faults.redis("DEL", "ballast")
