@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kubectl import kubectl_cache
+
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 STATE_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
@@ -93,7 +95,8 @@ class EmbeddedCluster:
     def kubectl(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run kubectl as the cluster's administrator."""
         command = ["kubectl", "--kubeconfig", str(self.kubeconfig), "--context", self.context, *arguments]
-        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false"}
+        cache = kubectl_cache(self.directory)
+        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false", **cache}
         answer = subprocess.run(command, capture_output=True, text=True, input=stdin, env=environment, check=False)
         if check:
             assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}{answer.stderr}"
