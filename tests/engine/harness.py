@@ -43,6 +43,14 @@ def wait_until(what: Callable[[], object], seconds: float = 30, every: float = 0
         time.sleep(every)
 
 
+def interruptible(command: Sequence[str]) -> list[str]:
+    """The command, started so that SIGINT ends it as in a terminal's foreground.
+
+    The jobs that a shell runs in the background (`make test &`) ignore SIGINT, and so does whatever they start.
+    """
+    return ["env", "--default-signal=INT", *command]
+
+
 def tool_path() -> str:
     """PATH with the repository's own tools first, as `make` sets it."""
     return os.pathsep.join([str(ROOT / ".local/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]])
@@ -204,7 +212,7 @@ class Workspace:
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `pulumi` in a session of its own, for tests that interrupt or kill it."""
         return subprocess.Popen(
-            self.command(arguments),
+            interruptible(self.command(arguments)),
             cwd=self.folder,
             env={**self.environment, **(environment or {})},
             stdin=subprocess.DEVNULL,
