@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/engine"))
+sys.path[:0] = [str(ROOT / part) for part in ("tests/engine", "tools")]
 
 from harness import EmbeddedCluster, Workspace, copy_program, tool_path  # noqa: E402
+from kubectl import kubectl_cache  # noqa: E402
 from process import Run, measure  # noqa: E402
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -82,7 +83,7 @@ class Ground:
             self.cluster.context,
             *arguments,
         ]
-        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false"}
+        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false", **kubectl_cache(self.folder)}
         return measure(command, folder=self.folder, environment=environment, accept=accept)
 
     def delete(self, manifests: Sequence[Manifest]) -> None:

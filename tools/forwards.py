@@ -15,9 +15,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 from typing import TextIO, cast
 
+from kubectl import kubectl_cache
 from units import ClusterError
 
 START_SECONDS = 15
@@ -27,12 +29,17 @@ LOOPBACK = "127.0.0.1"
 @dataclass(frozen=True, kw_only=True)
 class Access:
     """How a cluster is reached: `environment` has the KUBECONFIG, `context` is the one that the stack names. `inside` begins a
-    command that runs in the embedded node's network, if there is one.
+    command that runs in the embedded node's network, if there is one. kubectl keeps its cache below `private`.
     """
 
     environment: Mapping[str, str]
     context: str
+    private: Path
     inside: Sequence[str] = ()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**self.environment, **kubectl_cache(self.private)}
 
     def kubectl(self, *arguments: str) -> list[str]:
         return ["kubectl", f"--context={self.context}", *arguments]
@@ -44,7 +51,7 @@ class Access:
             ClusterError: it fails; holds its words.
         """
         command = self.kubectl(*arguments)
-        answer = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+        answer = subprocess.run(command, env=self.variables, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
         return answer.stdout
@@ -71,7 +78,7 @@ def forwarded(door: Door, access: Access) -> Iterator[int]:
     command = _through_node(door, local, access) if access.inside else _through_api(door, local, access)
     process = subprocess.Popen(
         command,
-        env=dict(access.environment),
+        env=access.variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

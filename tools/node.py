@@ -6,6 +6,7 @@ control group) is added here.
 
 import http.client
 import json
+import os
 import shutil
 import ssl
 import subprocess
@@ -21,6 +22,7 @@ from typing import IO, Any
 import oci
 import yaml
 from control_plane import API, LOOPBACK, Places, kubeconfig
+from kubectl import kubectl_cache
 from node_host import NodeHost
 from node_volumes import volumes
 from pki import Certificate, ensure, write_changed
@@ -116,7 +118,8 @@ class Node:
         """Run kubectl as the cluster's administrator."""
         found = shutil.which("kubectl", path=f"{self._binaries}:/usr/local/bin:/usr/bin") or "kubectl"
         command = [found, f"--kubeconfig={self._places.kubeconfig}", *arguments]
-        answer = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        environment = {**os.environ, **kubectl_cache(self._places.root)}
+        answer = subprocess.run(command, input=stdin, env=environment, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"kubectl {' '.join(arguments)} failed: {answer.stderr.strip()}")
         return answer.stdout

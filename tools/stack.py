@@ -21,6 +21,7 @@ import yaml
 from cluster import BINARIES, Cluster, ClusterError
 from forwards import Access
 from glance import doors, glance
+from kubectl import kubectl_cache
 from pki import write_private
 from secrets_env import SecretsEnv, SecretsEnvError, read
 
@@ -109,7 +110,8 @@ class Stack:
     def _access(self) -> Access:
         host = self._cluster().node.host if self.local else None
         inside = host.enter("env", mounts=False) if host is not None and host.holder is not None else []
-        return Access(environment=self.environment, context=self._config_value("cluster", "context"), inside=inside)
+        context = self._config_value("cluster", "context")
+        return Access(environment=self.environment, context=context, private=PRIVATE, inside=inside)
 
     def _namespaces(self) -> dict[str, str]:
         """The stack's namespaces by role; what its file does not name has the default of the settings."""
@@ -147,6 +149,7 @@ class Stack:
         added = {
             "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **kubectl_cache(PRIVATE),
         }
         if self.local or "PULUMI_BACKEND_URL" not in os.environ:
             # Without the metadata files beside the state, which a `kill -9` can leave empty: the CLI then opens no stack.

@@ -139,7 +139,9 @@ def live(repository: Path) -> Live:
     cluster = repository / ".local/cluster"
     environment = {**os.environ, "KUBECONFIG": str(cluster / "kubeconfig"), "PATH": tool_path()}
     inside = NodeHost(cluster / "node").enter("env", mounts=False)
-    return Live(repository, Access(environment=environment, context="atlas-local", inside=inside))
+    private = repository / ".local"
+    access = Access(environment=environment, context="atlas-local", private=private, inside=inside)
+    return Live(repository, access)
 
 
 def awaited(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kubectl import kubectl_cache
+
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 STATE_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
@@ -39,6 +41,14 @@ def wait_until(what: Callable[[], object], seconds: float = 30, every: float = 0
     while not what():
         assert time.monotonic() < end, f"not so after {seconds} s"
         time.sleep(every)
+
+
+def interruptible(command: Sequence[str]) -> list[str]:
+    """The command, started so that SIGINT ends it as in a terminal's foreground.
+
+    The jobs that a shell runs in the background (`make test &`) ignore SIGINT, and so does whatever they start.
+    """
+    return ["env", "--default-signal=INT", *command]
 
 
 def tool_path() -> str:
@@ -93,7 +103,8 @@ class EmbeddedCluster:
     def kubectl(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run kubectl as the cluster's administrator."""
         command = ["kubectl", "--kubeconfig", str(self.kubeconfig), "--context", self.context, *arguments]
-        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false"}
+        cache = kubectl_cache(self.directory)
+        environment = {**os.environ, "PATH": tool_path(), "KUBECTL_KUBERC": "false", **cache}
         answer = subprocess.run(command, capture_output=True, text=True, input=stdin, env=environment, check=False)
         if check:
             assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}{answer.stderr}"
@@ -201,7 +212,7 @@ class Workspace:
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `pulumi` in a session of its own, for tests that interrupt or kill it."""
         return subprocess.Popen(
-            self.command(arguments),
+            interruptible(self.command(arguments)),
             cwd=self.folder,
             env={**self.environment, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/up"), str(ROOT / "tests/u
 
 from ground import Ground, deployed  # noqa: E402
 from growth import of_growth  # noqa: E402
+from harness import interruptible  # noqa: E402
 from measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures  # noqa: E402
 from parts import Made  # noqa: E402
 from process import CommandFailed, Run, measure  # noqa: E402
@@ -29,7 +30,7 @@ def runs(*seconds: float) -> list[Run]:
 
 
 def python(code: str, folder: Path, **more: Any) -> Run:
-    return measure([sys.executable, "-c", code], folder=folder, environment=os.environ, **more)
+    return measure(interruptible([sys.executable, "-c", code]), folder=folder, environment=os.environ, **more)
 
 
 # -- arithmetic

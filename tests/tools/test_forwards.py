@@ -16,7 +16,7 @@ def access(folder: Path, script: str) -> Access:
     kubectl = folder / "kubectl"
     kubectl.write_text(f"#!{sys.executable}\n{script}")
     kubectl.chmod(0o755)
-    return Access(environment={"PATH": f"{folder}:/usr/bin:/bin"}, context="test")
+    return Access(environment={"PATH": f"{folder}:/usr/bin:/bin"}, context="test", private=folder)
 
 
 def test_a_port_that_is_used_much_goes_on(tmp_path: Path) -> None:

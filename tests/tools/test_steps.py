@@ -1,6 +1,7 @@
 """Long work shows that it is alive, and a failure ends in words."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import steps
-from harness import wait_until
+from harness import interruptible, wait_until
 from steps import SetupError, Steps, run
 
 
@@ -49,6 +50,17 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
         run("digging", ["/no/such/spade"], cwd=tmp_path, environment=os.environ)
 
 
+def test_what_a_background_job_starts_for_an_interrupt_is_ended_by_it() -> None:
+    """As `make test &` does in a script: what the shell starts ignores SIGINT, unless the test sets it."""
+    ended = shlex.join(interruptible(["sh", "-c", "kill -INT $$; echo deaf"]))
+    deaf = shlex.join(["sh", "-c", "kill -INT $$; echo deaf"])
+    script = f"trap '' INT; {deaf}; {ended}; echo $?"
+
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert said.splitlines() == ["deaf", str(128 + signal.SIGINT)]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_a_set_up_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     """Also when it is ended just then: twenty times, in the two milliseconds after the first word of what it started."""
@@ -60,7 +72,8 @@ def test_what_a_set_up_started_ends_with_it(tmp_path: Path, number: signal.Signa
     tools = str(Path(steps.__file__).parent)
     for turn in range(20):
         pid_file = tmp_path / f"pid-{turn}"
-        starter = subprocess.Popen([sys.executable, "-c", script, tools, str(pid_file)], stderr=subprocess.DEVNULL)
+        command = interruptible([sys.executable, "-c", script, tools, str(pid_file)])
+        starter = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_until(lambda file=pid_file: file.exists() and file.read_text(), every=0)
         time.sleep(turn * 0.0001)
         starter.send_signal(number)
