@@ -152,7 +152,7 @@ class _Reader:
         """The mapping with declared keys that a setting is, if it is one."""
         if not isinstance(schema, dict):
             return None
-        reference = _set(schema).get("$ref", "")
+        reference = _set(cast("dict[str, Any]", schema)).get("$ref", "")
         found = self._definitions.get(reference.removeprefix("#/definitions/"), {})
         return found if "properties" in found else None
 
