@@ -85,8 +85,9 @@ bench-stack: setup ## measure the running local stack: from a line and a span to
 bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local stack by its parts, in a copy of the repository (minutes, as root)
 	@$(PROGRAM) bench/up/run.py $(ARGS)
 
-schema: ## write Pulumi.schema.json anew, after a change of the settings
+schema: ## write Pulumi.schema.json and docs/settings.md anew, after a change of the settings
 	@$(PROGRAM) -m settings.json_schema
+	@$(PROGRAM) -m settings.markdown
 
 check: ## run the linter, the formatter's check and the type checker
 	@$(PYTHON) tools/setup.py engine
