@@ -1,12 +1,8 @@
 """What the measured stacks are given beyond their files, as their users would give it."""
 
-import sys
 from typing import Any
 
-from ground import ROOT, Given
-
-sys.path.insert(0, str(ROOT))
-
+from bench.ground import Given
 from tests.unit import given as made_up
 
 

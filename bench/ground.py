@@ -3,19 +3,16 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from harness import EmbeddedCluster, Workspace, copy_program, tool_path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/engine"))
-
-from harness import EmbeddedCluster, Workspace, copy_program, tool_path  # noqa: E402
-from process import Run, measure  # noqa: E402
+from bench.process import Run, measure
+from tools.paths import ROOT
 
 PROGRAMS = Path(__file__).parent / "programs"
 _SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the mark of the engine's secrets, as in offline/values.py

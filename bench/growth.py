@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from demanded import services
-from ground import Given, Ground, Stack
-from measures import EQUAL, GROWTH, PREVIEW_GOAL, Plan, Row
-from rounds import Contender, growth
+from bench.demanded import services
+from bench.ground import Given, Ground, Stack
+from bench.measures import EQUAL, GROWTH, PREVIEW_GOAL, Plan, Row
+from bench.rounds import Contender, growth
 
 FIRST_PREVIEW, FIRST_UP = GROWTH
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from demanded import given
-from ground import Ground, Manifest, Stack, listed
-from process import Run
-from rounds import Comparison, Contender, Tell, measured
+from bench.demanded import given
+from bench.ground import Ground, Manifest, Stack, listed
+from bench.process import Run
+from bench.rounds import Comparison, Contender, Tell, measured
 
 STACKS = ("local", "dev", "prod")
 OURS, EMPTY, EQUAL, APPLY, DIFF = "ours", "empty program", "as many ConfigMaps", "kubectl apply", "kubectl diff"

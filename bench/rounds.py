@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from process import Run
+from bench.process import Run
 
 Contender = Callable[[], Run]
 """Does the thing once, leaves the world as it found it, and answers with what the thing itself took."""

@@ -6,20 +6,27 @@ Everything happens in a cluster of its own in a temporary folder. Every round an
 An interrupt ends it early: what was measured until then is printed, and nothing is left running.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[1]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.append(str(root / "tests/engine"))
+
 import argparse
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from ground import ROOT, EmbeddedCluster, Ground
-from growth import of_growth
-from measures import STACKS, Plan, Row, of_stack
-from process import CommandFailed
-from table import Machine, as_json, markdown
+from bench.ground import EmbeddedCluster, Ground
+from bench.growth import of_growth
+from bench.measures import STACKS, Plan, Row, of_stack
+from bench.process import CommandFailed
+from bench.table import Machine, as_json, markdown
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local" / "bench"
 

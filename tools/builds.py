@@ -8,11 +8,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from golang import Go
-from steps import SetupError, run
+from tools.golang import Go
+from tools.paths import ROOT, TOOLS
+from tools.steps import SetupError, run
 
-ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ROOT / "tools"
 COLLECTOR_MANIFEST = ROOT / "images" / "collector" / "builder.yaml"
 COLLECTOR_LOCK = TOOLS / "collector" / "distribution"
 _RECIPE = "1"

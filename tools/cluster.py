@@ -7,6 +7,12 @@ it once got. `down` stops everything and keeps the data; `wipe` removes it as we
 access file, under another context name if wanted. No other kubeconfig is read or written.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+
 import argparse
 import fcntl
 import json
@@ -15,23 +21,20 @@ import random
 import shutil
 import socket
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pki
-import processes
-from control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
-from node import Node
-from units import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
+from tools import pki, processes
+from tools.control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
+from tools.node import Node
+from tools.paths import ROOT
+from tools.units import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
 
-ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ROOT / ".local" / "bin"
 CONTEXT = "atlas-local"
 COUNTED = {

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pki import Certificate, write_private
+
+from tools.pki import Certificate, write_private
 
 LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"

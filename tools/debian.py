@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-from preflight import Problem
-from steps import run, say
+from tools.preflight import Problem
+from tools.steps import run, say
 
 PROGRAMS: Mapping[str, str] = {
     "redis-server": "redis-server",

@@ -4,20 +4,24 @@ It has its own socket, data and pid file, no bridge, no firewall rules and no TC
 own engine, if there is one, is neither used nor changed: that one is used by setting DOCKER_HOST.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+
 import argparse
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import processes
+from tools import processes
+from tools.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY = ROOT / ".local" / "docker"
 DEBIAN = "/usr/bin:/usr/sbin:/bin:/sbin"
 """Debian's engine works with Debian's own runc and containerd, whatever else is on PATH."""

@@ -10,10 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cache import Cache
-from steps import SetupError, run, say
+from tools.cache import Cache
+from tools.paths import TOOLS
+from tools.steps import SetupError, run, say
 
-TOOLS = Path(__file__).resolve().parent
 _FETCHES_ITSELF = (1, 21)
 """From this release on, Go downloads the toolchain that a go.mod names."""
 

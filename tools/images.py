@@ -5,26 +5,29 @@ a hash of what they are made from, so the second time takes no time; `--fresh` f
 what is in images above their bases, in MiB.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+
 import argparse
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-import images_contents
-from docker import DIRECTORY, ROOT, Engine, EngineError
-from steps import SetupError, Steps, run
-
-sys.path.insert(0, str(ROOT))
 from components.registries import registry_files
+from tools import images_contents
+from tools.docker import DIRECTORY, Engine, EngineError
+from tools.paths import ROOT, TOOLS
+from tools.steps import SetupError, Steps, run
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 BASE = ROOT / "images" / "base"
-GO = ROOT / "tools" / "go.txt"
+GO = TOOLS / "go.txt"
 TARGETS = {
     "nodeBuilder": "builder",
     "nodeRuntime": "node",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docker import Engine
+from tools.docker import Engine
 
 MIB = 1024 * 1024
 _HIDES = ".wh."

@@ -18,15 +18,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-import oci
 import yaml
-from control_plane import API, LOOPBACK, Places, kubeconfig
-from node_host import NodeHost
-from node_volumes import volumes
-from pki import Certificate, ensure, write_changed
-from units import ClusterError, Unit, say
 
-SETTINGS = Path(__file__).resolve().parent / "node"
+from tools import oci
+from tools.control_plane import API, LOOPBACK, Places, kubeconfig
+from tools.node_host import NodeHost
+from tools.node_volumes import volumes
+from tools.paths import TOOLS
+from tools.pki import Certificate, ensure, write_changed
+from tools.units import ClusterError, Unit, say
+
+SETTINGS = TOOLS / "node"
 NAME = "atlas-node"
 API_PORT = 6443
 """Of the API server as the node reaches it."""

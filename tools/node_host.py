@@ -12,10 +12,10 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-import processes
-from control_groups import ControlGroups
-from pki import write_private
-from units import ClusterError
+from tools import processes
+from tools.control_groups import ControlGroups
+from tools.pki import write_private
+from tools.units import ClusterError
 
 NETWORKS = ipaddress.ip_network("10.231.0.0/16")
 """Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""

@@ -6,9 +6,10 @@ What is made is named by what it is made from, so the second time takes no time;
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import oci
+from tools import oci
+from tools.paths import TOOLS
 
-TEXTS = Path(__file__).resolve().parent / "node/images"
+TEXTS = TOOLS / "node/images"
 BINARIES: Mapping[str, str] = {
     "otel-collector": "otelcol-atlas",
     "prometheus": "prometheus",

@@ -4,9 +4,8 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-import control_groups
-import debian
-from preflight import Problem
+from tools import control_groups, debian
+from tools.preflight import Problem
 
 PROGRAMS: Mapping[str, str] = {
     "containerd": "containerd",

@@ -6,15 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from docker import ROOT, Engine
-from node import Node
-from steps import say
-
-import images as bases_of
 from components.build import LOCAL, BuildArgs, build_arguments, version
 from components.build_context import Context
 from components.build_plan import planned
 from components.settings import Bases, Settings
+from tools import images as bases_of
+from tools.docker import Engine
+from tools.node import Node
+from tools.paths import ROOT
+from tools.steps import say
 
 
 class Services:

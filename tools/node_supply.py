@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import node_images
 import yaml
-from docker import ROOT, EngineError
-from node import Node
-from node_services import Services
-from oci import REGISTRY
-from steps import SetupError
-from units import ClusterError, say
 
 from components.build_plan import BuildError
+from tools import node_images
+from tools.docker import EngineError
+from tools.node import Node
+from tools.node_services import Services
+from tools.oci import REGISTRY
+from tools.paths import ROOT
+from tools.steps import SetupError
+from tools.units import ClusterError, say
 
 REACH_SECONDS = 3
 PULL_SECONDS = 600

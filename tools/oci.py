@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-import debian_tree
+from tools import debian_tree
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 USER = 10001

@@ -12,21 +12,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import builds
-import debian
-import golang
-import node_needs
-import preflight
-from builds import BUILDS, KUBECTL, PULUMI, ROOT, Build
-from cache import Cache
-from preflight import GIB, Need, Problem
-from steps import SetupError, Steps, run, say
+from tools import builds, debian, golang, node_needs, preflight
+from tools.builds import BUILDS, KUBECTL, PULUMI, Build
+from tools.cache import Cache
+from tools.paths import ROOT, TOOLS
+from tools.preflight import GIB, Need, Problem
+from tools.steps import SetupError, Steps, run, say
 
 GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
-CHECKERS_LOCK = golang.TOOLS / "checkers.txt"
+CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
 NODE = (20,)
 """The oldest release that is still kept up."""
@@ -163,7 +160,7 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
         steps.skip("uv", f"{found} is used")
         link.unlink(missing_ok=True)
         return
-    requirements = golang.TOOLS / "uv.txt"
+    requirements = TOOLS / "uv.txt"
     entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
     _fetch("uv", requirements, entry, cache, steps)
     _link(link, entry / "bin" / "uv")

@@ -6,14 +6,11 @@ out of its folder.
 
 import stat
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from components.services import SERVICES
 

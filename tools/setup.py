@@ -7,11 +7,13 @@ Also:
 """
 
 import sys
+from pathlib import Path
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - an older Python gets this far, and should hear why no further
         found = ".".join(str(part) for part in sys.version_info[:2])
         sys.exit(f"setup: Python 3.11 or newer is needed, this is {found} (Debian package python3)")
-    from provision import main
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+    from tools.provision import main
 
     sys.exit(main(sys.argv[1:]))

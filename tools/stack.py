@@ -5,6 +5,12 @@ file that SECRETS_ENV names, gives it secrets. Any other stack is deployed into 
 that user's passphrase or secrets provider.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+
 import argparse
 import hashlib
 import os
@@ -12,22 +18,21 @@ import re
 import secrets
 import shlex
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import node_needs
 import yaml
-from cluster import BINARIES, Cluster, ClusterError
-from forwards import Access
-from glance import doors, glance
-from pki import write_private
-from secrets_env import SecretsEnv, SecretsEnvError, read
+
+from tools import node_needs
+from tools.cluster import BINARIES, Cluster, ClusterError
+from tools.forwards import Access
+from tools.glance import doors, glance
+from tools.paths import ROOT
+from tools.pki import write_private
+from tools.secrets_env import SecretsEnv, SecretsEnvError, read
 
 if TYPE_CHECKING:
-    from node_supply import Supply
+    from tools.node_supply import Supply
 
-ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
 PASSPHRASE = PRIVATE / "passphrase"
@@ -125,7 +130,7 @@ class Stack:
             print(node_needs.message(problems), flush=True)
             return False
         # Here, for it imports Pulumi, and most commands do without.
-        from node_supply import Supply
+        from tools.node_supply import Supply
 
         self._supply = Supply(self.config.read_text(), BINARIES)
         node = self._cluster().node
@@ -211,7 +216,7 @@ class Stack:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
         if self._supply is not None:
-            from node_supply import overlaid
+            from tools.node_supply import overlaid
 
             tracked = overlaid(tracked, self._supply.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"

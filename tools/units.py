@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import processes
+from tools import processes
 
 START_SECONDS = 120
 STOP_SECONDS = 20

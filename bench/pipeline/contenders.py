@@ -13,10 +13,11 @@ from agent_process import ContainerLog, GatewayStub
 from collector_process import CollectorProcess
 from counting import Store
 from pipeline import Variant, agent_of, gateway_of
-from process import Run
-from records import BATCH, REQUESTS, lines
 from rendered import Rendered, workload
 from tool_process import running
+
+from bench.pipeline.records import BATCH, REQUESTS, lines
+from bench.process import Run
 
 STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}
 """What each signal goes to in production."""

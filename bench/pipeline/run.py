@@ -6,23 +6,28 @@ What counts is records a second of one core: records by the processors' seconds 
 stores beside it do not matter. Medians of alternating rounds. Every round is written to .local/bench/pipeline.json.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("unit", "data", "faults"))
+
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("bench", "tests/unit", "tests/data", "tests/faults"))]
+from rendered import workload
 
-from contenders import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without  # noqa: E402
-from process import Run  # noqa: E402
-from records import BATCH  # noqa: E402
-from rendered import workload  # noqa: E402
-from rounds import Comparison, measured  # noqa: E402
+from bench.pipeline.contenders import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
+from bench.pipeline.records import BATCH
+from bench.process import Run
+from bench.rounds import Comparison, measured
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 GOAL = 0.6

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import processes
-from node_host import NodeHost
+from tools import processes
+from tools.node_host import NodeHost
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

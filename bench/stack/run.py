@@ -6,23 +6,25 @@ How long a log line and a span take to where a query finds them, and what the wh
 while users place orders. ``--stack`` is the clone whose stack it is. Figures go to .local/bench/stack.json.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
+
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [
-    str(ROOT),
-    *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench/stack")),
-]
+from live import live, repeated
 
-from arrival import lines_to_query, spans_to_query  # noqa: E402
-from footprint import Footprint, measured  # noqa: E402
-from live import live, repeated  # noqa: E402
+from bench.stack.arrival import lines_to_query, spans_to_query
+from bench.stack.footprint import Footprint, measured
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 ORDERS_A_SECOND = 20

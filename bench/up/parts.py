@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from process import CommandFailed
+from bench.process import CommandFailed
 
 PARTS = ("set-up", "cluster and node", "images", "objects and pods")
 """Of a `make up`, one after the other."""

@@ -6,26 +6,25 @@ The copy's stack is made new, brought up without change, stopped, and brought up
 the update without change is measured, of the stack that runs from that copy. Figures go to .local/bench/up.json.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
+
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [
-    str(ROOT),
-    *(
-        str(ROOT / part)
-        for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench", "bench/up")
-    ),
-]
+from deployed_copy import copied
+from harness import nothing_said
 
-from deployed_copy import copied  # noqa: E402
-from harness import nothing_said  # noqa: E402
-from parts import PARTS, Made, made  # noqa: E402
-from process import CommandFailed  # noqa: E402
+from bench.process import CommandFailed
+from bench.up.parts import PARTS, Made, made
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 SLOWEST = 5

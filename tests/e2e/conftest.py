@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data"))]
+sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/engine", "tests/unit", "tests/data"))]
 
-import node_needs  # noqa: E402
 from collector_process import span, traces  # noqa: E402
 from deployed_copy import prepare  # noqa: E402
 from harness import make  # noqa: E402
 from live import Live, live  # noqa: E402
 from people import bring_people  # noqa: E402
+
+from tools import node_needs  # noqa: E402
 
 ORDER = (
     "test_rest",

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from forwards import Access, Door, forwarded
 from harness import EmbeddedCluster, tool_path
-from node_host import NodeHost
 from tool_process import wait_until
+
+from tools.forwards import Access, Door, forwarded
+from tools.node_host import NodeHost
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),

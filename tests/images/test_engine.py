@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
-import processes
 import pytest
 from building import ROOT
-from docker import Engine, EngineError
 from harness import wait_until
 
-import images as images_tool
+from tools import docker, processes
+from tools import images as images_tool
+from tools.docker import Engine, EngineError
 
 
 @pytest.fixture

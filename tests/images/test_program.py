@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docker import Engine
 from harness import ROOT, EmbeddedCluster, Workspace, copy_program
+
+from tools.docker import Engine
 
 pytestmark = pytest.mark.slow
 

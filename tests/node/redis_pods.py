@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import node_images
-from cluster import Cluster
 from harness import EmbeddedCluster
+
+from tools import node_images
+from tools.cluster import Cluster
 
 NAMESPACE = "strict"
 (IMAGE,) = [image for image in node_images.of_debian() if image.name == "cache"]

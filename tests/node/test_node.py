@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import processes
 import pytest
-from cluster import Cluster
 from harness import EmbeddedCluster, wait_until
 from machine import settings_of_machine
-from node import NAME
-from node_volumes import COUNT
 from redis_pods import NAMESPACE, answers, bring_image, claim, declare, pod, processes_in, redis, service, wait_for
+
+from tools import processes
+from tools.cluster import Cluster
+from tools.node import NAME
+from tools.node_volumes import COUNT
 
 PARTS = ("containerd", "api-server-inlet", "api-server-outlet", "kubelet", "kube-proxy")
 

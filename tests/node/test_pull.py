@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
 from harness import EmbeddedCluster, wait_until
-from node_supply import canonical, pull
 from redis_pods import IMAGE, bring_image, declare, pod, wait_for
+
+from tools.cluster import Cluster
+from tools.node_supply import canonical, pull
 
 
 @pytest.fixture

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import ROOT
+from synthesis import Program, declare
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/up"), str(ROOT / "tests/unit")]
-
-from ground import Ground, deployed  # noqa: E402
-from growth import of_growth  # noqa: E402
-from measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures  # noqa: E402
-from parts import Made  # noqa: E402
-from process import CommandFailed, Run, measure  # noqa: E402
-from rounds import Comparison, growth, measured  # noqa: E402
-from synthesis import Program, declare  # noqa: E402
-from table import Machine, as_json, markdown, verdict  # noqa: E402
+from bench.ground import Ground, deployed
+from bench.growth import of_growth
+from bench.measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures
+from bench.process import CommandFailed, Run, measure
+from bench.rounds import Comparison, growth, measured
+from bench.table import Machine, as_json, markdown, verdict
+from bench.up.parts import Made
 
 
 def runs(*seconds: float) -> list[Run]:

@@ -13,11 +13,12 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import processes
 import pytest
 import yaml
-from control_plane import COMPONENTS
 from harness import ROOT, EmbeddedCluster, wait_until
+
+from tools import processes
+from tools.control_plane import COMPONENTS
 
 NAMES = [component.name for component in COMPONENTS]
 
@@ -234,12 +235,12 @@ def test_a_port_that_someone_took_meanwhile_is_given_up(directory: Path) -> None
 
 def test_a_port_that_someone_takes_between_its_draw_and_its_use_is_drawn_again(directory: Path) -> None:
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import cluster; draw = cluster._draw_port;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tools import cluster; draw = cluster._draw_port;"
         "given = iter([int(sys.argv[2])]); cluster._draw_port = lambda drawn: next(given, None) or draw(drawn);"
         "sys.exit(cluster.main(['up', '--directory', sys.argv[3]]))"
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        arguments = [str(ROOT / "tools"), str(taken.getsockname()[1]), str(directory)]
+        arguments = [str(ROOT), str(taken.getsockname()[1]), str(directory)]
         answer = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
 
     assert answer.returncode == 0, answer.stderr

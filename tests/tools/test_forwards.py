@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from forwards import Access, Door, forwarded
 from harness import wait_until
-from units import ClusterError
+
+from tools.forwards import Access, Door, forwarded
+from tools.units import ClusterError
 
 DOOR = Door(namespace="observability", service="prometheus", port=9090)
 

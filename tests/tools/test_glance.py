@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-import glance
+from tools import glance
 
 SAYS: Mapping[str, glance.Samples] = {
     "up": [({"job": "services", "service": "api"}, 1.0), ({"job": "services", "service": "workers"}, 0.0)],

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-import control_groups
-import debian
-import node_needs
 import pytest
+
+from tools import control_groups, debian, node_needs
 
 
 def test_without_root_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

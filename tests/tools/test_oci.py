@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import oci
 import pytest
-from oci import Image
+
+from tools import oci
+from tools.oci import Image
 
 
 @pytest.fixture

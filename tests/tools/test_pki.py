@@ -3,10 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography import x509
-from pki import Certificate
+
+from tools import pki
+from tools.pki import Certificate
 
 ONE = Certificate(name="one", authority="ca", common_name="one", organization="group", hosts=("127.0.0.1", "localhost"))
 TWO = Certificate(name="two", authority="other-ca", common_name="two")

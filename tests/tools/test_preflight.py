@@ -8,10 +8,11 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-import preflight
 import pytest
 from harness import ROOT
-from preflight import GIB, Need
+
+from tools import preflight
+from tools.preflight import GIB, Need
 
 USAGE = namedtuple("USAGE", "total used free")
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import processes
 import pytest
-from harness import wait_until
+from harness import ROOT, wait_until
+
+from tools import processes
 
 
 @pytest.fixture
@@ -90,11 +91,10 @@ def test_a_damaged_pid_file_counts_as_none(tmp_path: Path, content: str) -> None
 
 def test_a_process_outlives_its_starter_in_a_session_of_its_own(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import processes; d = Path(sys.argv[2]);"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import processes; d = Path(sys.argv[2]);"
         "processes.start(['sleep', '300'], pid_file=d / 'x.pid', log=d / 'x.log', digest='d')"
     )
-    tools = str(Path(processes.__file__).parent)
-    subprocess.run([sys.executable, "-c", script, tools, str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-c", script, str(ROOT), str(tmp_path)], check=True)
 
     process = processes.read(tmp_path / "x.pid")
     assert process is not None

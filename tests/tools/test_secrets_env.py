@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from secrets_env import SecretsEnvError, read
+
+from tools.secrets_env import SecretsEnvError, read
 
 
 @pytest.fixture

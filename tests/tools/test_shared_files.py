@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import builds
-import provision
 import pytest
-from builds import OPERATOR_CRDS, Build
-from cache import Cache
-from golang import Go
-from steps import SetupError
+
+from tools import builds, provision
+from tools.builds import OPERATOR_CRDS, Build
+from tools.cache import Cache
+from tools.golang import Go
+from tools.steps import SetupError
 
 
 @pytest.fixture

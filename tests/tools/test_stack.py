@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import stack as stack_module
 import yaml
 from harness import ROOT
-from node_supply import canonical, overlaid
-from stack import Stack, StackError
+
+from tools import stack as stack_module
+from tools.node_supply import canonical, overlaid
+from tools.stack import Stack, StackError
 
 GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
 

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-import steps
-from harness import wait_until
-from steps import SetupError, Steps, run
+from harness import ROOT, wait_until
+
+from tools import steps
+from tools.steps import SetupError, Steps, run
 
 
 def test_each_step_says_its_number_what_it_did_and_the_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,14 +54,13 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_what_a_set_up_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     """Also when it is ended just then: twenty times, in the two milliseconds after the first word of what it started."""
     script = (
-        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import steps;"
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import steps;"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143));"
         "steps.run('x', ['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; exec sleep 300'], cwd=Path('/'), environment=os.environ)"
     )
-    tools = str(Path(steps.__file__).parent)
     for turn in range(20):
         pid_file = tmp_path / f"pid-{turn}"
-        starter = subprocess.Popen([sys.executable, "-c", script, tools, str(pid_file)], stderr=subprocess.DEVNULL)
+        starter = subprocess.Popen([sys.executable, "-c", script, str(ROOT), str(pid_file)], stderr=subprocess.DEVNULL)
         wait_until(lambda file=pid_file: file.exists() and file.read_text(), every=0)
         time.sleep(turn * 0.0001)
         starter.send_signal(number)
