@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from bench.demanded import services
-from bench.ground import Given, Ground, Stack
-from bench.measures import EQUAL, GROWTH, PREVIEW_GOAL, Plan, Row
+from bench.benchmarks import EQUAL, GROWTH, PREVIEW_GOAL, Plan, Row
+from bench.environment import Given, Ground, Stack
+from bench.required_inputs import services
 from bench.rounds import Contender, growth
 
 FIRST_PREVIEW, FIRST_UP = GROWTH

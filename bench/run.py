@@ -21,9 +21,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from bench.ground import EmbeddedCluster, Ground
+from bench.benchmarks import STACKS, Plan, Row, of_stack
+from bench.environment import EmbeddedCluster, Ground
 from bench.growth import of_growth
-from bench.measures import STACKS, Plan, Row, of_stack
 from bench.process import CommandFailed
 from bench.table import Machine, as_json, markdown
 from tools.paths import ROOT

@@ -11,7 +11,7 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import cast
 
-from bench.measures import Row
+from bench.benchmarks import Row
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "processors", "memory, ours : theirs")
 JUDGED_ROUNDS = 3

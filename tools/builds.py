@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.golang import Go
 from tools.paths import ROOT, TOOLS
-from tools.steps import SetupError, run
+from tools.progress import SetupError, run
 
 COLLECTOR_MANIFEST = ROOT / "images" / "collector" / "builder.yaml"
 COLLECTOR_LOCK = TOOLS / "collector" / "distribution"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.steps import say
+from tools.progress import say
 
 
 class Cache:

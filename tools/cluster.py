@@ -33,7 +33,7 @@ from tools import pki, processes
 from tools.control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
 from tools.node import Node
 from tools.paths import ROOT
-from tools.units import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
+from tools.supervised_process import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
 
 BINARIES = ROOT / ".local" / "bin"
 CONTEXT = "atlas-local"

@@ -7,7 +7,7 @@ from glob import glob
 from pathlib import Path
 
 from tools.preflight import Problem
-from tools.steps import run, say
+from tools.progress import run, say
 
 PROGRAMS: Mapping[str, str] = {
     "redis-server": "redis-server",

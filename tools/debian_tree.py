@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from tools.steps import SetupError, run
+from tools.progress import SetupError, run
 
 NEVER = (
     "adduser",

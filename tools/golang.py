@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.cache import Cache
 from tools.paths import TOOLS
-from tools.steps import SetupError, run, say
+from tools.progress import SetupError, run, say
 
 _FETCHES_ITSELF = (1, 21)
 """From this release on, Go downloads the toolchain that a go.mod names."""

@@ -22,7 +22,7 @@ from components.registries import registry_files
 from tools import images_contents
 from tools.docker import DIRECTORY, Engine, EngineError
 from tools.paths import ROOT, TOOLS
-from tools.steps import SetupError, Steps, run
+from tools.progress import SetupError, Steps, run
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"

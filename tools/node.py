@@ -26,7 +26,7 @@ from tools.node_host import NodeHost
 from tools.node_volumes import volumes
 from tools.paths import TOOLS
 from tools.pki import Certificate, ensure, write_changed
-from tools.units import ClusterError, Unit, say
+from tools.supervised_process import ClusterError, Unit, say
 
 SETTINGS = TOOLS / "node"
 NAME = "atlas-node"

@@ -15,7 +15,7 @@ from pathlib import Path
 from tools import processes
 from tools.control_groups import ControlGroups
 from tools.pki import write_private
-from tools.units import ClusterError
+from tools.supervised_process import ClusterError
 
 NETWORKS = ipaddress.ip_network("10.231.0.0/16")
 """Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""

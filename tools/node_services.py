@@ -14,7 +14,7 @@ from tools import images as bases_of
 from tools.docker import Engine
 from tools.node import Node
 from tools.paths import ROOT
-from tools.steps import say
+from tools.progress import say
 
 
 class Services:

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools import builds, debian, golang, node_needs, preflight
+from tools import builds, debian, golang, node_requirements, preflight
 from tools.builds import BUILDS, KUBECTL, PULUMI, Build
 from tools.cache import Cache
 from tools.paths import ROOT, TOOLS
 from tools.preflight import GIB, Need, Problem
-from tools.steps import SetupError, Steps, run, say
+from tools.progress import SetupError, Steps, run, say
 
 GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
@@ -40,7 +40,7 @@ link step with a compiler beside it take."""
 def set_up(groups: list[str]) -> None:
     """Do what the groups need, the preflight first. Without what a node needs, its group is left out: the cluster goes without."""
     cache = Cache.of_user()
-    if "node" in groups and node_needs.lacking():
+    if "node" in groups and node_requirements.lacking():
         groups = [group for group in groups if group != "node"]
     ours = [build for build in BUILDS if set(build.groups) & set(groups)]
     found = {build.name: path for build in ours if (path := _on_path(build))}
@@ -49,7 +49,7 @@ def set_up(groups: list[str]) -> None:
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
     with_servers, with_node = "servers" in groups, "node" in groups
-    lacking = set(debian.missing() if with_servers else ()) | set(node_needs.packages() if with_node else ())
+    lacking = set(debian.missing() if with_servers else ()) | set(node_requirements.packages() if with_node else ())
     packages = sorted(lacking)
 
     go, keys = _preflight(

@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tools import node_needs
+from tools import node_requirements
 from tools.cluster import BINARIES, Cluster, ClusterError
-from tools.forwards import Access
-from tools.glance import doors, glance
 from tools.paths import ROOT
 from tools.pki import write_private
+from tools.port_forward import Access
 from tools.secrets_env import SecretsEnv, SecretsEnvError, read
+from tools.status import doors, glance
 
 if TYPE_CHECKING:
-    from tools.node_supply import Supply
+    from tools.image_loader import Supply
 
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
@@ -126,11 +126,11 @@ class Stack:
         if os.environ.get("NODE") == "no":
             print("the cluster has no node, as NODE=no asks: objects are declared and no pod starts", flush=True)
             return False
-        if problems := node_needs.lacking():
-            print(node_needs.message(problems), flush=True)
+        if problems := node_requirements.lacking():
+            print(node_requirements.message(problems), flush=True)
             return False
         # Here, for it imports Pulumi, and most commands do without.
-        from tools.node_supply import Supply
+        from tools.image_loader import Supply
 
         self._supply = Supply(self.config.read_text(), BINARIES)
         node = self._cluster().node
@@ -216,7 +216,7 @@ class Stack:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
         if self._supply is not None:
-            from tools.node_supply import overlaid
+            from tools.image_loader import overlaid
 
             tracked = overlaid(tracked, self._supply.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"

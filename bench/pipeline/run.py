@@ -23,7 +23,7 @@ from dataclasses import asdict
 
 from rendered import workload
 
-from bench.pipeline.contenders import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
+from bench.pipeline.candidates import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
 from bench.pipeline.records import BATCH
 from bench.process import Run
 from bench.rounds import Comparison, measured

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
-from offline.kubernetes.difference import parse
+from offline.kubernetes.diff import parse
 from offline.kubernetes.ownership import hand_over, is_adopted, keep
 
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from offline.kubernetes.cluster import Object
 from offline.kubernetes.metadata import FIELD_MANAGER, annotation, made_up_name
-from offline.kubernetes.normal import normalise, to_kubernetes, to_pulumi
+from offline.kubernetes.normalization import normalise, to_kubernetes, to_pulumi
 from offline.values import Json, Secret, contains_secret, is_empty, reveal
 
 _INPUTS = "__inputs"

@@ -10,13 +10,13 @@ from offline.engine import Engine
 from offline.kubernetes import apply, metadata
 from offline.kubernetes.checkpoint import Checkpoint, found_inputs, imported_inputs, mark_secrets, prune, state
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
-from offline.kubernetes.difference import Change, changes
+from offline.kubernetes.diff import Change, changes
 from offline.kubernetes.kubeconfig import cluster_of
-from offline.kubernetes.normal import normalise, to_kubernetes, to_pulumi
+from offline.kubernetes.normalization import normalise, to_kubernetes, to_pulumi
 from offline.kubernetes.ready import check_for
-from offline.kubernetes.refusals import explained, refuse_unsupported
 from offline.kubernetes.replacement import replacing_fields
 from offline.kubernetes.settings import Settings, problems
+from offline.kubernetes.unsupported import explained, refuse_unsupported
 from offline.kubernetes.waiting import NotReady, seconds_for, until_gone, until_ready
 from offline.protocol import empty_pb2, provider_pb2
 from offline.provider import Provider, Refused, Unfinished, answers, run

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from harness import EmbeddedCluster, tool_path
 from tool_process import wait_until
 
-from tools.forwards import Access, Door, forwarded
 from tools.node_host import NodeHost
+from tools.port_forward import Access, Door, forwarded
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),

@@ -6,8 +6,8 @@ import pytest
 
 from offline.kubernetes import ready
 from offline.kubernetes.checkpoint import found_inputs, mark_secrets
-from offline.kubernetes.difference import changes
-from offline.kubernetes.normal import normalise
+from offline.kubernetes.diff import changes
+from offline.kubernetes.normalization import normalise
 from offline.kubernetes.quantity import canonical
 from offline.kubernetes.replacement import replacing_fields
 from offline.kubernetes.settings import Settings

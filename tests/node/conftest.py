@@ -12,13 +12,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/engine")]
 from harness import EmbeddedCluster  # noqa: E402
 from machine import settings_of_machine  # noqa: E402
 
-from tools import node_needs  # noqa: E402
+from tools import node_requirements  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if lacking := node_needs.lacking():
-        pytest.skip(node_needs.message(lacking))
+    if lacking := node_requirements.lacking():
+        pytest.skip(node_requirements.message(lacking))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from harness import EmbeddedCluster, wait_until
 from redis_pods import IMAGE, bring_image, declare, pod, wait_for
 
 from tools.cluster import Cluster
-from tools.node_supply import canonical, pull
+from tools.image_loader import canonical, pull
 
 
 @pytest.fixture

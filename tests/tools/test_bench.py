@@ -13,9 +13,9 @@ import pytest
 from harness import ROOT
 from synthesis import Program, declare
 
-from bench.ground import Ground, deployed
+from bench.benchmarks import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures
+from bench.environment import Ground, deployed
 from bench.growth import of_growth
-from bench.measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures
 from bench.process import CommandFailed, Run, measure
 from bench.rounds import Comparison, growth, measured
 from bench.table import Machine, as_json, markdown, verdict

@@ -8,7 +8,7 @@ from tools import builds, provision
 from tools.builds import OPERATOR_CRDS, Build
 from tools.cache import Cache
 from tools.golang import Go
-from tools.steps import SetupError
+from tools.progress import SetupError
 
 
 @pytest.fixture

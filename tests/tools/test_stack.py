@@ -13,7 +13,7 @@ import yaml
 from harness import ROOT
 
 from tools import stack as stack_module
-from tools.node_supply import canonical, overlaid
+from tools.image_loader import canonical, overlaid
 from tools.stack import Stack, StackError
 
 GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")

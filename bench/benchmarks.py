@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.demanded import given
-from bench.ground import Ground, Manifest, Stack, listed
+from bench.environment import Ground, Manifest, Stack, listed
 from bench.process import Run
+from bench.required_inputs import given
 from bench.rounds import Comparison, Contender, Tell, measured
 
 STACKS = ("local", "dev", "prod")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from harness import wait_until
 
-from tools.forwards import Access, Door, forwarded
-from tools.units import ClusterError
+from tools.port_forward import Access, Door, forwarded
+from tools.supervised_process import ClusterError
 
 DOOR = Door(namespace="observability", service="prometheus", port=9090)
 

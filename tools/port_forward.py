@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TextIO, cast
 
-from tools.units import ClusterError
+from tools.supervised_process import ClusterError
 
 START_SECONDS = 15
 LOOPBACK = "127.0.0.1"

@@ -18,8 +18,8 @@ from tools.node import Node
 from tools.node_services import Services
 from tools.oci import REGISTRY
 from tools.paths import ROOT
-from tools.steps import SetupError
-from tools.units import ClusterError, say
+from tools.progress import SetupError
+from tools.supervised_process import ClusterError, say
 
 REACH_SECONDS = 3
 PULL_SECONDS = 600

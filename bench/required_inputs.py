@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.ground import Given
+from bench.environment import Given
 from tests.unit import given as made_up
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from tools.forwards import Access, Door, forwarded
-from tools.units import ClusterError, say
+from tools.port_forward import Access, Door, forwarded
+from tools.supervised_process import ClusterError, say
 
 DOORS: Mapping[str, tuple[str, int, int]] = {
     "grafana": ("observability", 3000, 3000),

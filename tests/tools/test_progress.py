@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from harness import ROOT, wait_until
 
-from tools import steps
-from tools.steps import SetupError, Steps, run
+from tools import progress
+from tools.progress import SetupError, Steps, run
 
 
 def test_each_step_says_its_number_what_it_did_and_the_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,7 +25,7 @@ def test_each_step_says_its_number_what_it_did_and_the_time(capsys: pytest.Captu
 def test_a_long_command_shows_signs_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(steps, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.1)
     begun = time.monotonic()
     run("sleeping", ["sleep", "1"], cwd=tmp_path, environment=os.environ)
 
@@ -54,9 +54,9 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_what_a_set_up_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     """Also when it is ended just then: twenty times, in the two milliseconds after the first word of what it started."""
     script = (
-        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import steps;"
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import progress;"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143));"
-        "steps.run('x', ['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; exec sleep 300'], cwd=Path('/'), environment=os.environ)"
+        "progress.run('x', ['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; exec sleep 300'], cwd=Path('/'), environment=os.environ)"
     )
     for turn in range(20):
         pid_file = tmp_path / f"pid-{turn}"

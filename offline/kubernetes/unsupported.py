@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, NoSuchKind, Object
-from offline.kubernetes.normal import is_built_in
+from offline.kubernetes.normalization import is_built_in
 from offline.provider import Refused
 
 

@@ -1,4 +1,4 @@
-"""Starts one stand-in: `python -P start.py <module> [options] [engine address]`.
+"""Starts one stand-in: `python -P launcher.py <module> [options] [engine address]`.
 
 Run by the launchers in `bin/`. With -P and this explicit path, modules here such as `offline.random` cannot shadow
 the standard library's.
