@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.environment import Ground, Manifest, Stack, listed
+from bench.environment import Environment, Manifest, Stack, as_list
 from bench.process import Run
-from bench.required_inputs import given
-from bench.rounds import Comparison, Contender, Tell, measured
+from bench.required_inputs import required_inputs
+from bench.rounds import Candidate, Comparison, Log, run_rounds
 
 STACKS = ("local", "dev", "prod")
 OURS, EMPTY, EQUAL, APPLY, DIFF = "ours", "empty program", "as many ConfigMaps", "kubectl apply", "kubectl diff"
@@ -15,7 +15,7 @@ PREVIEW_GOAL, UP_GOAL = 1.3, 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Result:
     """One thing of ours against one other, in the same rounds. ``goal`` is for the ratio of their times."""
 
     what: str
@@ -56,11 +56,11 @@ class Plan:
     stacks: Sequence[str]
     sizes: tuple[int, int]
     growth_by_settings: bool
-    tell: Tell
+    log: Log
 
     def __post_init__(self) -> None:
         self._end = time.monotonic() + self.seconds
-        names = [name for stack in self.stacks for name in stack_measures(stack)] + list(GROWTH)
+        names = [name for stack in self.stacks for name in stack_benchmarks(stack)] + list(GROWTH)
         for word in self.only:
             if not any(word in name for name in names):
                 raise ValueError(f"no measure has {word!r} in its name; there are {', '.join(names)}")
@@ -70,19 +70,19 @@ class Plan:
         """Whether any of these measures is still to be made."""
         return any(name in self._left for name in names)
 
-    def compare(self, name: str, contenders: Mapping[str, Contender]) -> dict[str, list[Run]]:
+    def compare(self, name: str, candidates: Mapping[str, Candidate]) -> dict[str, list[Run]]:
         """Measure in rounds, with an equal share of the time that is left."""
         share = (self._end - time.monotonic()) / len(self._left)
         self._left.remove(name)
-        return measured(
-            contenders,
+        return run_rounds(
+            candidates,
             rounds=self.rounds,
             until=time.monotonic() + share,
-            tell=lambda text: self.tell(f"{name}: {text}"),
+            log=lambda text: self.log(f"{name}: {text}"),
         )
 
 
-def stack_measures(stack: str) -> list[str]:
+def stack_benchmarks(stack: str) -> list[str]:
     """The names of a stack's measures."""
     return [f"{stack}: {what}" for what in ("first preview", "first up", "no-op up", "no-op preview")]
 
@@ -90,73 +90,73 @@ def stack_measures(stack: str) -> list[str]:
 GROWTH = ("growth: first preview", "growth: first up")
 
 
-def rows_of(
+def results_against(
     what: str, runs: Mapping[str, list[Run]], goals: Mapping[str, float], against: Sequence[str]
-) -> Iterator[Row]:
+) -> Iterator[Result]:
     """Ours against each of the others."""
     for other in against:
-        yield Row(what=what, against=other, ours=runs[OURS], theirs=runs[other], goal=goals.get(other))
+        yield Result(what=what, against=other, ours=runs[OURS], theirs=runs[other], goal=goals.get(other))
 
 
-def of_stack(ground: Ground, name: str, plan: Plan) -> Iterator[Row]:
+def measure_stack(environment: Environment, name: str, plan: Plan) -> Iterator[Result]:
     """The real program on one stack. Each contender is run once before it counts, which also warms every cache."""
-    first_preview, first_up, no_op_up, no_op_preview = stack_measures(name)
+    first_preview, first_up, no_op_up, no_op_preview = stack_benchmarks(name)
     if not plan.wants(first_preview, first_up, no_op_up, no_op_preview):
         return
-    plan.tell(f"{name}: deploying once to learn what it makes")
-    ours = ground.program(name, given(name))
+    plan.log(f"{name}: deploying once to learn what it makes")
+    ours = environment.program(name, required_inputs(name))
     made = ours.deploy()
-    ours.forget()
-    equal = ground.small("trivial", f"equal-to-{name}", {"objects": str(made.served), "context": "atlas-local"})
-    empty = ground.small("empty", f"empty-for-{name}", {})
+    ours.reset()
+    equal = environment.floor("trivial", f"equal-to-{name}", {"objects": str(made.served), "context": "atlas-local"})
+    empty = environment.floor("empty", f"empty-for-{name}", {})
     for floor in (equal, empty):
         floor.deploy()
-        floor.forget()
+        floor.reset()
     stacks = {OURS: ours, EQUAL: equal, EMPTY: empty}
 
     if plan.wants(first_preview):
         runs = plan.compare(first_preview, {key: stack.preview for key, stack in stacks.items()})
-        yield from rows_of(first_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, EMPTY))
+        yield from results_against(first_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, EMPTY))
     if plan.wants(first_up):
-        apply = Applied(ground, made.manifests)
+        apply = KubectlApply(environment, made.manifests)
         contenders = {**{key: stack.first_up for key, stack in stacks.items()}, APPLY: apply.first}
         runs = plan.compare(first_up, contenders)
-        yield from rows_of(first_up, runs, {APPLY: UP_GOAL}, (APPLY, EQUAL, EMPTY))
+        yield from results_against(first_up, runs, {APPLY: UP_GOAL}, (APPLY, EQUAL, EMPTY))
     if plan.wants(no_op_up, no_op_preview):
-        yield from _deployed(ground, stacks, no_op_up, no_op_preview, plan)
+        yield from _measure_no_op(environment, stacks, no_op_up, no_op_preview, plan)
 
 
-def _deployed(
-    ground: Ground, stacks: Mapping[str, Stack], no_op_up: str, no_op_preview: str, plan: Plan
-) -> Iterator[Row]:
+def _measure_no_op(
+    environment: Environment, stacks: Mapping[str, Stack], no_op_up: str, no_op_preview: str, plan: Plan
+) -> Iterator[Result]:
     """What costs when nothing has changed."""
     made = {key: stack.deploy() for key, stack in stacks.items()}
-    apply = Applied(ground, made[OURS].manifests)
+    apply = KubectlApply(environment, made[OURS].manifests)
     apply.again()
     if plan.wants(no_op_up):
         runs = plan.compare(no_op_up, {**{key: stack.up for key, stack in stacks.items()}, APPLY: apply.again})
-        yield from rows_of(no_op_up, runs, {}, (APPLY, EQUAL, EMPTY))
+        yield from results_against(no_op_up, runs, {}, (APPLY, EQUAL, EMPTY))
     if plan.wants(no_op_preview):
         runs = plan.compare(no_op_preview, {**{key: stack.preview for key, stack in stacks.items()}, DIFF: apply.diff})
-        yield from rows_of(no_op_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, DIFF, EMPTY))
+        yield from results_against(no_op_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, DIFF, EMPTY))
     for stack in stacks.values():
-        stack.forget()
+        stack.reset()
 
 
-class Applied:
+class KubectlApply:
     """The same objects by kubectl."""
 
-    def __init__(self, ground: Ground, manifests: Sequence[Manifest]) -> None:
-        self._ground = ground
+    def __init__(self, environment: Environment, manifests: Sequence[Manifest]) -> None:
+        self._environment = environment
         self._manifests = manifests
-        self._file = ground.folder / "manifests.json"
+        self._file = environment.folder / "manifests.json"
         self._file.touch(mode=0o600)
-        self._file.write_text(listed(manifests))
+        self._file.write_text(as_list(manifests))
 
     def first(self) -> Run:
         """A measured first apply, undone afterwards."""
         run = self.again()
-        self._ground.delete(self._manifests)
+        self._environment.delete(self._manifests)
         return run
 
     def again(self) -> Run:
@@ -170,4 +170,4 @@ class Applied:
     def _kubectl(self, verb: str, accept: Sequence[int] = (0,)) -> Run:
         # Where our own deployment owns the objects, lists that the API server has completed count as a conflict.
         flags = ("--server-side", "--force-conflicts", "--filename", str(self._file))
-        return self._ground.kubectl(verb, *flags, accept=accept)
+        return self._environment.kubectl(verb, *flags, accept=accept)

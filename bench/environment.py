@@ -15,13 +15,13 @@ from bench.process import Run, measure
 from tools.paths import ROOT
 
 PROGRAMS = Path(__file__).parent / "programs"
-_SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the mark of the engine's secrets, as in offline/values.py
-_ITS_OWN = "__inputs"
+_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the mark of the engine's secrets, as in offline/values.py
+_INPUTS = "__inputs"
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class RequiredInputs:
     """What a stack's user has to give before it can be deployed: plain settings, which may be objects, and secrets."""
 
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -29,27 +29,29 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Environment:
     """A running cluster and a private folder beside it."""
 
     cluster: EmbeddedCluster
     folder: Path
 
-    def program(self, stack: str, given: Given, *, replaced_by: str | None = None, label: str = "atlas") -> "Stack":
+    def program(
+        self, stack: str, inputs: RequiredInputs, *, replaced_by: str | None = None, label: str = "atlas"
+    ) -> "Stack":
         """The repository's program as it stands, or one of bench/programs that uses its components in its place."""
         folder = copy_program(self.folder / f"{label}-{stack}")
         settings = folder / f"Pulumi.{stack}.yaml"
         values = yaml.safe_load(settings.read_text())["config"]
         if replaced_by:
             shutil.copyfile(PROGRAMS / f"{replaced_by}.py", folder / "__main__.py")
-            values = {f"atlas:{key}": value for key, value in given.settings.items()}
+            values = {f"atlas:{key}": value for key, value in inputs.settings.items()}
         else:
             values["atlas:cluster"]["waitForReady"] = False  # the cluster has no node to run pods
-            values |= {f"atlas:{key}": value for key, value in given.settings.items()}
+            values |= {f"atlas:{key}": value for key, value in inputs.settings.items()}
         settings.write_text(yaml.safe_dump({"config": values}))
-        return self._stack(folder, stack, given.secrets)
+        return self._stack(folder, stack, inputs.secrets)
 
-    def small(self, name: str, label: str, settings: Mapping[str, str]) -> "Stack":
+    def floor(self, name: str, label: str, settings: Mapping[str, str]) -> "Stack":
         """A program of bench/programs alone."""
         folder = self.folder / label
         folder.mkdir()
@@ -87,7 +89,7 @@ class Ground:
         gone = {each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"}
         rest = [each for each in manifests if each["metadata"].get("namespace") not in gone]
         if rest:
-            self.cluster.kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=listed(rest))
+            self.cluster.kubectl("delete", "--ignore-not-found", "--filename", "-", stdin=as_list(rest))
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,18 @@ class Deployed:
     served: int
 
 
-def deployed(resources: Sequence[dict[str, Any]]) -> Deployed:
+def read_deployment(resources: Sequence[dict[str, Any]]) -> Deployed:
     """From an exported state. The stack, components and providers themselves are served by nobody."""
     served = [each for each in resources if each.get("custom") and not each["type"].startswith("pulumi:")]
-    objects = [opened(each["outputs"][_ITS_OWN]) for each in served if each["type"].startswith("kubernetes:")]
+    objects = [reveal_secrets(each["outputs"][_INPUTS]) for each in served if each["type"].startswith("kubernetes:")]
     return Deployed(objects, len(served))
 
 
 class Stack:
     """One stack, and the way back to before its first update."""
 
-    def __init__(self, ground: Ground, workspace: Workspace) -> None:
-        self._ground = ground
+    def __init__(self, environment: Environment, workspace: Workspace) -> None:
+        self._environment = environment
         self._workspace = workspace
         self._before = workspace.private / "before"
         shutil.copytree(workspace.state, self._before)
@@ -126,7 +128,7 @@ class Stack:
     def first_up(self) -> Run:
         """A measured first `pulumi up`, forgotten afterwards."""
         run = self.up()
-        self.forget()
+        self.reset()
         return run
 
     def _measured(self, *arguments: str) -> Run:
@@ -137,26 +139,26 @@ class Stack:
         """Deploy, unmeasured, and tell what was made; generated names and secrets are those of this time."""
         self._workspace.run("up", "--yes", "--skip-preview")
         state = json.loads(self._workspace.run("stack", "export", "--show-secrets").stdout)
-        made = deployed(state["deployment"].get("resources", []))
+        made = read_deployment(state["deployment"].get("resources", []))
         self._made = made.manifests
         return made
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Back to before the first update, in the cluster and in the state."""
-        self._ground.delete(self._made)
+        self._environment.delete(self._made)
         shutil.rmtree(self._workspace.state)
         shutil.copytree(self._before, self._workspace.state)
 
 
-def opened(value: Any) -> Any:
+def reveal_secrets(value: Any) -> Any:
     """A value of an exported state without the engine's wrapping of secrets."""
     if isinstance(value, dict):
-        if _SECRET in value:
+        if _SECRET_MARK in value:
             return json.loads(value["plaintext"])
-        return {key: opened(item) for key, item in value.items()}
-    return [opened(item) for item in value] if isinstance(value, list) else value
+        return {key: reveal_secrets(item) for key, item in value.items()}
+    return [reveal_secrets(item) for item in value] if isinstance(value, list) else value
 
 
-def listed(manifests: Sequence[Manifest]) -> str:
+def as_list(manifests: Sequence[Manifest]) -> str:
     """Objects as one file for kubectl."""
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bench.process import Run
 
-Contender = Callable[[], Run]
+Candidate = Callable[[], Run]
 """Does the thing once, leaves the world as it found it, and answers with what the thing itself took."""
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Comparison:
         return min(self.ratios), max(self.ratios)
 
 
-def measured(contenders: Mapping[str, Contender], *, rounds: int, until: float, tell: Tell) -> dict[str, list[Run]]:
+def run_rounds(candidates: Mapping[str, Candidate], *, rounds: int, until: float, log: Log) -> dict[str, list[Run]]:
     """What each contender took in each round; at least one round, and no new one after ``until`` (``time.monotonic``)."""
-    found: dict[str, list[Run]] = {name: [] for name in contenders}
+    found: dict[str, list[Run]] = {name: [] for name in candidates}
     for number in range(rounds):
         if number and time.monotonic() > until:
-            tell(f"the time is over after {number} of {rounds} rounds")
+            log(f"the time is over after {number} of {rounds} rounds")
             break
-        forwards = list(contenders)
+        forwards = list(candidates)
         for name in forwards if number % 2 == 0 else reversed(forwards):
-            run = contenders[name]()
+            run = candidates[name]()
             found[name].append(run)
-            tell(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
+            log(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
     return found
 
 

@@ -21,9 +21,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from bench.benchmarks import STACKS, Plan, Row, of_stack
-from bench.environment import EmbeddedCluster, Ground
-from bench.growth import of_growth
+from bench.benchmarks import STACKS, Plan, Result, measure_stack
+from bench.environment import EmbeddedCluster, Environment
+from bench.growth import measure_growth
 from bench.process import CommandFailed
 from bench.table import Machine, as_json, markdown
 from tools.paths import ROOT
@@ -31,11 +31,11 @@ from tools.paths import ROOT
 RESULTS = ROOT / ".local" / "bench"
 
 
-def rows(ground: Ground, plan: Plan) -> Iterator[Row]:
+def results(environment: Environment, plan: Plan) -> Iterator[Result]:
     """All that is asked for."""
     for stack in plan.stacks:
-        yield from of_stack(ground, stack, plan)
-    yield from of_growth(ground, plan)
+        yield from measure_stack(environment, stack, plan)
+    yield from measure_growth(environment, plan)
 
 
 def say(text: str) -> None:
@@ -43,9 +43,9 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def bench(plan: Plan) -> int:
+def run(plan: Plan) -> int:
     """Measure, print and write. The exit code says whether it ran to its end, not whether a goal was met."""
-    before, found, code = Machine.now(), list[Row](), 0
+    before, found, code = Machine.now(), list[Result](), 0
     if before.busy > 0.5:
         say(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
     with tempfile.TemporaryDirectory(prefix="atlas-bench-") as name:
@@ -53,7 +53,7 @@ def bench(plan: Plan) -> int:
         try:
             say("starting a cluster")
             cluster.up()
-            for row in rows(Ground(cluster, Path(name)), plan):
+            for row in results(Environment(cluster, Path(name)), plan):
                 found.append(row)  # one by one, so that an interrupt keeps what there is
         except KeyboardInterrupt:
             say("interrupted; the measures that were complete by then follow")
@@ -67,7 +67,7 @@ def bench(plan: Plan) -> int:
     return code
 
 
-def report(found: list[Row], before: Machine) -> None:
+def report(found: list[Result], before: Machine) -> None:
     """The table to stdout, everything to a file."""
     if not found:
         return
@@ -107,11 +107,11 @@ def main(arguments: list[str]) -> int:
             stacks=STACKS[:1] if options.quick else STACKS,
             sizes=(2, 5) if options.quick else (5, 50),
             growth_by_settings=options.growth_by_settings,
-            tell=say,
+            log=say,
         )
     except ValueError as error:
         parser.error(f"--only: {error}")
-    return bench(plan)
+    return run(plan)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import cast
 
-from bench.benchmarks import Row
+from bench.benchmarks import Result
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "processors", "memory, ours : theirs")
 JUDGED_ROUNDS = 3
@@ -28,7 +28,7 @@ def mebibytes(value: int) -> str:
     return f"{value / 2**20:.{0 if value >= 10 * 2**20 else 1}f} MiB"
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: Result) -> tuple[str, ...]:
     """One row of the table."""
     low, high = row.time.spread
     return (
@@ -36,21 +36,21 @@ def cells(row: Row) -> tuple[str, ...]:
         seconds(statistics.median(row.time.ours)),
         row.against,
         seconds(statistics.median(row.time.theirs)),
-        f"{row.time.ratio:.2f}{verdict(row)}",
+        f"{row.time.ratio:.2f}{goal_note(row)}",
         f"{low:.2f} to {high:.2f}",
         f"{row.cpu.ratio:.2f}",
         " : ".join(mebibytes(peak) for peak in row.memory),
     )
 
 
-def verdict(row: Row) -> str:
+def goal_note(row: Result) -> str:
     """Whether the goal is met, where there is one and enough rounds to judge it."""
     if row.goal is None or len(row.ours) < JUDGED_ROUNDS:
         return ""
     return f" ({'meets' if row.time.ratio <= row.goal else 'misses'} {row.goal})"
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[Result]) -> str:
     """All rows, aligned."""
     lines = [HEADER, *(cells(row) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(HEADER))]
@@ -85,7 +85,7 @@ class Machine:
         return f"{self.cpus} cores, Python {self.python} with {compiled}"
 
 
-def as_json(rows: Sequence[Row], before: Machine, after: Machine) -> str:
+def as_json(rows: Sequence[Result], before: Machine, after: Machine) -> str:
     """Every round of every row."""
     found = [
         {

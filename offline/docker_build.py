@@ -12,7 +12,7 @@ import grpc
 
 from offline.docker_cli import Docker, end_all
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, answers, name_of, run, type_of
+from offline.provider import Provider, Refused, name_of, rpc_method, run, type_of
 from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
 
 IMAGE = "docker-build:index:Image"
@@ -38,7 +38,7 @@ def _locations(inputs: Values) -> tuple[str, str]:
     return folder, dockerfile
 
 
-def _problems(inputs: Values) -> dict[str, str]:
+def _find_failures(inputs: Values) -> dict[str, str]:
     """What is wrong with the inputs, by property."""
     problems = {key: "is not supported by the stand-in" for key in inputs if key not in KNOWN}
     if inputs.get("push"):
@@ -103,12 +103,12 @@ class DockerBuild(Provider):
         self._host = host if isinstance(host, str) else None
         return super().Configure(request, context)
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Refuse inputs from which nothing can be built, and fill in defaults."""
         _image(request.urn)
         given = decode(request.news)
-        problems = _problems(reveal(given))
+        problems = _find_failures(reveal(given))
         inputs = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
         if "secrets" in inputs and not isinstance(inputs["secrets"], Secret):
             inputs["secrets"] = Secret(reveal(inputs["secrets"]))
@@ -117,7 +117,7 @@ class DockerBuild(Provider):
             failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems.items()],
         )
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Whatever an image is made of builds it anew, under the same name."""
         old, new = reveal(decode(request.old_inputs)), reveal(decode(request.news))
@@ -128,7 +128,7 @@ class DockerBuild(Provider):
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed)
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Build; a preview leaves what comes of it unknown."""
         inputs = decode(request.properties)
@@ -137,7 +137,7 @@ class DockerBuild(Provider):
         state = self._build(inputs)
         return provider_pb2.CreateResponse(id=name_of(request.urn), properties=encode(state))
 
-    @answers
+    @rpc_method
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Build anew, and remove the image before it where no tag of ours is left on it."""
         inputs = decode(request.news)
@@ -149,7 +149,7 @@ class DockerBuild(Provider):
             Docker(self._host).remove(tag)
         return provider_pb2.UpdateResponse(properties=encode(state))
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """An image that the engine has no longer, or another one by its name, is gone."""
         state = reveal(decode(request.properties))
@@ -160,7 +160,7 @@ class DockerBuild(Provider):
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
-    @answers
+    @rpc_method
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Remove the image's names from the engine, and with the last one the image."""
         state = reveal(decode(request.properties))

@@ -29,7 +29,7 @@ ALREADY_EXPLAINED = 32
 
 _PROGRAM = str(Path(__file__).resolve().with_name("program.py"))
 
-_DEAF = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+_IGNORING_SIGINT = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
 """Starts a command that does not hear SIGINT. The engine sends it to this process and all it started; the program
 would answer with a traceback, so only this process hears it, and ends the program quietly."""
 
@@ -76,7 +76,13 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         """Run the program to its end; a failure is a result, not a failed call."""
         try:
             environment = _environment(request.info)
-            command = [*_DEAF, str(environment / "bin" / "python"), _PROGRAM, _executor(), *self._arguments(request)]
+            command = [
+                *_IGNORING_SIGINT,
+                str(environment / "bin" / "python"),
+                _PROGRAM,
+                _executor(),
+                *self._arguments(request),
+            ]
         except Failure as failure:
             return language_pb2.RunResponse(error=str(failure))
         variables = {

@@ -33,7 +33,7 @@ class Unfinished(Exception):
         self.inputs = inputs
 
 
-def answers(method: Method) -> Method:
+def rpc_method(method: Method) -> Method:
     """Turn what a method raises into the protocol's errors."""
 
     @wraps(method)

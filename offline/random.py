@@ -15,7 +15,7 @@ import bcrypt
 import grpc
 
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, answers, run, type_of
+from offline.provider import Provider, Refused, rpc_method, run, type_of
 from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
 
 SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
@@ -128,7 +128,7 @@ def _complete(kind: Kind, inputs: Values) -> Values:
     return values
 
 
-def _problems(kind: Kind, inputs: Values) -> dict[str, str]:
+def _find_failures(kind: Kind, inputs: Values) -> dict[str, str]:
     """What is wrong with the inputs, by property."""
     problems = {key: "there is no such input" for key in inputs if key not in kind.defaults}
     values = _complete(kind, inputs)
@@ -155,16 +155,16 @@ def _problems(kind: Kind, inputs: Values) -> dict[str, str]:
 class Random(Provider):
     """Serves the four kinds in `KINDS`."""
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Refuse inputs from which nothing can be made."""
-        problems = _problems(_kind(request.urn), reveal(decode(request.news)))
+        problems = _find_failures(_kind(request.urn), reveal(decode(request.news)))
         return provider_pb2.CheckResponse(
             inputs=request.news,
             failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems.items()],
         )
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Every input that changes what would be made replaces the value."""
         kind = _kind(request.urn)
@@ -175,7 +175,7 @@ class Random(Provider):
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=changed)
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Make the value; a preview leaves it unknown."""
         kind = _kind(request.urn)
@@ -189,7 +189,7 @@ class Random(Provider):
         state |= {key: Secret(value) if key in kind.secret else value for key, value in made.items()}
         return provider_pb2.CreateResponse(id=identity, properties=encode(state))
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """The value lives in the state alone, so a refresh finds what was left there."""
         if not request.properties.fields:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.progress import say
+from tools.progress import log
 
 
 class Cache:
@@ -35,7 +35,7 @@ class Cache:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("      another set-up is building; waiting for it")
+                log("      another set-up is building; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             for leftover in self.root.glob(".new-*"):  # of a builder that was killed: nobody else is at work
                 shutil.rmtree(leftover)

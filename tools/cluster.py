@@ -30,14 +30,22 @@ from functools import partial
 from typing import Any
 
 from tools import pki, processes
-from tools.control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
+from tools.control_plane import (
+    CERTIFICATES,
+    COMPONENTS,
+    LOOPBACK,
+    ClusterPaths,
+    Component,
+    ensure_encryption_config,
+    kubeconfig,
+)
 from tools.node import Node
 from tools.paths import ROOT
-from tools.supervised_process import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
+from tools.supervised_process import HEADINGS, START_SECONDS, ClusterError, SupervisedProcess, format_table, say
 
 BINARIES = ROOT / ".local" / "bin"
 CONTEXT = "atlas-local"
-COUNTED = {
+COUNTED_KINDS = {
     "namespaces": "/api/v1/namespaces",
     "deployments": "/apis/apps/v1/deployments",
     "statefulsets": "/apis/apps/v1/statefulsets",
@@ -54,55 +62,55 @@ class Cluster:
     """One embedded cluster. Only one command at a time changes it; the others wait."""
 
     def __init__(self, directory: Path) -> None:
-        self.places = Places(directory.resolve())
-        self.node = Node(self.places, BINARIES)
+        self.paths = ClusterPaths(directory.resolve())
+        self.node = Node(self.paths, BINARIES)
 
     def up(self, context: str, *, node: bool = False) -> None:
         """Bring every component to the state that its flags and files describe, and wait until the API serves and, with a node,
         pods can run.
         """
         begun = time.monotonic()
-        self._demand_binaries()
-        with self._alone():
-            pki.ensure(self.places.pki, CERTIFICATES)
-            ensure_encryption(self.places.encryption)
-            ports = self._ports()
+        self._require_binaries()
+        with self._exclusive():
+            pki.ensure(self.paths.pki, CERTIFICATES)
+            ensure_encryption_config(self.paths.encryption)
+            ports = self._assign_ports()
             try:
                 changed = self._start(ports)
             except ClusterError:
-                free = self._ports()  # others draw ports too, and may have taken one before it was used
+                free = self._assign_ports()  # others draw ports too, and may have taken one before it was used
                 if free == ports:
                     raise
                 ports = free
                 changed = self._start(ports)
             self._wait_for_service_accounts(ports)
-            pki.write_changed(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
-            if node or self.node.wanted:
+            pki.write_if_changed(self.paths.kubeconfig, kubeconfig(self.paths, ports, client="admin", context=context))
+            if node or self.node.exists:
                 changed |= self.node.up(ports, context)
         if changed:
             say(
-                f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.places.kubeconfig}, context {context}"
+                f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.paths.kubeconfig}, context {context}"
             )
         else:
             say("cluster is already running")
 
     def down(self) -> None:
         """Stop all components, the last started first."""
-        if not self.places.root.exists():
+        if not self.paths.root.exists():
             say("cluster is not running")
             return
-        with self._alone():
+        with self._exclusive():
             stopped = self.node.down()
-            stopped += [unit.name for unit in reversed(self._units(self._remembered_ports())) if unit.stop()]
+            stopped += [unit.name for unit in reversed(self._processes(self._remembered_ports())) if unit.stop()]
         say(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
 
     def wipe(self) -> None:
         """Stop everything and remove the directory. Refuses a directory that no cluster has made."""
-        root = self.places.root
+        root = self.paths.root
         if not root.exists():
             say("nothing to wipe")
             return
-        if any(root.iterdir()) and not self.places.pki.exists() and not self.places.ports.exists():
+        if any(root.iterdir()) and not self.paths.pki.exists() and not self.paths.ports.exists():
             raise ClusterError(f"{root} does not look like a cluster's directory; nothing was removed")
         self.down()
         shutil.rmtree(root)
@@ -111,8 +119,8 @@ class Cluster:
     def status(self) -> bool:
         """Print what runs, and count the objects. True when all components are healthy."""
         ports = self._remembered_ports()
-        lines = [unit.row() for unit in self._units(ports)] + self.node.rows(ports)
-        say(columns([HEADINGS, *(row for row, _ in lines)]))
+        lines = [unit.status_row() for unit in self._processes(ports)] + self.node.status_rows(ports)
+        say(format_table([HEADINGS, *(row for row, _ in lines)]))
         healthy = all(well for _, well in lines)
         if healthy:
             say("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
@@ -125,29 +133,29 @@ class Cluster:
     def kubeconfig(self, context: str) -> bytes:
         """The access file of this cluster under the given context name."""
         ports = self._remembered_ports()
-        if not ports or not (self.places.pki / "admin.crt").exists():
-            raise ClusterError(f"there is no cluster in {self.places.root}; `cluster.py up` makes one")
-        return kubeconfig(self.places, ports, client="admin", context=context)
+        if not ports or not (self.paths.pki / "admin.crt").exists():
+            raise ClusterError(f"there is no cluster in {self.paths.root}; `cluster.py up` makes one")
+        return kubeconfig(self.paths, ports, client="admin", context=context)
 
     @staticmethod
-    def _demand_binaries() -> None:
+    def _require_binaries() -> None:
         missing = [component.name for component in COMPONENTS if not (BINARIES / component.name).exists()]
         if missing:
             raise ClusterError(f"{', '.join(missing)} missing: run `python3 tools/setup.py cluster`")
 
-    def _units(self, ports: dict[str, int]) -> list[Unit]:
+    def _processes(self, ports: dict[str, int]) -> list[SupervisedProcess]:
         """The control plane's processes, in starting order."""
-        units: list[Unit] = []
+        units: list[SupervisedProcess] = []
         for component in COMPONENTS:
-            arguments = component.arguments(self.places, ports) if ports else []
+            arguments = component.arguments(self.paths, ports) if ports else []
             units.append(
-                Unit(
+                SupervisedProcess(
                     name=component.name,
                     command=[str((BINARIES / component.name).resolve()), *arguments],
-                    reads=component.reads(self.places),
-                    pid_file=self.places.pid_file(component.name),
-                    log=self.places.log(component.name),
-                    trouble=partial(self._trouble, component, ports),
+                    config_files=component.config_files(self.paths),
+                    pid_file=self.paths.pid_file(component.name),
+                    log_file=self.paths.log_file(component.name),
+                    health_error=partial(self._health_error, component, ports),
                     port=ports.get(component.health_port),
                 )
             )
@@ -156,9 +164,9 @@ class Cluster:
     def _start(self, ports: dict[str, int]) -> bool:
         """Start what does not run, with these ports. True when there was something."""
         for name in ("kube-controller-manager", "kube-scheduler"):
-            pki.write_changed(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
+            pki.write_if_changed(self.paths.credentials(name), kubeconfig(self.paths, ports, client=name, context=name))
         changed = False
-        for unit in self._units(ports):
+        for unit in self._processes(ports):
             changed |= unit.ensure_running()
         return changed
 
@@ -174,10 +182,12 @@ class Cluster:
                     raise ClusterError(f"the default service account does not appear ({error})") from error
                 time.sleep(0.1)
 
-    def _trouble(self, component: Component, ports: dict[str, int]) -> str | None:
+    def _health_error(self, component: Component, ports: dict[str, int]) -> str | None:
         """Why the component is not healthy, or None."""
         try:
-            self._ask(component.health_port, component.health_path, component.authority, component.client, ports)
+            self._request(
+                component.health_port, component.health_path, component.server_ca, component.client_certificate, ports
+            )
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code}"
         except (OSError, ValueError) as error:
@@ -185,11 +195,11 @@ class Cluster:
         return None
 
     def _get(self, path: str, ports: dict[str, int]) -> Any:
-        return json.loads(self._ask("kube-apiserver", path, "ca", "admin", ports))
+        return json.loads(self._request("kube-apiserver", path, "ca", "admin", ports))
 
-    def _ask(self, port: str, path: str, authority: str, client: str, ports: dict[str, int]) -> bytes:
-        context = ssl.create_default_context(cafile=str(self.places.pki / f"{authority}.crt"))
-        context.load_cert_chain(self.places.pki / f"{client}.crt", self.places.pki / f"{client}.key")
+    def _request(self, port: str, path: str, authority: str, client: str, ports: dict[str, int]) -> bytes:
+        context = ssl.create_default_context(cafile=str(self.paths.pki / f"{authority}.crt"))
+        context.load_cert_chain(self.paths.pki / f"{client}.crt", self.paths.pki / f"{client}.key")
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),  # a proxy of the environment is not for the loopback address
             urllib.request.HTTPSHandler(context=context),
@@ -199,32 +209,32 @@ class Cluster:
 
     def _counts(self, ports: dict[str, int]) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for kind, path in COUNTED.items():
+        for kind, path in COUNTED_KINDS.items():
             page = self._get(f"{path}?limit=1", ports)
             counts[kind] = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
         return counts
 
-    def _ports(self) -> dict[str, int]:
+    def _assign_ports(self) -> dict[str, int]:
         """Remembered ports; a stopped component gets a new one when someone else has taken its port meanwhile."""
         ports = self._remembered_ports()
         for component in COMPONENTS:
-            stopped = processes.read(self.places.pid_file(component.name)) is None
+            stopped = processes.read(self.paths.pid_file(component.name)) is None
             for name in component.ports:
                 if name not in ports or (stopped and not _free(ports[name])):
                     ports[name] = _draw_port(ports.values())
-        pki.write_changed(self.places.ports, json.dumps(ports, indent=2).encode())
+        pki.write_if_changed(self.paths.ports, json.dumps(ports, indent=2).encode())
         return ports
 
     def _remembered_ports(self) -> dict[str, int]:
         try:
-            return json.loads(self.places.ports.read_text())
+            return json.loads(self.paths.ports.read_text())
         except (FileNotFoundError, ValueError):
             return {}
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self.places.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.places.root / "lock").open("w") as lock:
+    def _exclusive(self) -> Iterator[None]:
+        self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.paths.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

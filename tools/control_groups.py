@@ -17,15 +17,15 @@ SYSTEM = "system"
 def hierarchies() -> list[Path]:
     """Where control groups are mounted."""
     fields = [line.split() for line in MOUNTS.read_text().splitlines()]
-    return [Path(place) for _, place, kind, *_ in fields if kind in ("cgroup", "cgroup2")]
+    return [Path(hierarchy) for _, hierarchy, kind, *_ in fields if kind in ("cgroup", "cgroup2")]
 
 
 def controllers() -> set[str]:
     """The controllers that there are, of either version."""
     found: set[str] = set()
-    for place in hierarchies():
-        listed = place / "cgroup.controllers"
-        found |= set(listed.read_text().split()) if listed.exists() else {place.name, *place.name.split(",")}
+    for hierarchy in hierarchies():
+        listed = hierarchy / "cgroup.controllers"
+        found |= set(listed.read_text().split()) if listed.exists() else {hierarchy.name, *hierarchy.name.split(",")}
     return found
 
 
@@ -36,13 +36,16 @@ class ControlGroups:
         self.name = name
 
     @property
-    def joins(self) -> list[Path]:
+    def cgroup_procs(self) -> list[Path]:
         """What a process of the node writes its number into."""
-        return [place / self.name / SYSTEM / "cgroup.procs" for place in hierarchies()]
+        return [hierarchy / self.name / SYSTEM / "cgroup.procs" for hierarchy in hierarchies()]
 
     def ensure(self) -> None:
-        for place in hierarchies():
-            for above, group in ((place, place / self.name), (place / self.name, place / self.name / SYSTEM)):
+        for hierarchy in hierarchies():
+            for above, group in (
+                (hierarchy, hierarchy / self.name),
+                (hierarchy / self.name, hierarchy / self.name / SYSTEM),
+            ):
                 _delegate(above)
                 group.mkdir(exist_ok=True)
                 for setting in ("cpuset.cpus", "cpuset.mems"):  # version 1 has them empty, and then takes no process
@@ -53,7 +56,7 @@ class ControlGroups:
         """Everything that lives in them, pods included."""
         return {int(pid) for group in self._groups() for pid in _read(group / "cgroup.procs").split()}
 
-    def end(self, seconds: float = 15) -> None:
+    def remove(self, seconds: float = 15) -> None:
         """Kill what lives in them, and remove them.
 
         Raises:
@@ -91,8 +94,8 @@ class ControlGroups:
 
     def _groups(self) -> Iterator[Path]:
         """Ours and all below, the deepest first."""
-        for place in hierarchies():
-            for folder, _, _ in os.walk(place / self.name, topdown=False):
+        for hierarchy in hierarchies():
+            for folder, _, _ in os.walk(hierarchy / self.name, topdown=False):
                 yield Path(folder)
 
 

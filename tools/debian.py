@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-from tools.preflight import Problem
-from tools.progress import run, say
+from tools.preflight import Issue
+from tools.progress import log, run
 
 PROGRAMS: Mapping[str, str] = {
     "redis-server": "redis-server",
@@ -22,34 +22,34 @@ PROGRAMS: Mapping[str, str] = {
 }
 """The package that has each program."""
 
-SEARCHED = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
+SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
 """Where Debian puts servers and network plugins beside PATH."""
 
-POLICY = Path("/usr/sbin/policy-rc.d")
+POLICY_RC = Path("/usr/sbin/policy-rc.d")
 """Debian asks it whether an installed server may be started. 101 is no."""
 
 
-def missing(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
+def missing_packages(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
     """The packages whose program is not on this machine."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCHED])
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCH_PATH])
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
-def problems(packages: Sequence[str], why: str = "the tests need servers of Debian 12") -> list[Problem]:
+def install_issues(packages: Sequence[str], reason: str = "the tests need servers of Debian 12") -> list[Issue]:
     """What keeps these packages from being installed by us."""
     if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
         return []
-    return [Problem(why, f"as root: apt-get install {' '.join(packages)}")]
+    return [Issue(reason, f"as root: apt-get install {' '.join(packages)}")]
 
 
 def install(packages: Sequence[str]) -> str:
     """Install them, and start none of them."""
-    say(f"      installs for the whole machine: {' '.join(packages)}")
+    log(f"      installs for the whole machine: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    ours = not POLICY.exists()
+    ours = not POLICY_RC.exists()
     if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
+        POLICY_RC.write_text("#!/bin/sh\nexit 101\n")
+        POLICY_RC.chmod(0o755)
     try:
         run("apt-get update", ["apt-get", "update"], cwd=Path("/"), environment=environment)
         run(
@@ -61,5 +61,5 @@ def install(packages: Sequence[str]) -> str:
         )
     finally:
         if ours:
-            POLICY.unlink(missing_ok=True)
+            POLICY_RC.unlink(missing_ok=True)
     return "installed"

@@ -10,7 +10,7 @@ from typing import IO
 
 from tools.progress import SetupError, run
 
-NEVER = (
+EXCLUDED_PACKAGES = (
     "adduser",
     "cron",
     "cron-daemon-common",
@@ -49,7 +49,7 @@ NEVER = (
     "usrmerge",
 )
 """What packages depend on to be installed and looked after, and no program of ours to run."""
-NOT_THERE = (
+EXCLUDED_FOLDERS = (
     "usr/share/doc/",
     "usr/share/man/",
     "usr/share/locale/",
@@ -58,51 +58,51 @@ NOT_THERE = (
     "var/",
     "run/",
 )
-MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+MERGED_USR = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 """Folders that Debian has below /usr, with a link at the root."""
 
 
-def members(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+def archive_entries(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """The files of these packages and of what they depend on, by package, as entries of an archive.
 
     Raises:
         SetupError: they cannot be fetched.
     """
-    for folder in MERGED[:4]:
+    for folder in MERGED_USR[:4]:
         link = tarfile.TarInfo(folder)
         link.type, link.linkname = tarfile.SYMTYPE, f"usr/{folder}"
         yield link, None
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _fetch(packages, Path(scratch)):
+        for file in _download(packages, Path(scratch)):
             with (
                 subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE) as unpacked,
                 tarfile.open(fileobj=unpacked.stdout, mode="r|") as archive,
             ):
                 for entry in archive:
-                    if _settle(entry):
+                    if _normalize(entry):
                         yield entry, archive.extractfile(entry) if entry.isreg() else None
 
 
-def _settle(entry: tarfile.TarInfo) -> bool:
+def _normalize(entry: tarfile.TarInfo) -> bool:
     """Put the entry where it belongs, as root's and from 1970. False when it is left out."""
-    entry.name = _merged(entry.name)
+    entry.name = _usr_path(entry.name)
     if entry.islnk():
-        entry.linkname = _merged(entry.linkname)
+        entry.linkname = _usr_path(entry.linkname)
     entry.mode &= 0o1777  # nobody becomes another user here
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = 0
     entry.pax_headers = {}
-    wanted = not f"{entry.name}/".startswith(NOT_THERE) and entry.name not in ("", ".", *MERGED)
+    wanted = not f"{entry.name}/".startswith(EXCLUDED_FOLDERS) and entry.name not in ("", ".", *MERGED_USR)
     return wanted and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
 
 
-def _merged(path: str) -> str:
+def _usr_path(path: str) -> str:
     name = path.removeprefix("./").strip("/")
-    return f"usr/{name}" if name.partition("/")[0] in MERGED else name
+    return f"usr/{name}" if name.partition("/")[0] in MERGED_USR else name
 
 
-def _fetch(packages: Sequence[str], scratch: Path) -> list[Path]:
+def _download(packages: Sequence[str], scratch: Path) -> list[Path]:
     """Download them and what they need, as if nothing were installed."""
     (scratch / "archives/partial").mkdir(parents=True)
     (scratch / "status").touch()
@@ -127,4 +127,4 @@ def _fetch(packages: Sequence[str], scratch: Path) -> list[Path]:
     files = sorted((scratch / "archives").glob("*.deb"))
     if not files:
         raise SetupError(f"apt-get fetched nothing for {' '.join(packages)}")
-    return [file for file in files if file.name.partition("_")[0] not in NEVER]
+    return [file for file in files if file.name.partition("_")[0] not in EXCLUDED_PACKAGES]

@@ -23,10 +23,10 @@ from tools import processes
 from tools.paths import ROOT
 
 DIRECTORY = ROOT / ".local" / "docker"
-DEBIAN = "/usr/bin:/usr/sbin:/bin:/sbin"
+DEBIAN_PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
 """Debian's engine works with Debian's own runc and containerd, whatever else is on PATH."""
 START_SECONDS = 60
-LONGEST_SOCKET = 107
+MAX_SOCKET_PATH = 107
 """Characters of a socket's path that the kernel takes (unix(7))."""
 PROGRAMS = ("dockerd", "docker", "containerd", "runc")
 
@@ -56,8 +56,8 @@ class Engine:
         Raises:
             EngineError: it cannot run here, or does not answer.
         """
-        self._check()
-        if processes.read(self.pid_file) is not None and self._answers():
+        self._check_requirements()
+        if processes.read(self.pid_file) is not None and self._responds():
             return
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         # An empty one, so that the machine's own /etc/docker/daemon.json is not read.
@@ -79,10 +79,10 @@ class Engine:
             (self.directory / left).unlink(missing_ok=True)
         digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
         child = processes.start(
-            ["/usr/bin/env", f"PATH={DEBIAN}", *command], pid_file=self.pid_file, log=self.log, digest=digest
+            ["/usr/bin/env", f"PATH={DEBIAN_PATH}", *command], pid_file=self.pid_file, log_file=self.log, digest=digest
         )
         end = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._responds():
             if child.poll() is not None or time.monotonic() > end:
                 self.down()
                 raise EngineError(f"dockerd does not start; the end of {self.log}:\n{processes.last_lines(self.log)}")
@@ -132,7 +132,7 @@ class Engine:
         """
         answer = subprocess.run(
             [_program("docker"), *arguments],
-            env={"PATH": DEBIAN, "HOME": str(self.directory), "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "1"},
+            env={"PATH": DEBIAN_PATH, "HOME": str(self.directory), "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "1"},
             input=stdin,
             capture_output=True,
             check=False,
@@ -142,19 +142,19 @@ class Engine:
             raise EngineError(f"docker {arguments[0]} failed:\n" + "\n".join(said))
         return answer.stdout.decode()
 
-    def has(self, reference: str) -> bool:
+    def has_image(self, reference: str) -> bool:
         """Whether the engine has that image."""
         return bool(self.run("image", "ls", "--quiet", reference).strip())
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             self.run("version", "--format", "{{.Server.Version}}")
         except EngineError:
             return False
         return True
 
-    def _check(self) -> None:
-        missing = [name for name in PROGRAMS if shutil.which(name, path=DEBIAN) is None]
+    def _check_requirements(self) -> None:
+        missing = [name for name in PROGRAMS if shutil.which(name, path=DEBIAN_PATH) is None]
         if missing:
             raise EngineError(
                 f"{' and '.join(missing)} not found: install Debian's package (`apt-get install docker.io`), "
@@ -166,15 +166,15 @@ class Engine:
                 "(DOCKER_HOST=unix:///var/run/docker.sock)"
             )
         longest = self.directory / "run" / "containerd" / "containerd-debug.sock"
-        if len(str(longest)) > LONGEST_SOCKET:
+        if len(str(longest)) > MAX_SOCKET_PATH:
             raise EngineError(
-                f"{longest} is too long for a socket ({LONGEST_SOCKET} characters at most): "
+                f"{longest} is too long for a socket ({MAX_SOCKET_PATH} characters at most): "
                 "put the clone into a directory nearer to the root"
             )
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=DEBIAN)
+    found = shutil.which(name, path=DEBIAN_PATH)
     if found is None:
         raise EngineError(f"{name} not found: install Debian's package (`apt-get install docker.io`)")
     return found

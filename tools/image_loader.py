@@ -15,86 +15,88 @@ from components.build_plan import BuildError
 from tools import node_images
 from tools.docker import EngineError
 from tools.node import Node
-from tools.node_services import Services
+from tools.node_services import ServiceImages
 from tools.oci import REGISTRY
 from tools.paths import ROOT
 from tools.progress import SetupError
 from tools.supervised_process import ClusterError, say
 
-REACH_SECONDS = 3
+CONNECT_SECONDS = 3
 PULL_SECONDS = 600
-HUB = "registry-1.docker.io"
+DOCKER_HUB = "registry-1.docker.io"
 """Where images are whose name says no registry."""
 
 
-class Supply:
+class ImageLoader:
     """The images of a stack file's pods. `paused` are the workloads whose image cannot be had, with the reason."""
 
     def __init__(self, stack_file: str, binaries: Path) -> None:
         config: dict[str, Any] = yaml.safe_load(stack_file)["config"]
-        self._chosen: dict[str, str] = {
+        self._configured: dict[str, str] = {
             name: reference
             for name, reference in (config.get("atlas:images") or {}).items()
             if not is_placeholder(reference)
         }
-        self._made = [image for image in node_images.made(binaries) if image.name not in self._chosen]
+        self._built = [image for image in node_images.all_images(binaries) if image.name not in self._configured]
         try:
-            self._services = Services((config.get("atlas:platform") or {}).get("source"), set(self._chosen))
+            self._services = ServiceImages((config.get("atlas:platform") or {}).get("source"), set(self._configured))
         except BuildError as error:
             raise ClusterError(str(error)) from error
         pinned = yaml.safe_load((ROOT / "images/upstream.yaml").read_text())
-        self._pulled = self._chosen | {
-            name: pinned[name] for name in node_images.NEEDS_REGISTRY if name not in self._chosen
+        self._to_pull = self._configured | {
+            name: pinned[name] for name in node_images.NEEDS_REGISTRY if name not in self._configured
         }
-        self.paused: dict[str, str] = {}
+        self.scaled_to_zero: dict[str, str] = {}
 
     @property
     def overlay(self) -> dict[str, Any]:
         """What of the settings this machine decides."""
-        made = {image.name: image.reference for image in self._made}
+        made = {image.name: image.reference for image in self._built}
         return {
             "cluster": {"waitForReady": True},
             "images": {**made, **self._services.references},
-            "paused": sorted(self.paused),
+            "paused": sorted(self.scaled_to_zero),
         }
 
-    def look(self, node: Node | None) -> None:
+    def inspect(self, node: Node | None) -> None:
         """Take as paused what would have to be pulled and is not there."""
         there = node.images() if node is not None else set[str]()
-        self.paused = {name: "it was not pulled yet" for name in self._pulled if self._known(name) not in there}
+        self.scaled_to_zero = {
+            name: "it was not pulled yet" for name in self._to_pull if self._runtime_name(name) not in there
+        }
 
-    def bring(self, node: Node) -> None:
+    def load(self, node: Node) -> None:
         """Give the node what it lacks, and say what cannot be had."""
-        node.bring(self._made)
-        self.paused = {}
+        node.load(self._built)
+        self.scaled_to_zero = {}
         try:
-            self._services.bring(node)
+            self._services.load(node)
         except (EngineError, SetupError) as error:
-            self.paused |= dict.fromkeys(self._services.references, str(error))
+            self.scaled_to_zero |= dict.fromkeys(self._services.references, str(error))
         there = node.images()
-        for name, reference in self._pulled.items():
-            if self._known(name) not in there and (trouble := pull(node, reference)):
-                self.paused[name] = trouble
-        for trouble in dict.fromkeys(self.paused.values()):
-            names = ", ".join(name for name, each in self.paused.items() if each == trouble)
+        for name, reference in self._to_pull.items():
+            if self._runtime_name(name) not in there and (trouble := pull(node, reference)):
+                self.scaled_to_zero[name] = trouble
+        for trouble in dict.fromkeys(self.scaled_to_zero.values()):
+            names = ", ".join(name for name, each in self.scaled_to_zero.items() if each == trouble)
             say(f"scaled to zero: {names}, for {trouble}")
 
-    def _known(self, name: str) -> str:
+    def _runtime_name(self, name: str) -> str:
         """As the runtime calls what was pulled."""
-        return canonical(self._pulled[name]).removeprefix(f"{REGISTRY}/")
+        return canonical_name(self._to_pull[name]).removeprefix(f"{REGISTRY}/")
 
 
 def pull(node: Node, reference: str) -> str | None:
     """Let this machine pull an image for the node. Why it cannot, or None."""
-    name = canonical(reference)
+    name = canonical_name(reference)
     host, _, port = name.partition("/")[0].partition(":")
-    host = HUB if host == REGISTRY else host
+    host = DOCKER_HUB if host == REGISTRY else host
     local = host in ("localhost", "127.0.0.1")
     try:
-        socket.create_connection((host, int(port or 443)), timeout=REACH_SECONDS).close()
+        socket.create_connection((host, int(port or 443)), timeout=CONNECT_SECONDS).close()
     except OSError:
         return f"the registry {host} is not reached"
-    command = node.client("images", "pull", *(["--plain-http"] if local else []), name)
+    command = node.ctr_command("images", "pull", *(["--plain-http"] if local else []), name)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -105,7 +107,7 @@ def pull(node: Node, reference: str) -> str | None:
     return None
 
 
-def canonical(reference: str) -> str:
+def canonical_name(reference: str) -> str:
     """The name under which the kubelet looks for an image: with its registry, and of tag and digest the digest alone."""
     name, at, digest = reference.partition("@")
     first, slash, _ = name.partition("/")
@@ -117,7 +119,7 @@ def canonical(reference: str) -> str:
     return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
-def overlaid(text: str, overlay: Mapping[str, Any]) -> str:
+def with_overlay(text: str, overlay: Mapping[str, Any]) -> str:
     """A stack file with what this machine decides: `cluster` is added to, images that are to be built here get their names."""
     if not overlay:
         return text

@@ -59,7 +59,7 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
     by_stage = {TARGETS[setting]: reference for setting, reference in wanted.items()}
     steps = Steps(1 + len(stages))
     debian = f"atlas/debian:{SUITE}"
-    if fresh or not engine.has(debian):
+    if fresh or not engine.has_image(debian):
         steps.do("Debian", lambda: _bootstrap(engine, debian))
     else:
         steps.skip("Debian", "is there")
@@ -70,7 +70,7 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
         options = build_secrets(Path(private))
         for stage in stages:
             reference = by_stage[stage]
-            if not fresh and engine.has(reference):
+            if not fresh and engine.has_image(reference):
                 steps.skip(reference, "is there")
                 continue
             arguments = [f"--build-arg=DEBIAN={debian}", f"--target={stage}", f"--tag={reference}"]
@@ -119,7 +119,7 @@ def sizes(engine: Engine, images: list[str]) -> str:
     bases = [
         images_contents.read(engine, reference)
         for reference in sorted(set(references().values()))
-        if engine.has(reference)
+        if engine.has_image(reference)
     ]
     rows = [
         images_contents.row(image, _base_of(image, bases))

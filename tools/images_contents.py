@@ -62,7 +62,7 @@ class Contents:
         return [member for layer in self.layers[len(theirs) :] for member in layer if member.kind == "file"]
 
 
-def read(engine: Engine, reference: str, look: Callable[[str, bytes], None] | None = None) -> Contents:
+def read(engine: Engine, reference: str, visit: Callable[[str, bytes], None] | None = None) -> Contents:
     """Read the image. `look` is shown each file of each layer, with its path and content, and each part of the configuration."""
     contents = Contents(reference, json.loads(engine.run("image", "inspect", reference))[0])
     with tempfile.TemporaryDirectory() as scratch:
@@ -70,11 +70,11 @@ def read(engine: Engine, reference: str, look: Callable[[str, bytes], None] | No
         engine.run("save", "--output", str(archive), reference)
         with tarfile.open(archive) as image:
             (manifest,) = json.loads(_content(image, "manifest.json"))
-            if look:
-                look(manifest["Config"], _content(image, manifest["Config"]))
+            if visit:
+                visit(manifest["Config"], _content(image, manifest["Config"]))
             for name in manifest["Layers"]:
                 with tarfile.open(fileobj=image.extractfile(image.getmember(name))) as layer:
-                    contents.layers.append([_member(layer, info, look) for info in layer])
+                    contents.layers.append([_member(layer, info, visit) for info in layer])
     return contents
 
 
@@ -83,12 +83,12 @@ def _content(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read() if file else b""
 
 
-def _member(layer: tarfile.TarFile, info: tarfile.TarInfo, look: Callable[[str, bytes], None] | None) -> Member:
+def _member(layer: tarfile.TarFile, info: tarfile.TarInfo, visit: Callable[[str, bytes], None] | None) -> Member:
     path = info.name.removeprefix("./").rstrip("/")
     file = layer.extractfile(info) if info.isreg() else None
     content = file.read() if file else b""
-    if look and file:
-        look(path, content)
+    if visit and file:
+        visit(path, content)
     kind = "file" if info.isreg() else "folder" if info.isdir() else "link" if info.issym() or info.islnk() else "other"
     digest = hashlib.sha256(content).hexdigest() if file else ""
     return Member(path, info.mode, (info.uid, info.gid), kind, info.size, info.linkname, digest, int(info.mtime))

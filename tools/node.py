@@ -21,12 +21,12 @@ from typing import IO, Any
 import yaml
 
 from tools import oci
-from tools.control_plane import API, LOOPBACK, Places, kubeconfig
+from tools.control_plane import API_CA, LOOPBACK, ClusterPaths, kubeconfig
 from tools.node_host import NodeHost
-from tools.node_volumes import volumes
+from tools.node_volumes import missing_volumes
 from tools.paths import TOOLS
-from tools.pki import Certificate, ensure, write_changed
-from tools.supervised_process import ClusterError, Unit, say
+from tools.pki import Certificate, ensure, write_if_changed
+from tools.supervised_process import ClusterError, SupervisedProcess, say
 
 SETTINGS = TOOLS / "node"
 NAME = "atlas-node"
@@ -38,20 +38,20 @@ SOCKET = "/run/containerd/containerd.sock"
 READY_SECONDS = 120
 GRACE_SECONDS = 20
 """What pods get to end in when the cluster stops."""
-PAUSE = Path("/usr/bin/catatonit")
+PAUSE_BINARY = Path("/usr/bin/catatonit")
 
 
 class Node:
     """The node of one cluster. `binaries` is where ours are."""
 
-    def __init__(self, places: Places, binaries: Path) -> None:
-        self._places = places
+    def __init__(self, paths: ClusterPaths, binaries: Path) -> None:
+        self._paths = paths
         self._binaries = binaries
-        self.directory = places.root / "node"
+        self.directory = paths.root / "node"
         self.host = NodeHost(self.directory)
 
     @property
-    def wanted(self) -> bool:
+    def exists(self) -> bool:
         """Whether this cluster has one."""
         return self.directory.exists()
 
@@ -59,12 +59,12 @@ class Node:
         """Bring everything to the state that the files describe. True when something had to be started."""
         self.directory.mkdir(exist_ok=True, mode=0o700)
         changed = self.host.ensure()
-        self._credentials(ports, context)
+        self._write_credentials(ports, context)
         self._write_settings()
-        runtime, *others = self._units(ports)
+        runtime, *others = self._processes(ports)
         changed |= runtime.ensure_running()
-        self.bring([self._pause(), self._name_server()])
-        self._apply(self._system())
+        self.load([self._pause_image(), self._dns_image()])
+        self._apply(self._system_objects())
         for unit in others:
             changed |= unit.ensure_running()
         self._wait_for_ready()
@@ -72,26 +72,26 @@ class Node:
 
     def down(self) -> list[str]:
         """Stop everything, pods first and politely. The names of what ran."""
-        if not self.wanted:
+        if not self.exists:
             return []
         stopped: list[str] = []
-        if self.host.holder is not None:
-            runtime, *others = self._units({})
+        if self.host.namespace_holder is not None:
+            runtime, *others = self._processes({})
             stopped += [unit.name for unit in reversed(others) if unit.stop()]
-            self._end_pods()
+            self._stop_pods()
             stopped += [runtime.name] if runtime.stop() else []
         self.host.remove()
         return stopped
 
-    def rows(self, ports: Mapping[str, int]) -> list[tuple[tuple[str, ...], bool]]:
+    def status_rows(self, ports: Mapping[str, int]) -> list[tuple[tuple[str, ...], bool]]:
         """A line for each process, as `Unit.row`."""
-        if not self.wanted:
+        if not self.exists:
             return []
-        if self.host.holder is None:
+        if self.host.namespace_holder is None:
             return [((NAME, "-", "-", "-", "not running", "-"), False)]
-        return [unit.row() for unit in self._units(ports)]
+        return [unit.status_row() for unit in self._processes(ports)]
 
-    def bring(self, images: Iterable[oci.Image]) -> list[str]:
+    def load(self, images: Iterable[oci.Image]) -> list[str]:
         """Give the runtime the images that it does not have; their references."""
         brought: list[str] = []
         there = self.images()
@@ -102,14 +102,14 @@ class Node:
             with tempfile.TemporaryFile() as archive:
                 oci.write(image, archive)
                 archive.seek(0)
-                self.take(archive)
+                self.import_archive(archive)
             brought.append(image.reference)
             say(f"  {image.reference} brought in {time.monotonic() - began:.1f} s")
         return brought
 
-    def runtime(self, *arguments: str) -> str:
+    def ctr(self, *arguments: str) -> str:
         """Run containerd's own client on the pods' images and containers."""
-        answer = subprocess.run(self.client(*arguments), capture_output=True, text=True, check=False)
+        answer = subprocess.run(self.ctr_command(*arguments), capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"ctr {' '.join(arguments)} failed: {answer.stderr.strip()}")
         return answer.stdout
@@ -117,54 +117,54 @@ class Node:
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """Run kubectl as the cluster's administrator."""
         found = shutil.which("kubectl", path=f"{self._binaries}:/usr/local/bin:/usr/bin") or "kubectl"
-        command = [found, f"--kubeconfig={self._places.kubeconfig}", *arguments]
+        command = [found, f"--kubeconfig={self._paths.kubeconfig}", *arguments]
         answer = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"kubectl {' '.join(arguments)} failed: {answer.stderr.strip()}")
         return answer.stdout
 
-    def client(self, *arguments: str) -> list[str]:
+    def ctr_command(self, *arguments: str) -> list[str]:
         """The command that runs containerd's own client with this machine's network."""
-        return ["ctr", f"--address={self.host.inside(SOCKET)}", "--namespace=k8s.io", *arguments]
+        return ["ctr", f"--address={self.host.host_path(SOCKET)}", "--namespace=k8s.io", *arguments]
 
     def images(self) -> set[str]:
         """The references of the images that the runtime has, as pods name them."""
-        names = self.runtime("images", "list", "--quiet").split()
+        names = self.ctr("images", "list", "--quiet").split()
         return {name.removeprefix(f"{oci.REGISTRY}/") for name in names}
 
-    def take(self, archive: IO[bytes]) -> None:
+    def import_archive(self, archive: IO[bytes]) -> None:
         """Give the runtime an image archive, Docker's or the OCI's."""
-        command = self.client("images", "import", "-")
+        command = self.ctr_command("images", "import", "-")
         answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"containerd does not take an image: {answer.stderr.strip()}")
 
-    def _credentials(self, ports: Mapping[str, int], context: str) -> None:
+    def _write_credentials(self, ports: Mapping[str, int], context: str) -> None:
         address = self.host.address
         ensure(
-            self._places.pki,
+            self._paths.pki,
             (
                 Certificate(
                     name="kubelet",
-                    authority=API,
+                    ca=API_CA,
                     common_name=f"system:node:{NAME}",
                     organization="system:nodes",
                     hosts=(address, NAME),
                 ),
-                Certificate(name="kube-proxy", authority=API, common_name="system:kube-proxy"),
+                Certificate(name="kube-proxy", ca=API_CA, common_name="system:kube-proxy"),
             ),
         )
         for name in ("kubelet", "kube-proxy"):
-            document = yaml.safe_load(kubeconfig(self._places, ports, client=name, context=context))
+            document = yaml.safe_load(kubeconfig(self._paths, ports, client=name, context=context))
             # The API server knows itself by its name, not by the node's address.
             document["clusters"][0]["cluster"] |= {
                 "server": f"https://{address}:{API_PORT}",
                 "tls-server-name": "kubernetes",
             }
-            write_changed(self._places.credentials(name), yaml.safe_dump(document).encode())
+            write_if_changed(self._paths.credentials(name), yaml.safe_dump(document).encode())
 
     def _write_settings(self) -> None:
-        pki, address = self._places.pki, self.host.address
+        pki, address = self._paths.pki, self.host.address
         kubelet = _load("kubelet.yaml") | {
             "address": address,
             "port": KUBELET_PORT,
@@ -173,33 +173,33 @@ class Node:
             "tlsCertFile": str(pki / "kubelet.crt"),
             "tlsPrivateKeyFile": str(pki / "kubelet.key"),
         }
-        kubelet["authentication"]["x509"] = {"clientCAFile": str(pki / f"{API}.crt")}
+        kubelet["authentication"]["x509"] = {"clientCAFile": str(pki / f"{API_CA}.crt")}
         proxy = _load("kube-proxy.yaml") | {
             "bindAddress": address,
             "healthzBindAddress": f"{address}:{PROXY_HEALTH_PORT}",
             "hostnameOverride": NAME,
-            "clientConnection": {"kubeconfig": str(self._places.credentials("kube-proxy"))},
+            "clientConnection": {"kubeconfig": str(self._paths.credentials("kube-proxy"))},
         }
-        runtime = (SETTINGS / "containerd.toml").read_text().replace("PAUSE", self._pause().reference)
-        write_changed(self._file("containerd.toml"), runtime.encode())
-        write_changed(self._file("kubelet.yaml"), yaml.safe_dump(kubelet).encode())
-        write_changed(self._file("kube-proxy.yaml"), yaml.safe_dump(proxy).encode())
-        write_changed(self._file("resolv.conf"), b"")
-        write_changed(self.directory / "var/lib/cni/net.d/pods.conflist", (SETTINGS / "pods.conflist").read_bytes())
+        runtime = (SETTINGS / "containerd.toml").read_text().replace("PAUSE", self._pause_image().reference)
+        write_if_changed(self._file("containerd.toml"), runtime.encode())
+        write_if_changed(self._file("kubelet.yaml"), yaml.safe_dump(kubelet).encode())
+        write_if_changed(self._file("kube-proxy.yaml"), yaml.safe_dump(proxy).encode())
+        write_if_changed(self._file("resolv.conf"), b"")
+        write_if_changed(self.directory / "var/lib/cni/net.d/pods.conflist", (SETTINGS / "pods.conflist").read_bytes())
 
-    def _units(self, ports: Mapping[str, int]) -> list[Unit]:
+    def _processes(self, ports: Mapping[str, int]) -> list[SupervisedProcess]:
         """The node's processes in starting order, the container runtime first."""
         address = self.host.address
         server = ports.get("kube-apiserver", 0)
         return [
-            self._unit(
+            self._process(
                 "containerd",
                 self.host.enter("containerd", f"--config={self._file('containerd.toml')}"),
                 reads=[self._file("containerd.toml")],
-                trouble=self._runtime_trouble,
+                trouble=self._runtime_error,
             ),
             # Two halves, since a program listens in one network and connects in one: this machine's loopback address stays its own.
-            self._unit(
+            self._process(
                 "api-server-inlet",
                 self.host.enter(
                     "socat",
@@ -207,46 +207,46 @@ class Node:
                     f"TCP:{LOOPBACK}:{server}",
                     network=False,
                 ),
-                trouble=lambda: None if self.host.inside("/run/api-server.sock").exists() else "no socket yet",
+                trouble=lambda: None if self.host.host_path("/run/api-server.sock").exists() else "no socket yet",
             ),
-            self._unit(
+            self._process(
                 "api-server-outlet",
                 self.host.enter(
                     "socat", f"TCP-LISTEN:{API_PORT},bind={address},fork,reuseaddr", "UNIX-CONNECT:/run/api-server.sock"
                 ),
-                trouble=partial(self._asked, API_PORT, "/readyz", named=False),
+                trouble=partial(self._https_error, API_PORT, "/readyz", named=False),
                 port=API_PORT,
             ),
-            self._unit(
+            self._process(
                 "kubelet",
                 self.host.enter(
                     str((self._binaries / "kubelet").resolve()),
                     f"--config={self._file('kubelet.yaml')}",
-                    f"--kubeconfig={self._places.credentials('kubelet')}",
+                    f"--kubeconfig={self._paths.credentials('kubelet')}",
                     f"--hostname-override={NAME}",
                     f"--node-ip={address}",
                     "--root-dir=/var/lib/kubelet",
                 ),
                 reads=[
                     self._file("kubelet.yaml"),
-                    self._places.credentials("kubelet"),
-                    self._places.pki / "kubelet.crt",
+                    self._paths.credentials("kubelet"),
+                    self._paths.pki / "kubelet.crt",
                 ],
-                trouble=partial(self._asked, KUBELET_PORT, "/healthz"),
+                trouble=partial(self._https_error, KUBELET_PORT, "/healthz"),
                 port=KUBELET_PORT,
             ),
-            self._unit(
+            self._process(
                 "kube-proxy",
                 self.host.enter(
                     str((self._binaries / "kube-proxy").resolve()), f"--config={self._file('kube-proxy.yaml')}"
                 ),
-                reads=[self._file("kube-proxy.yaml"), self._places.credentials("kube-proxy")],
-                trouble=self._proxy_trouble,
+                reads=[self._file("kube-proxy.yaml"), self._paths.credentials("kube-proxy")],
+                trouble=self._proxy_error,
                 port=PROXY_HEALTH_PORT,
             ),
         ]
 
-    def _unit(
+    def _process(
         self,
         name: str,
         command: Sequence[str],
@@ -254,30 +254,30 @@ class Node:
         trouble: Callable[[], str | None],
         reads: Sequence[Path] = (),
         port: int | None = None,
-    ) -> Unit:
-        return Unit(
+    ) -> SupervisedProcess:
+        return SupervisedProcess(
             name=name,
             command=command,
-            reads=reads,
-            pid_file=self._places.pid_file(name),
-            log=self._places.log(name),
-            trouble=trouble,
+            config_files=reads,
+            pid_file=self._paths.pid_file(name),
+            log_file=self._paths.log_file(name),
+            health_error=trouble,
             port=port,
-            joins=self.host.groups.joins,
+            cgroup_procs=self.host.groups.cgroup_procs,
             umask=0o022,  # what it makes for pods is read by their users
         )
 
-    def _runtime_trouble(self) -> str | None:
+    def _runtime_error(self) -> str | None:
         try:
-            self.runtime("version")
+            self.ctr("version")
         except ClusterError as error:
             return str(error)
         return None
 
-    def _asked(self, port: int, path: str, *, named: bool = True) -> str | None:
+    def _https_error(self, port: int, path: str, *, named: bool = True) -> str | None:
         """Why what listens at that port of the node is not healthy. `named`: its certificate has to be for the node's address."""
-        pki = self._places.pki
-        context = ssl.create_default_context(cafile=str(pki / f"{API}.crt"))
+        pki = self._paths.pki
+        context = ssl.create_default_context(cafile=str(pki / f"{API_CA}.crt"))
         context.load_cert_chain(pki / "kube-apiserver-kubelet-client.crt", pki / "kube-apiserver-kubelet-client.key")
         context.check_hostname = named
         connection = http.client.HTTPSConnection(self.host.address, port, timeout=5, context=context)
@@ -290,7 +290,7 @@ class Node:
             connection.close()
         return None if status == 200 else f"HTTP {status}"
 
-    def _proxy_trouble(self) -> str | None:
+    def _proxy_error(self) -> str | None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             opener.open(f"http://{self.host.address}:{PROXY_HEALTH_PORT}/healthz", timeout=5).close()
@@ -298,7 +298,7 @@ class Node:
             return str(error)
         return None
 
-    def _system(self) -> list[dict[str, Any]]:
+    def _system_objects(self) -> list[dict[str, Any]]:
         """The objects of a cluster with a node."""
         objects = [each for each in yaml.safe_load_all((SETTINGS / "system.yaml").read_text()) if each]
         by_name = {(each["kind"], each["metadata"]["name"]): each for each in objects}
@@ -306,7 +306,7 @@ class Node:
         corefile = (SETTINGS / "Corefile").read_text()
         by_name["ConfigMap", "coredns"]["data"] = {"Corefile": corefile}
         pod = by_name["Deployment", "coredns"]["spec"]["template"]["spec"]
-        pod["containers"][0]["image"] = self._name_server().reference
+        pod["containers"][0]["image"] = self._dns_image().reference
         return objects
 
     def _apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
@@ -320,17 +320,17 @@ class Node:
         limit = f"--timeout={READY_SECONDS}s"
         self.kubectl("wait", "--for=condition=Ready", f"node/{NAME}", limit)
         end = time.monotonic() + READY_SECONDS
-        while (stale := self._stale()) and time.monotonic() < end:
+        while (stale := self._stale_pods()) and time.monotonic() < end:
             time.sleep(0.3)
         if stale:
             raise ClusterError(f"the kubelet says nothing of {', '.join(stale)} after {READY_SECONDS} s")
-        if missing := volumes(NAME, self.directory / "var", self.kubectl):
+        if missing := missing_volumes(NAME, self.directory / "var", self.kubectl):
             self._apply(missing)
         self.kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", limit)
 
-    def _stale(self) -> list[str]:
+    def _stale_pods(self) -> list[str]:
         """The pods that are said to run since before this node was made, as if nothing had happened."""
-        holder = self.host.holder
+        holder = self.host.namespace_holder
         made = datetime.fromtimestamp(holder.since if holder else 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return [
             pod["metadata"]["name"]
@@ -339,30 +339,30 @@ class Node:
             if container.get("state", {}).get("running", {}).get("startedAt", made) < made
         ]
 
-    def _end_pods(self) -> None:
+    def _stop_pods(self) -> None:
         """Ask every container to end, and wait a little: stores write down what they have in memory."""
         try:
-            running = self._running()
+            running = self._running_containers()
             for container in running:
                 subprocess.run(
-                    self.client("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
+                    self.ctr_command("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
                 )
             end = time.monotonic() + GRACE_SECONDS
-            while self._running() and time.monotonic() < end:
+            while self._running_containers() and time.monotonic() < end:
                 time.sleep(0.2)
         except ClusterError:  # the runtime is dead; what it left is ended with the control groups
             return
 
-    def _running(self) -> list[str]:
-        lines = self.runtime("tasks", "list").splitlines()[1:]
+    def _running_containers(self) -> list[str]:
+        lines = self.ctr("tasks", "list").splitlines()[1:]
         return [line.split()[0] for line in lines if line.split()[-1] == "RUNNING"]
 
-    def _pause(self) -> oci.Image:
+    def _pause_image(self) -> oci.Image:
         """What holds a pod's namespaces: it does nothing but collect what has ended."""
-        return oci.of_binary("pause", PAUSE, "-P")
+        return oci.from_binary("pause", PAUSE_BINARY, "-P")
 
-    def _name_server(self) -> oci.Image:
-        return oci.of_binary("coredns", self._binaries / "coredns")
+    def _dns_image(self) -> oci.Image:
+        return oci.from_binary("coredns", self._binaries / "coredns")
 
     def _file(self, name: str) -> Path:
         return self.directory / name

@@ -19,7 +19,7 @@ from tools.supervised_process import ClusterError
 
 NETWORKS = ipaddress.ip_network("10.231.0.0/16")
 """Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""
-HIDDEN = (Path("/run"), Path("/var"))
+PRIVATE_FOLDERS = (Path("/run"), Path("/var"))
 """Folders of which the node has its own: what is below them here, it does not see."""
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
@@ -43,7 +43,7 @@ class NodeHost:
         self._finished = directory / "run" / "holder.finished"
 
     @property
-    def holder(self) -> processes.Process | None:
+    def namespace_holder(self) -> processes.Process | None:
         """The process that keeps the namespaces, when they are complete."""
         process = processes.read(self._pid_file)
         finished = self._finished.exists() and self._finished.read_text()
@@ -52,7 +52,7 @@ class NodeHost:
     @property
     def address(self) -> str:
         """The node's."""
-        return str(self._network()[2])
+        return str(self._assigned_network()[2])
 
     def enter(self, *command: str, network: bool = True, mounts: bool = True) -> list[str]:
         """The command that runs `command` inside; or with this machine's network, or its files, instead of the node's."""
@@ -68,26 +68,26 @@ class NodeHost:
             *command,
         ]
 
-    def inside(self, path: str) -> Path:
+    def host_path(self, path: str) -> Path:
         """A file of the node as this machine reaches it."""
         holder = processes.read(self._pid_file)
         return Path(f"/proc/{holder.pid}/root{path}") if holder else self.directory / "gone"
 
     def ensure(self) -> bool:
         """True when it had to be made. What a crash has left of an earlier one goes first."""
-        if self.holder is not None:
+        if self.namespace_holder is not None:
             return False
         self.remove()
-        for hidden in HIDDEN:
+        for hidden in PRIVATE_FOLDERS:
             if self.directory.is_relative_to(hidden):
                 raise ClusterError(f"a node has its own {hidden}, so its directory cannot be {self.directory}")
         self.groups.ensure()
         processes.start(
             ["unshare", "--mount", "--net", "--propagation=private", "sleep", "infinity"],
             pid_file=self._pid_file,
-            log=self.directory / "logs" / "holder.log",
+            log_file=self.directory / "logs" / "holder.log",
             digest="",
-            joins=self.groups.joins,
+            cgroup_procs=self.groups.cgroup_procs,
         )
         self._wait_for_namespaces()
         self._mount()
@@ -101,7 +101,7 @@ class NodeHost:
     def remove(self) -> None:
         """End all that runs in it, and what keeps it."""
         self._finished.unlink(missing_ok=True)
-        self.groups.end()
+        self.groups.remove()
         self._pid_file.unlink(missing_ok=True)
         if Path(f"/sys/class/net/{self.name}").exists():  # with the last process it goes by itself, but not at once
             _run(["ip", "link", "delete", self.name], may_fail=True)
@@ -125,46 +125,46 @@ class NodeHost:
         (var / "tmp").chmod(0o1777)
         if not (var / "run").is_symlink():
             (var / "run").symlink_to("/run")
-        self._inside("mount", "--make-rshared", "/")
-        self._inside("mount", "--types=tmpfs", "--options=mode=755,nosuid,nodev", "tmpfs", "/run")
-        self._inside("mount", "--bind", str(var), "/var")
+        self._run_inside("mount", "--make-rshared", "/")
+        self._run_inside("mount", "--types=tmpfs", "--options=mode=755,nosuid,nodev", "tmpfs", "/run")
+        self._run_inside("mount", "--bind", str(var), "/var")
         settings.mkdir(exist_ok=True)
         for name, wanted in KERNEL_SETTINGS.items():
             real, file = Path("/proc/sys") / name, settings / name.replace("/", ".")
             if real.read_text().strip() != wanted:
                 file.write_text(f"{wanted}\n")
-                self._inside("mount", "--bind", str(file), str(real))
+                self._run_inside("mount", "--bind", str(file), str(real))
 
     def _connect(self) -> None:
-        network = self._draw()
+        network = self._draw_network()
         ours, theirs, length = network[1], network[2], network.prefixlen
         holder = processes.read(self._pid_file)
         peer = ["peer", "name", "eth0", "netns", str(holder.pid if holder else 0)]
         _run(["ip", "link", "add", self.name, "type", "veth", *peer])
         _run(["ip", "address", "add", f"{ours}/{length}", "dev", self.name])
         _run(["ip", "link", "set", self.name, "up"])
-        self._inside("ip", "link", "set", "lo", "up")
-        self._inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
-        self._inside("ip", "link", "set", "eth0", "up")
+        self._run_inside("ip", "link", "set", "lo", "up")
+        self._run_inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
+        self._run_inside("ip", "link", "set", "eth0", "up")
         # Whoever looks for something else is told at once that it is not there, instead of waiting for an answer.
-        self._inside("ip", "route", "add", "unreachable", "default")
-        self._inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        self._run_inside("ip", "route", "add", "unreachable", "default")
+        self._run_inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
-    def _inside(self, *command: str) -> None:
+    def _run_inside(self, *command: str) -> None:
         _run(self.enter(*command))
 
-    def _network(self) -> ipaddress.IPv4Network:
-        return self._remembered() or self._draw()
+    def _assigned_network(self) -> ipaddress.IPv4Network:
+        return self._remembered_network() or self._draw_network()
 
-    def _remembered(self) -> ipaddress.IPv4Network | None:
+    def _remembered_network(self) -> ipaddress.IPv4Network | None:
         try:
             return ipaddress.IPv4Network(json.loads((self.directory / "network.json").read_text()))
         except (FileNotFoundError, ValueError):
             return None
 
-    def _draw(self) -> ipaddress.IPv4Network:
+    def _draw_network(self) -> ipaddress.IPv4Network:
         """The remembered network, or another one when somebody has it."""
-        remembered, taken = self._remembered(), list(_networks_here())
+        remembered, taken = self._remembered_network(), list(_host_networks())
         if remembered is not None and not any(remembered.overlaps(each) for each in taken):
             return remembered
         while True:
@@ -175,7 +175,7 @@ class NodeHost:
                 return drawn
 
 
-def _networks_here() -> Iterable[ipaddress.IPv4Network]:
+def _host_networks() -> Iterable[ipaddress.IPv4Network]:
     """The networks of this machine's interfaces."""
     for link in json.loads(_run(["ip", "-json", "-4", "address"])):
         for each in link.get("addr_info", []):

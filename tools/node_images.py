@@ -9,7 +9,7 @@ from pathlib import Path
 from tools import oci
 from tools.paths import TOOLS
 
-TEXTS = TOOLS / "node/images"
+FILES = TOOLS / "node/images"
 BINARIES: Mapping[str, str] = {
     "otel-collector": "otelcol-atlas",
     "prometheus": "prometheus",
@@ -27,18 +27,18 @@ POSTGRES = 70
 """The user of PostgreSQL in the upstream image, which the program takes over."""
 
 
-def made(binaries: Path) -> list[oci.Image]:
+def all_images(binaries: Path) -> list[oci.Image]:
     """Every image that is made here."""
-    return [*of_programs(binaries), *of_debian()]
+    return [*program_images(binaries), *debian_images()]
 
 
-def of_programs(binaries: Path) -> Iterator[oci.Image]:
+def program_images(binaries: Path) -> Iterator[oci.Image]:
     """The images of what set-up has built."""
     for name, program in BINARIES.items():
-        yield oci.of_binary(name, binaries / program)
+        yield oci.from_binary(name, binaries / program)
 
 
-def of_debian() -> Iterator[oci.Image]:
+def debian_images() -> Iterator[oci.Image]:
     """Data services and an exporter, which start as the upstream images do."""
     start = "usr/local/bin/start-postgresql"
     yield oci.Image(
@@ -48,7 +48,7 @@ def of_debian() -> Iterator[oci.Image]:
         texts={
             **oci.ACCOUNTS,
             "etc/passwd": f"{oci.ACCOUNTS['etc/passwd']}postgres:x:{POSTGRES}:{POSTGRES}::/tmp:/sbin/nologin\n",
-            start: (TEXTS / "start-postgresql.sh").read_text(),
+            start: (FILES / "start-postgresql.sh").read_text(),
         },
         programs=(start,),
     )

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 
 from tools import control_groups, debian
-from tools.preflight import Problem
+from tools.preflight import Issue
 
 PROGRAMS: Mapping[str, str] = {
     "containerd": "containerd",
@@ -25,7 +25,7 @@ PROGRAMS: Mapping[str, str] = {
 }
 """The package of Debian that has each program."""
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
-PROBE = {
+PROBES = {
     "unshare --mount --net true": "namespaces of its own for mounts and networks",
     "unshare --mount --net sh -c 'ip link add one type veth peer name two'": "pairs of network interfaces (veth)",
     "unshare --mount --net nft add table ip one": "packet filters (nftables)",
@@ -35,35 +35,35 @@ PROBE = {
 """What the kernel has to let us do, tried where nobody sees it, and what to call it."""
 
 
-def packages() -> list[str]:
+def missing_packages() -> list[str]:
     """The packages of Debian that a node needs and this machine lacks."""
-    return debian.missing(PROGRAMS)
+    return debian.missing_packages(PROGRAMS)
 
 
-def lacking() -> list[Problem]:
+def missing() -> list[Issue]:
     """What keeps a node from running here, packages of Debian that set-up can install left out."""
     if os.geteuid() != 0:
         return [
-            Problem("you are not root, and a node mounts, bridges and limits", "run it as root, in a virtual machine")
+            Issue("you are not root, and a node mounts, bridges and limits", "run it as root, in a virtual machine")
         ]
-    found = debian.problems(packages(), "a node needs programs of Debian 12")
+    found = debian.install_issues(missing_packages(), "a node needs programs of Debian 12")
     absent = CONTROLLERS - control_groups.controllers()
     if absent:
         found.append(
-            Problem(f"no control groups for {', '.join(sorted(absent))}", "a kernel and a container that has them")
+            Issue(f"no control groups for {', '.join(sorted(absent))}", "a kernel and a container that has them")
         )
-    elif not all(os.access(place, os.W_OK) for place in control_groups.hierarchies()):
-        found.append(Problem("control groups are read-only", "a machine instead of a container, or a privileged one"))
-    if not packages():
-        for command, what in PROBE.items():
+    elif not all(os.access(hierarchy, os.W_OK) for hierarchy in control_groups.hierarchies()):
+        found.append(Issue("control groups are read-only", "a machine instead of a container, or a privileged one"))
+    if not missing_packages():
+        for command, what in PROBES.items():
             answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
             if answer.returncode != 0:
                 said = (answer.stderr.strip().splitlines() or ["it fails"])[-1]
-                found.append(Problem(f"no {what} ({said})", "a kernel that has them, and the right to make them"))
+                found.append(Issue(f"no {what} ({said})", "a kernel that has them, and the right to make them"))
     return found
 
 
-def message(problems: list[Problem]) -> str:
+def message(problems: list[Issue]) -> str:
     """All of it in one message, with the other ways to pods that run."""
     return "\n".join(
         [

@@ -14,10 +14,10 @@ from tools import images as bases_of
 from tools.docker import Engine
 from tools.node import Node
 from tools.paths import ROOT
-from tools.progress import say
+from tools.progress import log
 
 
-class Services:
+class ServiceImages:
     """The services' images, by what they are made of. `source` is the platform's checkout; without one, the reference services.
 
     Those of `without` come from elsewhere.
@@ -25,7 +25,7 @@ class Services:
 
     def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
         bases = Bases.model_validate(bases_of.references())
-        settings = Settings.model_validate(_least(bases, source))
+        settings = Settings.model_validate(_minimal_settings(bases, source))
         self._contexts = [each for each in planned(settings, ROOT) if each.service not in without]
         self._args = BuildArgs(
             settings=settings.build, contexts=self._contexts, root=ROOT, tell=settings.platform.source is not None
@@ -36,7 +36,7 @@ class Services:
         """What pods name them by."""
         return {context.service: self._reference(context) for context in self._contexts}
 
-    def bring(self, node: Node) -> None:
+    def load(self, node: Node) -> None:
         """Build what the node does not have, and give it to it. The engine runs only as long as it is needed.
 
         Raises:
@@ -50,18 +50,18 @@ class Services:
             bases_of.make_bases(engine)
             for context in lacking:
                 began = time.monotonic()
-                self._bring(context, engine, node)
-                say(f"  {self._reference(context)} built and brought in {time.monotonic() - began:.1f} s")
+                self._load(context, engine, node)
+                log(f"  {self._reference(context)} built and brought in {time.monotonic() - began:.1f} s")
 
-    def _bring(self, context: Context, engine: Engine, node: Node) -> None:
+    def _load(self, context: Context, engine: Engine, node: Node) -> None:
         reference = self._reference(context)
-        if not engine.has(reference):
+        if not engine.has_image(reference):
             self._build(context, engine)
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch, "image.tar")
             engine.run("save", f"--output={file}", reference)
             with file.open("rb") as archive:
-                node.take(archive)
+                node.import_archive(archive)
 
     def _reference(self, context: Context) -> str:
         return f"{LOCAL}/{context.service}:{version(context, build_arguments(context, self._args))}"
@@ -74,7 +74,7 @@ class Services:
             engine.run("build", "--network=host", f"--target={context.service}", tag, *options, str(context.folder))
 
 
-def _least(bases: Bases, source: str | None) -> dict[str, Any]:
+def _minimal_settings(bases: Bases, source: str | None) -> dict[str, Any]:
     """Settings that plan the services' images, and are of no cluster."""
     return {
         "cluster": {"context": "none", "apiServer": "10.0.0.1/32"},

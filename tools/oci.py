@@ -20,7 +20,7 @@ ACCOUNTS = {
     "etc/passwd": f"root:x:0:0:root:/root:/sbin/nologin\natlas:x:{USER}:{USER}:atlas:/tmp:/sbin/nologin\n",
     "etc/group": f"root:x:0:\natlas:x:{USER}:\n",
 }
-AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 REGISTRY = "docker.io"
 """What the runtime puts before a name that says no registry."""
 PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin"
@@ -63,13 +63,13 @@ class Image:
         return f"atlas/{self.name}:{digest.hexdigest()[:16]}"
 
 
-def of_binary(name: str, binary: Path, *arguments: str) -> Image:
+def from_binary(name: str, binary: Path, *arguments: str) -> Image:
     """The image of one static program: beside it there are the public authorities and the names of two users."""
     path = f"usr/bin/{binary.name}"
     return Image(
         name=name,
         entrypoint=(f"/{path}", *arguments),
-        files={path: binary.resolve(), "etc/ssl/certs/ca-certificates.crt": AUTHORITIES},
+        files={path: binary.resolve(), "etc/ssl/certs/ca-certificates.crt": CA_BUNDLE},
         texts=ACCOUNTS,
         programs=(path,),
     )
@@ -96,12 +96,12 @@ def write(image: Image, target: IO[bytes]) -> None:
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": _described(CONFIG, config),
+                "config": _descriptor(CONFIG, config),
                 "layers": [{"mediaType": LAYER, "digest": digest, "size": size}],
             }
         )
         name = {"io.containerd.image.name": f"{REGISTRY}/{image.reference}"}
-        index = _json({"schemaVersion": 2, "manifests": [_described(MANIFEST, manifest) | {"annotations": name}]})
+        index = _json({"schemaVersion": 2, "manifests": [_descriptor(MANIFEST, manifest) | {"annotations": name}]})
         with tarfile.open(fileobj=target, mode="w|") as archive:
             _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
             for blob in (config, manifest):
@@ -116,7 +116,7 @@ def _write_layer(image: Image, target: BinaryIO) -> tuple[str, int]:
     """Its digest and size; `target` is at its beginning again."""
     ours, written = {*image.texts, *image.files}, set[str]()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for entry, content in debian_tree.members(image.packages) if image.packages else ():
+        for entry, content in debian_tree.archive_entries(image.packages) if image.packages else ():
             if entry.name not in ours | written:
                 archive.addfile(entry, content)
                 written.add(entry.name)
@@ -161,7 +161,7 @@ def _add(archive: tarfile.TarFile, path: str, content: bytes, mode: int = 0o644)
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _described(kind: str, blob: bytes) -> dict[str, Any]:
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
     return {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_LIFE = timedelta(days=3650)
+CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
 
@@ -26,7 +26,7 @@ class Certificate:
     """A leaf: who it names (`organization` is the RBAC group), who signs it, and what it may be used for."""
 
     name: str
-    authority: str
+    ca: str
     common_name: str
     organization: str | None = None
     hosts: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.rename(path)
 
 
-def write_changed(path: Path, content: bytes) -> None:
+def write_if_changed(path: Path, content: bytes) -> None:
     """Write a private file, unless it holds just that already."""
     if not path.exists() or path.read_bytes() != content:
         write_private(path, content)
@@ -51,11 +51,11 @@ def write_changed(path: Path, content: bytes) -> None:
 
 def ensure(directory: Path, certificates: tuple[Certificate, ...]) -> None:
     """Make `directory` hold a `.crt` and a `.key` for each certificate and authority, and `service-account.{key,pub}`."""
-    authorities = {name: _ensure_authority(directory, name) for name in {c.authority for c in certificates}}
+    authorities = {name: _ensure_ca(directory, name) for name in {c.ca for c in certificates}}
     for certificate in certificates:
-        issuer, issuer_key = authorities[certificate.authority]
+        issuer, issuer_key = authorities[certificate.ca]
         found = _load(directory, certificate.name)
-        if found is None or not _names(found[0], certificate) or not _signed_by(found[0], issuer):
+        if found is None or not _matches(found[0], certificate) or not _signed_by(found[0], issuer):
             _issue(directory, certificate, issuer, issuer_key)
     if not (directory / "service-account.key").exists() or not (directory / "service-account.pub").exists():
         key = ec.generate_private_key(ec.SECP256R1())
@@ -66,14 +66,14 @@ def ensure(directory: Path, certificates: tuple[Certificate, ...]) -> None:
         write_private(directory / "service-account.key", _pem(key))
 
 
-def _ensure_authority(directory: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _ensure_ca(directory: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     found = _load(directory, name)
     if found is not None:
         return found
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"atlas-{name}")])
     certificate = (
-        _builder(subject, subject, key, AUTHORITY_LIFE)
+        _builder(subject, subject, key, CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -151,7 +151,7 @@ def _hosts(wanted: Certificate) -> list[x509.GeneralName]:
     return names
 
 
-def _names(certificate: x509.Certificate, wanted: Certificate) -> bool:
+def _matches(certificate: x509.Certificate, wanted: Certificate) -> bool:
     if certificate.subject != _subject(wanted):
         return False
     try:

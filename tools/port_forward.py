@@ -32,7 +32,7 @@ class Access:
 
     environment: Mapping[str, str]
     context: str
-    inside: Sequence[str] = ()
+    node_command: Sequence[str] = ()
 
     def kubectl(self, *arguments: str) -> list[str]:
         return ["kubectl", f"--context={self.context}", *arguments]
@@ -51,24 +51,26 @@ class Access:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class PortForward:
     """A Service that people or tools open; `local` is the port here, 0 for any that is free."""
 
     namespace: str
     service: str
     port: int
-    local: int = 0
+    local_port: int = 0
 
 
 @contextmanager
-def forwarded(door: Door, access: Access) -> Iterator[int]:
+def open_port_forward(forward: PortForward, access: Access) -> Iterator[int]:
     """The port at which it answers, while the block lasts.
 
     Raises:
         ClusterError: there is no pod behind it, or the port is taken.
     """
-    local = door.local or _free_port()
-    command = _through_node(door, local, access) if access.inside else _through_api(door, local, access)
+    local = forward.local_port or _free_port()
+    command = (
+        _socat_command(forward, local, access) if access.node_command else _kubectl_command(forward, local, access)
+    )
     process = subprocess.Popen(
         command,
         env=dict(access.environment),
@@ -79,7 +81,7 @@ def forwarded(door: Door, access: Access) -> Iterator[int]:
         start_new_session=True,
     )
     try:
-        _wait(process, door)
+        _wait_until_listening(process, forward)
         # Each connection is told of. Unread, that fills the pipe, and the process stands still, even when it is to end.
         Thread(target=cast("TextIO", process.stdout).read, daemon=True).start()
         yield local
@@ -88,23 +90,23 @@ def forwarded(door: Door, access: Access) -> Iterator[int]:
         process.wait()
 
 
-def _through_api(door: Door, local: int, access: Access) -> list[str]:
+def _kubectl_command(forward: PortForward, local: int, access: Access) -> list[str]:
     return access.kubectl(
-        f"--namespace={door.namespace}",
+        f"--namespace={forward.namespace}",
         "port-forward",
         f"--address={LOOPBACK}",
         "--pod-running-timeout=2s",
-        f"service/{door.service}",
-        f"{local}:{door.port}",
+        f"service/{forward.service}",
+        f"{local}:{forward.port}",
     )
 
 
-def _through_node(door: Door, local: int, access: Access) -> list[str]:
+def _socat_command(forward: PortForward, local: int, access: Access) -> list[str]:
     slices = access.ask(
-        f"--namespace={door.namespace}",
+        f"--namespace={forward.namespace}",
         "get",
         "endpointslices",
-        f"--selector=kubernetes.io/service-name={door.service}",
+        f"--selector=kubernetes.io/service-name={forward.service}",
         "--output=json",
     )
     ready = [
@@ -115,7 +117,7 @@ def _through_node(door: Door, local: int, access: Access) -> list[str]:
     ]
     if not ready:
         raise ClusterError("no pod of it is ready")
-    there = " ".join([*access.inside, "socat", "-", f"TCP:{ready[0]}:{door.port}"])
+    there = " ".join([*access.node_command, "socat", "-", f"TCP:{ready[0]}:{forward.port}"])
     return ["socat", "-d", "-d", f"TCP-LISTEN:{local},bind={LOOPBACK},fork,reuseaddr", f'EXEC:"{there}"']
 
 
@@ -125,7 +127,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait(process: subprocess.Popen[str], door: Door) -> None:
+def _wait_until_listening(process: subprocess.Popen[str], forward: PortForward) -> None:
     """Until it listens."""
     output = cast("TextIO", process.stdout)
     end, said = time.monotonic() + START_SECONDS, ""
@@ -138,4 +140,4 @@ def _wait(process: subprocess.Popen[str], door: Door) -> None:
             if not line:
                 break
             said += line
-    raise ClusterError(f"port {door.local or 'of any number'}: {said.strip() or 'no answer'}")
+    raise ClusterError(f"port {forward.local_port or 'of any number'}: {said.strip() or 'no answer'}")

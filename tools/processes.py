@@ -58,29 +58,29 @@ def start(
     command: list[str],
     *,
     pid_file: Path,
-    log: Path,
+    log_file: Path,
     digest: str,
-    joins: Sequence[Path] = (),
+    cgroup_procs: Sequence[Path] = (),
     umask: int = 0o077,
 ) -> subprocess.Popen[bytes]:
     """Start `command` detached, its output appended to `log`. The child itself writes the pid file first, so none is lost, and
     enters the control groups whose `cgroup.procs` are `joins`.
     """
-    for path in (pid_file, log):
+    for path in (pid_file, log_file):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.rename(log.with_suffix(".old"))
+    if log_file.exists() and log_file.stat().st_size > _LOG_LIMIT:
+        log_file.rename(log_file.with_suffix(".old"))
 
     def record() -> None:
         pid = os.getpid()
-        for group in joins:
+        for group in cgroup_procs:
             group.write_text(str(pid))
         process = Process(pid=pid, boot=_boot(), started=_started(pid) or 0, digest=digest, since=time.time())
         temporary = pid_file.with_suffix(".new")
         temporary.write_text(json.dumps(asdict(process)))
         temporary.rename(pid_file)
 
-    with log.open("ab") as output:
+    with log_file.open("ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -115,11 +115,11 @@ def stop(pid_file: Path, *, grace: float) -> bool:
     return process is not None
 
 
-def last_lines(log: Path, count: int = 12) -> str:
+def last_lines(log_file: Path, count: int = 12) -> str:
     """The end of a log, for a message about a crash."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 32768))
+        with log_file.open("rb") as file:
+            file.seek(max(0, log_file.stat().st_size - 32768))
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return "(no log)"

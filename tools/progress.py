@@ -27,21 +27,21 @@ class Steps:
 
     def skip(self, name: str, reason: str) -> None:
         self._done += 1
-        say(f"{self._label(name)} {reason}")
+        log(f"{self._label(name)} {reason}")
 
     def do(self, name: str, work: Callable[[], str]) -> None:
         """Run `work` and report what it says it did, with the time that it took."""
         self._done += 1
-        say(f"{self._label(name)} …")
+        log(f"{self._label(name)} …")
         begun = time.monotonic()
         result = work()
-        say(f"{self._label(name)} {result} in {time.monotonic() - begun:.0f} s")
+        log(f"{self._label(name)} {result} in {time.monotonic() - begun:.0f} s")
 
     def _label(self, name: str) -> str:
         return f"[{self._done}/{self._total}] {name}"
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, flush=True)
 
 
@@ -110,7 +110,7 @@ def _wait(what: str, child: subprocess.Popen[str]) -> None:
         waiting = select.poll()
         waiting.register(ended, select.POLLIN)
         while not waiting.poll(HEARTBEAT_SECONDS * 1000):
-            say(f"      {what}: still at work after {time.monotonic() - begun:.0f} s")
+            log(f"      {what}: still at work after {time.monotonic() - begun:.0f} s")
     finally:
         os.close(ended)
     child.wait()

@@ -16,8 +16,8 @@ from tools import builds, debian, golang, node_requirements, preflight
 from tools.builds import BUILDS, KUBECTL, PULUMI, Build
 from tools.cache import Cache
 from tools.paths import ROOT, TOOLS
-from tools.preflight import GIB, Need, Problem
-from tools.progress import SetupError, Steps, run, say
+from tools.preflight import GIB, Issue, Requirements
+from tools.progress import SetupError, Steps, log, run
 
 GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
@@ -25,7 +25,7 @@ SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
 CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
-NODE = (20,)
+MIN_NODEJS = (20,)
 """The oldest release that is still kept up."""
 BINARY_SPACE = GIB // 8
 CHECKERS_SPACE = GIB // 2
@@ -40,16 +40,18 @@ link step with a compiler beside it take."""
 def set_up(groups: list[str]) -> None:
     """Do what the groups need, the preflight first. Without what a node needs, its group is left out: the cluster goes without."""
     cache = Cache.of_user()
-    if "node" in groups and node_requirements.lacking():
+    if "node" in groups and node_requirements.missing():
         groups = [group for group in groups if group != "node"]
     ours = [build for build in BUILDS if set(build.groups) & set(groups)]
     found = {build.name: path for build in ours if (path := _on_path(build))}
     wanted = [build for build in ours if build.name not in found]
-    uv = shutil.which("uv", path=_foreign_path())
+    uv = shutil.which("uv", path=_user_path())
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
     with_servers, with_node = "servers" in groups, "node" in groups
-    lacking = set(debian.missing() if with_servers else ()) | set(node_requirements.packages() if with_node else ())
+    lacking = set(debian.missing_packages() if with_servers else ()) | set(
+        node_requirements.missing_packages() if with_node else ()
+    )
     packages = sorted(lacking)
 
     go, keys = _preflight(
@@ -93,7 +95,7 @@ def set_up(groups: list[str]) -> None:
         else:
             steps.skip("Debian packages", "installed")
     if with_servers:
-        _ensure_node(steps)
+        _ensure_nodejs(steps)
 
 
 def _preflight(
@@ -108,16 +110,16 @@ def _preflight(
     needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
     go = golang.on_path(needed) if needed else None
     fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
-    found = preflight.problems(
-        Need(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
+    found = preflight.find_issues(
+        Requirements(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
     )
-    found += debian.problems(packages)
+    found += debian.install_issues(packages)
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)
         except SetupError as error:
             what, _, mend = str(error).rpartition("\nMend: ")
-            found.append(Problem(what, mend))
+            found.append(Issue(what, mend))
     keys = {build.name: builds.key(build, go) for build in wanted} if go else {}
     missing = [
         build for build in wanted if build.name in keys and not cache.entry(build.name, keys[build.name]).exists()
@@ -127,8 +129,8 @@ def _preflight(
         trees = len({build.module for build in missing if not build.small})
         small = len([build for build in missing if build.small]) * SMALL_SPACE
         binaries = len(missing) * BINARY_SPACE + (CHECKERS_SPACE if needs_checkers else 0)
-        found += preflight.problems(
-            Need(
+        found += preflight.find_issues(
+            Requirements(
                 writable=(modules, compiled),
                 space=(
                     (cache.root, binaries),
@@ -139,7 +141,7 @@ def _preflight(
             )
         )
     elif needs_checkers:
-        found += preflight.problems(Need(space=((cache.root, CHECKERS_SPACE),)))
+        found += preflight.find_issues(Requirements(space=((cache.root, CHECKERS_SPACE),)))
     if found:
         raise SetupError(preflight.message(list(dict.fromkeys(found))))
     return go, keys
@@ -166,11 +168,11 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
     _link(link, entry / "bin" / "uv")
 
 
-def _ensure_node(steps: Steps) -> None:
+def _ensure_nodejs(steps: Steps) -> None:
     """Node with npm for the platform's services and their instrumentation: the user's, or the one that PyPI has."""
     links = [LINKS / name for name in ("node", "npm", "npx")]
-    found = shutil.which("node", path=_foreign_path())
-    if found and shutil.which("npm", path=_foreign_path()) and _version([found, "--version"]) >= NODE:
+    found = shutil.which("node", path=_user_path())
+    if found and shutil.which("npm", path=_user_path()) and _version([found, "--version"]) >= MIN_NODEJS:
         for link in links:
             link.unlink(missing_ok=True)
         steps.skip("node", f"{found} is used")
@@ -223,11 +225,11 @@ def _sync() -> str:
 
 def _on_path(build: Build) -> str | None:
     """The user's own tool where any suitable one will do: the engine when it is complete, and kubectl. Servers are always ours."""
-    found = shutil.which(build.name, path=_foreign_path())
+    found = shutil.which(build.name, path=_user_path())
     if found is None:
         return None
     if build is PULUMI:
-        host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_foreign_path()}")
+        host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_user_path()}")
         return found if host and _version([found, "version"]) >= _pinned(build) else None
     if build is KUBECTL:
         major, minor = _pinned(build)
@@ -249,7 +251,7 @@ def _pinned(build: Build) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _foreign_path() -> str:
+def _user_path() -> str:
     """PATH without what this set-up itself provides."""
     own = {LINKS, OFFLINE, ROOT / ".venv" / "bin"}
     return os.pathsep.join(p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(p) not in own)
@@ -279,7 +281,7 @@ def _clean_cache() -> None:
     root = cache.root.resolve()
     entries = {cache.root / path.relative_to(root).parts[0] for path in used if path.is_relative_to(root)}
     removed = cache.prune(entries | {golang.wheel_entry(cache)})
-    say("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+    log("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
 
 
 def _lock_collector() -> None:
@@ -288,7 +290,7 @@ def _lock_collector() -> None:
     if go is not None:
         with tempfile.TemporaryDirectory() as scratch:
             builds.lock_collector(go, Path(scratch))
-    say(f"wrote {builds.COLLECTOR_LOCK}")
+    log(f"wrote {builds.COLLECTOR_LOCK}")
 
 
 def main(arguments: list[str]) -> int:

@@ -46,7 +46,7 @@ def read(file: Path) -> SecretsEnv:
     Raises:
         SecretsEnvError: the file, or one that it names, is not private, or not there.
     """
-    _demand_private(file)
+    _require_private(file)
     values = {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
     secrets = {VALUES[name]: value for name, value in values.items() if name in VALUES}
     for name in FILES.keys() & values.keys():
@@ -54,13 +54,13 @@ def read(file: Path) -> SecretsEnv:
         named = file.parent / Path(values[name]).name
         if not named.is_file():
             raise SecretsEnvError(f"{file}: {name} names {values[name]}, and there is no {named}; put the file there")
-        _demand_private(named)
+        _require_private(named)
         secrets[FILES[name]] = named.read_text()
     unused = sorted(values.keys() - VALUES.keys() - FILES.keys())
     return SecretsEnv(secrets=secrets, unused=tuple(unused))
 
 
-def _demand_private(file: Path) -> None:
+def _require_private(file: Path) -> None:
     if file.is_symlink() and file.resolve().parent != file.parent.resolve():
         raise SecretsEnvError(f"{file} is a link to {file.resolve()}; put the file itself there")
     if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):

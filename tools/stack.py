@@ -28,10 +28,10 @@ from tools.paths import ROOT
 from tools.pki import write_private
 from tools.port_forward import Access
 from tools.secrets_env import SecretsEnv, SecretsEnvError, read
-from tools.status import doors, glance
+from tools.status import open_port_forwards, print_status
 
 if TYPE_CHECKING:
-    from tools.image_loader import Supply
+    from tools.image_loader import ImageLoader
 
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
@@ -53,9 +53,9 @@ class Stack:
         if not self.config.exists():
             known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
             raise StackError(f"there is no stack {name!r}: {self.config.name} does not exist (stacks: {known})")
-        self._supply: Supply | None = None
-        self.added = self._added()
-        self.environment = {**os.environ, **self.added}
+        self._image_loader: ImageLoader | None = None
+        self.extra_environment = self._extra_environment()
+        self.environment = {**os.environ, **self.extra_environment}
 
     def up(self, extra: list[str]) -> None:
         node = self.local and self._choose_node()
@@ -63,7 +63,7 @@ class Stack:
         if self.local:
             identity = self._start_cluster(node=node)
             if node:
-                self._bring_images()
+                self._load_images()
             self._pulumi("up", "--yes", "--skip-preview", *self._refresh(identity), *self._config_file(), *extra)
             write_private(DEPLOYED_TO, identity.encode())
         else:
@@ -93,7 +93,7 @@ class Stack:
         if self._exists():
             self._pulumi("stack", "rm", "--yes", "--force", "--preserve-config")
         self._cluster().wipe()
-        for path in (PASSPHRASE, DEPLOYED_TO, self._salted(), self._scratch() / self.config.name):
+        for path in (PASSPHRASE, DEPLOYED_TO, self._salted_config(), self._scratch() / self.config.name):
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:
@@ -102,19 +102,21 @@ class Stack:
         if not self._exists():
             print(f"stack {self.name} has not been deployed from here")
             return healthy
-        if self.local and not self._cluster().node.wanted:
+        if self.local and not self._cluster().node.exists:
             print("the cluster has no node, so no pod runs")
             return healthy
-        return healthy and glance(self._access(), self._namespaces())
+        return healthy and print_status(self._access(), self._namespaces())
 
     def open(self) -> bool:
         """Open Grafana, the stores and the platform at ports of this machine, until interrupted."""
-        return doors(self._access(), self._namespaces())
+        return open_port_forwards(self._access(), self._namespaces())
 
     def _access(self) -> Access:
         host = self._cluster().node.host if self.local else None
-        inside = host.enter("env", mounts=False) if host is not None and host.holder is not None else []
-        return Access(environment=self.environment, context=self._config_value("cluster", "context"), inside=inside)
+        inside = host.enter("env", mounts=False) if host is not None and host.namespace_holder is not None else []
+        return Access(
+            environment=self.environment, context=self._config_value("cluster", "context"), node_command=inside
+        )
 
     def _namespaces(self) -> dict[str, str]:
         """The stack's namespaces by role; what its file does not name has the default of the settings."""
@@ -126,28 +128,28 @@ class Stack:
         if os.environ.get("NODE") == "no":
             print("the cluster has no node, as NODE=no asks: objects are declared and no pod starts", flush=True)
             return False
-        if problems := node_requirements.lacking():
+        if problems := node_requirements.missing():
             print(node_requirements.message(problems), flush=True)
             return False
         # Here, for it imports Pulumi, and most commands do without.
-        from tools.image_loader import Supply
+        from tools.image_loader import ImageLoader
 
-        self._supply = Supply(self.config.read_text(), BINARIES)
+        self._image_loader = ImageLoader(self.config.read_text(), BINARIES)
         node = self._cluster().node
-        self._supply.look(node if node.host.holder is not None else None)
+        self._image_loader.inspect(node if node.host.namespace_holder is not None else None)
         return True
 
-    def _bring_images(self) -> None:
+    def _load_images(self) -> None:
         """Give the node its images; what cannot be had is declared without pods, and says why."""
-        if self._supply is not None:
-            self._supply.bring(self._cluster().node)
-            self._write_salted()
+        if self._image_loader is not None:
+            self._image_loader.load(self._cluster().node)
+            self._write_salted_config()
 
     def _config_value(self, section: str, key: str) -> Any:
         config = yaml.safe_load(self.config.read_text())["config"]
         return (config.get(f"atlas:{section}") or {}).get(key)
 
-    def _added(self) -> dict[str, str]:
+    def _extra_environment(self) -> dict[str, str]:
         """What is added to the user's environment."""
         added = {
             "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
@@ -170,14 +172,14 @@ class Stack:
                 write_private(PASSPHRASE, secrets.token_urlsafe(32).encode())
             if not self._exists():
                 self._init_local()
-            self._write_salted()
+            self._write_salted_config()
             return
-        self._demand_access()
+        self._require_access()
         if not self._exists():
             provider = self._secrets_provider()
             self._pulumi("stack", "init", *(["--secrets-provider", provider] if provider else []))
 
-    def _demand_access(self) -> None:
+    def _require_access(self) -> None:
         missing: list[str] = []
         files = [Path(p) for p in os.environ.get("KUBECONFIG", "").split(os.pathsep) if p]
         if not files:
@@ -207,7 +209,7 @@ class Stack:
         (scratch / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
         self._pulumi("stack", "init", "--no-select", "--secrets-provider", "passphrase", folder=scratch)
 
-    def _write_salted(self) -> None:
+    def _write_salted_config(self) -> None:
         """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it, and with the
         secrets of the platform's file."""
         kept = (self._scratch() / self.config.name).read_text()
@@ -215,26 +217,26 @@ class Stack:
         if salt is None:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
-        if self._supply is not None:
-            from tools.image_loader import overlaid
+        if self._image_loader is not None:
+            from tools.image_loader import with_overlay
 
-            tracked = overlaid(tracked, self._supply.overlay)
+            tracked = with_overlay(tracked, self._image_loader.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
-        given = self._given()
+        given = self._read_secrets_env()
         if given is None:
-            write_private(self._salted(), plain.encode())
+            write_private(self._salted_config(), plain.encode())
             return
         # With the passphrase in it, the digest tells nobody what the secrets are.
         made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(given.secrets.items())}"
         stamp = f"# made from {hashlib.sha256(made_from.encode()).hexdigest()}\n"
-        if self._salted().exists() and self._salted().read_text().startswith(stamp):
+        if self._salted_config().exists() and self._salted_config().read_text().startswith(stamp):
             return
-        write_private(self._salted(), plain.encode())
+        write_private(self._salted_config(), plain.encode())
         for key, value in given.secrets.items():
             self._set_secret(f"atlas:{key}", value)
-        write_private(self._salted(), (stamp + self._salted().read_text()).encode())
+        write_private(self._salted_config(), (stamp + self._salted_config().read_text()).encode())
 
-    def _given(self) -> SecretsEnv | None:
+    def _read_secrets_env(self) -> SecretsEnv | None:
         """What the platform's own file of variables gives, if there is one."""
         chosen = os.environ.get("SECRETS_ENV")
         file = Path(chosen) if chosen else ROOT / "conf/secrets.env"
@@ -253,35 +255,35 @@ class Stack:
 
     def _set_secret(self, key: str, value: str) -> None:
         arguments = ("config", "set", "--secret", key, "--stack", self.name, *self._config_file())
-        done = self._quiet(*arguments, stdin=value)  # a process's arguments can be read by others
+        done = self._capture(*arguments, stdin=value)  # a process's arguments can be read by others
         if done.returncode != 0:
             raise StackError(f"`{shlex.join(('pulumi', *arguments))}` failed:\n{done.stderr.strip()}")
 
     def _scratch(self) -> Path:
         return PRIVATE / "project"
 
-    def _salted(self) -> Path:
+    def _salted_config(self) -> Path:
         return PRIVATE / self.config.name
 
     def _config_file(self) -> list[str]:
-        return ["--config-file", str(self._salted())] if self.local else []
+        return ["--config-file", str(self._salted_config())] if self.local else []
 
     def _deployed(self) -> bool:
         """Whether the state knows any resource."""
         if not self._exists():
             return False
-        answer = self._quiet("stack", "export", "--stack", self.name)
+        answer = self._capture("stack", "export", "--stack", self.name)
         return answer.returncode != 0 or '"urn"' in answer.stdout
 
     def _exists(self) -> bool:
         if self.local and not (PASSPHRASE.exists() and (self._scratch() / self.config.name).exists()):
             return False
-        answer = self._quiet("stack", "ls", "--all")
+        answer = self._capture("stack", "ls", "--all")
         if answer.returncode != 0:
             raise StackError(answer.stderr.strip())
         return any(re.match(rf"(\S+/)?{re.escape(self.name)}\*?\s", line) for line in answer.stdout.splitlines())
 
-    def _quiet(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def _capture(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = ["pulumi", *arguments, "--non-interactive", "--color=never"]
         return subprocess.run(
             command,
@@ -338,7 +340,9 @@ def main(arguments: list[str]) -> int:
             case "open":
                 return 0 if stack.open() else 1
             case _:
-                print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.added.items()))
+                print(
+                    "\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.extra_environment.items())
+                )
     except (StackError, ClusterError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from tools.port_forward import Access, Door, forwarded
+from tools.port_forward import Access, PortForward, open_port_forward
 from tools.supervised_process import ClusterError, say
 
-DOORS: Mapping[str, tuple[str, int, int]] = {
+SERVICES: Mapping[str, tuple[str, int, int]] = {
     "grafana": ("observability", 3000, 3000),
     "prometheus": ("observability", 9090, 9090),
     "alertmanager": ("observability", 9093, 9093),
@@ -29,40 +29,42 @@ RATES = {
     "spans": "otelcol_receiver_accepted_spans_total",
     "metric points": "otelcol_receiver_accepted_metric_points_total",
 }
-FULLNESS = "max by (service, exporter) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0))"
+QUEUE_FULLNESS = "max by (service, exporter) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0))"
 
 Samples = list[tuple[dict[str, str], float]]
-Ask = Callable[[str], Samples]
+Query = Callable[[str], Samples]
 
 
-def glance(access: Access, namespaces: Mapping[str, str]) -> bool:
+def print_status(access: Access, namespaces: Mapping[str, str]) -> bool:
     """Print it. `namespaces` are the stack's by role. False when a pod is not ready or Prometheus does not answer."""
     pods = [each for name in namespaces.values() for each in _pods(access, name)]
     waiting = [each for each in pods if not each[2]]
     print(f"pods: {len(pods) - len(waiting)} of {len(pods)} ready")
     for namespace, name, _, why in waiting:
         print(f"  {namespace}/{name}: {why}")
-    if paused := sorted(name for namespace in namespaces.values() for name in _paused(access, namespace)):
+    if paused := sorted(name for namespace in namespaces.values() for name in _scaled_to_zero(access, namespace)):
         print(f"scaled to zero: {', '.join(paused)}")
     if not pods:
         return False
     try:
-        with forwarded(Door(namespace=namespaces["observability"], service="prometheus", port=9090), access) as port:
-            print("\n".join(signals(lambda query: _ask(port, query))))
+        with open_port_forward(
+            PortForward(namespace=namespaces["observability"], service="prometheus", port=9090), access
+        ) as port:
+            print("\n".join(summarize(lambda query: _ask(port, query))))
     except (ClusterError, OSError) as error:
         print(f"Prometheus does not answer: {error}")
         return False
     return not waiting
 
 
-def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], None] = say) -> bool:
+def open_port_forwards(access: Access, namespaces: Mapping[str, str], told: Callable[[str], None] = say) -> bool:
     """Open what there is and say where, until somebody interrupts. False when nothing can be opened."""
     count = 0
     with ExitStack() as opened:
-        for service, (role, port, local) in DOORS.items():
-            door = Door(namespace=namespaces[role], service=service, port=port, local=local)
+        for service, (role, port, local) in SERVICES.items():
+            door = PortForward(namespace=namespaces[role], service=service, port=port, local_port=local)
             try:
-                here = opened.enter_context(forwarded(door, access))
+                here = opened.enter_context(open_port_forward(door, access))
                 told(f"{service:13} http://localhost:{here}")
                 count += 1
             except ClusterError as error:
@@ -77,7 +79,7 @@ def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], N
             return True
 
 
-def signals(ask: Ask) -> list[str]:
+def summarize(ask: Query) -> list[str]:
     """What Prometheus knows of targets, signals, alerts and queues, in lines."""
     targets = ask("up")
     down = sorted({labels.get("service", labels["job"]) for labels, value in targets if value == 0})
@@ -95,7 +97,7 @@ def signals(ask: Ask) -> list[str]:
         + "".join(f" {key}={labels[key]}" for key in ("service", "workload", "pod") if key in labels)
         for labels, _ in firing
     )
-    queues = sorted((_queue(labels), value) for labels, value in ask(FULLNESS))
+    queues = sorted((_queue(labels), value) for labels, value in ask(QUEUE_FULLNESS))
     lines.append("queues: " + (", ".join(f"{name} {value:.1%} full" for name, value in queues) or "none reported"))
     return lines
 
@@ -122,7 +124,7 @@ def _pods(access: Access, namespace: str) -> list[tuple[str, str, bool, str]]:
     return sorted(found)
 
 
-def _paused(access: Access, namespace: str) -> list[str]:
+def _scaled_to_zero(access: Access, namespace: str) -> list[str]:
     workloads = _get("deployments,statefulsets", access, namespace)
     return [each["metadata"]["name"] for each in workloads if each["spec"].get("replicas") == 0]
 

@@ -20,7 +20,7 @@ class ClusterError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class SupervisedProcess:
     """`reads` are the files with which it has to be started anew when they change; `trouble` says why it is not healthy, or None.
 
     `joins` are the `cgroup.procs` of the control groups into which the process goes before it becomes what `command` says.
@@ -28,12 +28,12 @@ class Unit:
 
     name: str
     command: Sequence[str]
-    reads: Sequence[Path]
+    config_files: Sequence[Path]
     pid_file: Path
-    log: Path
-    trouble: Callable[[], str | None]
+    log_file: Path
+    health_error: Callable[[], str | None]
     port: int | None = None
-    joins: Sequence[Path] = ()
+    cgroup_procs: Sequence[Path] = ()
     umask: int = 0o077
 
     def ensure_running(self) -> bool:
@@ -41,21 +41,21 @@ class Unit:
         digest = self._digest()
         running = processes.read(self.pid_file)
         if running is not None and running.digest == digest:
-            if self.trouble() is None:
+            if self.health_error() is None:
                 return False
-            self._wait(None)  # it is still starting
+            self._wait_until_healthy(None)  # it is still starting
             return True
         self.stop()
         began = time.monotonic()
         child = processes.start(
             list(self.command),
             pid_file=self.pid_file,
-            log=self.log,
+            log_file=self.log_file,
             digest=digest,
-            joins=self.joins,
+            cgroup_procs=self.cgroup_procs,
             umask=self.umask,
         )
-        self._wait(child)
+        self._wait_until_healthy(child)
         say(f"  {self.name} ready in {time.monotonic() - began:.1f} s")
         return True
 
@@ -63,33 +63,35 @@ class Unit:
         """True when it ran."""
         return processes.stop(self.pid_file, grace=STOP_SECONDS)
 
-    def row(self) -> tuple[tuple[str, ...], bool]:
+    def status_row(self) -> tuple[tuple[str, ...], bool]:
         """Its line under HEADINGS, and whether it is healthy."""
         process, port = processes.read(self.pid_file), str(self.port or "-")
         if process is None:
             return (self.name, "-", port, "-", "not running", "-"), False
-        trouble = self.trouble()
+        trouble = self.health_error()
         since = datetime.fromtimestamp(process.since).strftime("%Y-%m-%d %H:%M:%S")
         memory = f"{process.memory / 2**20:.0f} MiB"
         return (self.name, str(process.pid), port, since, trouble or "ok", memory), trouble is None
 
-    def _wait(self, child: subprocess.Popen[bytes] | None) -> None:
+    def _wait_until_healthy(self, child: subprocess.Popen[bytes] | None) -> None:
         end = time.monotonic() + START_SECONDS
-        while (trouble := self.trouble()) is not None:
+        while (trouble := self.health_error()) is not None:
             ended = child.poll() is not None if child else processes.read(self.pid_file) is None
             if ended or time.monotonic() > end:
                 how = "ended" if ended else f"is not ready after {START_SECONDS} s ({trouble})"
-                raise ClusterError(f"{self.name} {how}. The end of {self.log}:\n{processes.last_lines(self.log)}")
+                raise ClusterError(
+                    f"{self.name} {how}. The end of {self.log_file}:\n{processes.last_lines(self.log_file)}"
+                )
             time.sleep(0.1)
 
     def _digest(self) -> str:
         digest = hashlib.sha256("\0".join(self.command).encode())
-        for path in self.reads:
+        for path in self.config_files:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
 
-def columns(rows: Sequence[tuple[str, ...]]) -> str:
+def format_table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as aligned text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(

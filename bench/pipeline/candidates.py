@@ -92,17 +92,17 @@ def gateway(
                 rendered,
                 Path(folder) / "gateway",
                 {name: store.url for name, store in stores.items()},
-                variant=_plain(variant),
+                variant=_with_production_interval(variant),
                 environment={"QUEUE_FSYNC": str(fsync).lower(), **(environment or {})},
             )
             with running(process):
                 _send(process.address, signal, body, WARM)
                 expected = WARM * BATCH
-                _arrived([stores[name] for name in STORES[signal]], expected)
-                begun, used = time.monotonic(), _processor(process)
+                _wait_for_records([stores[name] for name in STORES[signal]], expected)
+                begun, used = time.monotonic(), _cpu_seconds(process)
                 _send(process.address, signal, body, requests)
-                _arrived([stores[name] for name in STORES[signal]], expected + requests * BATCH)
-                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
+                _wait_for_records([stores[name] for name in STORES[signal]], expected + requests * BATCH)
+                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
         for store in stores.values():
             store.close()
         return found
@@ -127,10 +127,10 @@ def agent(
             with running(process):
                 log.raw(lines(0, 2000).encode())
                 _until(lambda: len(stub.records) >= 2000)
-                begun, used = time.monotonic(), _processor(process)
+                begun, used = time.monotonic(), _cpu_seconds(process)
                 log.raw(text.encode())
                 _until(lambda: len(stub.records) >= 2000 + number)
-                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
+                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
         stub.down()
         return found
 
@@ -150,7 +150,7 @@ def bare_agent(config: dict[str, Any]) -> None:
         pipeline["processors"] = []
 
 
-def _plain(variant: Variant | None) -> Variant | None:
+def _with_production_interval(variant: Variant | None) -> Variant | None:
     """The harness hastens the span metrics for its tests; here they come as often as in production."""
 
     def changed(config: dict[str, Any]) -> None:
@@ -185,7 +185,7 @@ def _send(address: str, signal: str, body: bytes, requests: int) -> None:
         thread.join()
 
 
-def _arrived(stores: list[Store], records: int) -> None:
+def _wait_for_records(stores: list[Store], records: int) -> None:
     _until(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
 
 
@@ -197,6 +197,6 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _processor(process: CollectorProcess) -> float:
+def _cpu_seconds(process: CollectorProcess) -> float:
     """The seconds of processors that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
     return time.clock_gettime((~process.pid << 3) | 2)

@@ -26,7 +26,7 @@ from rendered import workload
 from bench.pipeline.candidates import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
 from bench.pipeline.records import BATCH
 from bench.process import Run
-from bench.rounds import Comparison, measured
+from bench.rounds import Comparison, run_rounds
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -60,7 +60,7 @@ def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str
     }
     for hop, contenders in hops.items():
         say(hop)
-        found = measured(contenders, rounds=rounds, until=until, tell=say)
+        found = run_rounds(contenders, rounds=rounds, until=until, log=say)
         everything |= {f"{hop}: {name}": runs for name, runs in found.items()}
         rows.append(_row(hop, found, records))
     return rows, everything
@@ -92,7 +92,7 @@ def costs(signal: str, records: int, rounds: int, until: float) -> tuple[list[st
         name: gateway(signal, requests, variant=without(name)) for name in names
     }
     say(f"processors of {signal}")
-    found = measured(contenders, rounds=rounds, until=until, tell=say)
+    found = run_rounds(contenders, rounds=rounds, until=until, log=say)
     whole = [run.cpu for run in found["ours"]]
     rows = [f"| {SIGNALS[signal]}, all of it | {statistics.median(whole) / records * 1e6:.1f} µs | |"]
     for name in names:

@@ -29,16 +29,16 @@ class Footprint:
         return sum(self.cores.values())
 
 
-def measured(repository: Path, seconds: float) -> Footprint:
+def measure_footprint(repository: Path, seconds: float) -> Footprint:
     """Of the stack that runs from ``repository``: memory at the end of that time, and the processors meanwhile."""
-    before = {pid: _used(pid) for pid in _processes(repository)}
+    before = {pid: _cpu_seconds(pid) for pid in _processes(repository)}
     begun = time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - begun
     memory, cores = defaultdict[str, int](int), defaultdict[str, float](float)
     for pid in _processes(repository):
-        name, used = _name(pid), _used(pid)
-        memory[name] += _share(pid)
+        name, used = _name(pid), _cpu_seconds(pid)
+        memory[name] += _shared_memory(pid)
         cores[name] += max(0.0, used - before.get(pid, 0.0)) / passed
     return Footprint(dict(memory), dict(cores))
 
@@ -56,13 +56,13 @@ def _name(pid: int) -> str:
     return _read(pid, "comm").strip() or "ended"
 
 
-def _used(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     """Processor seconds so far."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
-def _share(pid: int) -> int:
+def _shared_memory(pid: int) -> int:
     lines = [line.split() for line in _read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")]
     return int(lines[0][1]) * 1024 if lines else 0
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from live import live, repeated
 
 from bench.stack.arrival import lines_to_query, spans_to_query
-from bench.stack.footprint import Footprint, measured
+from bench.stack.footprint import Footprint, measure_footprint
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -58,11 +58,11 @@ def main() -> None:
         }
         print("| seconds from … to its query | median | 95 % | most | of |\n|---|---|---|---|---|")
         print("\n".join(row(what, seconds) for what, seconds in arrivals.items()), end="\n\n", flush=True)
-        idle = measured(stack.repository, chosen.seconds)
+        idle = measure_footprint(stack.repository, chosen.seconds)
         order = {"product": "BTC-USD", "side": "buy", "size": 0.0001}
         with repeated(lambda: stack.ask("api", "/api/orders", order), every=1 / ORDERS_A_SECOND):
             time.sleep(10)
-            busy = measured(stack.repository, chosen.seconds)
+            busy = measure_footprint(stack.repository, chosen.seconds)
         print("\n".join(table(idle, busy)))
     finally:
         stack.close()

@@ -24,7 +24,7 @@ STEPS = (
 
 
 @dataclass(frozen=True)
-class Made:
+class MakeRun:
     """One `make`: its lines with the seconds after which each came, and the seconds of the whole."""
 
     lines: tuple[tuple[float, str], ...]
@@ -56,7 +56,7 @@ def steps(lines: Iterable[str]) -> Iterator[tuple[str, float]]:
                 break
 
 
-def made(folder: Path, target: str, environment: Mapping[str, str]) -> Made:
+def run_make(folder: Path, target: str, environment: Mapping[str, str]) -> MakeRun:
     """Run `make` in a copy of the repository.
 
     Raises:
@@ -76,4 +76,4 @@ def made(folder: Path, target: str, environment: Mapping[str, str]) -> Made:
             lines.append((time.monotonic() - began, line.rstrip("\n")))
     if process.returncode != 0:
         raise CommandFailed("\n".join([f"make {target} failed:", *(text for _, text in lines[-20:])]))
-    return Made(tuple(lines), time.monotonic() - began)
+    return MakeRun(tuple(lines), time.monotonic() - began)

@@ -23,7 +23,7 @@ from deployed_copy import copied
 from harness import nothing_said
 
 from bench.process import CommandFailed
-from bench.up.parts import PARTS, Made, made
+from bench.up.parts import PARTS, MakeRun, run_make
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -32,30 +32,30 @@ DOWN = "`make down`"
 """It has steps, and not the parts of a `make up`."""
 
 
-def all_of_it() -> dict[str, Made]:
+def measure_all() -> dict[str, MakeRun]:
     """Each `make`, in the order in which a developer would type it, of a stack of its own."""
     with TemporaryDirectory(prefix="bench-up-") as folder:
         copy = Path(folder) / "atlas"
         copied(copy)
         try:
             return {
-                "new": tell("new", copy, "up"),
-                "without change": tell("without change", copy, "up"),
-                DOWN: tell("make down", copy, "down"),
-                "after `make down`": tell("after make down", copy, "up"),
+                "new": measure("new", copy, "up"),
+                "without change": measure("without change", copy, "up"),
+                DOWN: measure("make down", copy, "down"),
+                "after `make down`": measure("after make down", copy, "up"),
             }
         finally:
-            tell("make wipe", copy, "wipe")
+            measure("make wipe", copy, "wipe")
 
 
-def tell(name: str, copy: Path, target: str) -> Made:
+def measure(name: str, copy: Path, target: str) -> MakeRun:
     print(f"{name} …", file=sys.stderr, flush=True)
-    done = made(copy, target, nothing_said())
+    done = run_make(copy, target, nothing_said())
     print(f"{name}: {done.seconds:.0f} s", file=sys.stderr, flush=True)
     return done
 
 
-def tables(measured: Mapping[str, Made]) -> Iterator[str]:
+def tables(measured: Mapping[str, MakeRun]) -> Iterator[str]:
     yield f"| `make up`, seconds | all | {' | '.join(PARTS)} |"
     yield "|---|" + "---|" * (1 + len(PARTS))
     for name, one in measured.items():
@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--stack", type=Path, help="the copy whose running stack is brought up without change")
     chosen = parser.parse_args()
     try:
-        measured = {"without change": tell("without change", chosen.stack, "up")} if chosen.stack else all_of_it()
+        measured = {"without change": measure("without change", chosen.stack, "up")} if chosen.stack else measure_all()
     except CommandFailed as failed:
         print(failed, file=sys.stderr)
         return 1

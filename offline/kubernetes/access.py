@@ -20,8 +20,8 @@ from offline.kubernetes.settings import Settings
 from offline.provider import Refused
 
 CONNECTIONS = 64
-_PLAIN_CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "extensions"}
-_PLAIN_USER = {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token"}
+_DIRECT_CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "extensions"}
+_DIRECT_USER = {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token"}
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ def connect(settings: Settings, temporary: Path) -> Access:
     try:
         config = load(settings.kubeconfig)
         if not config and not settings.kubeconfig and in_cluster():
-            return _by_the_client(None, settings.namespace or "default", temporary)
+            return _connect_by_client(None, settings.namespace or "default", temporary)
         if not config:
             raise Refused("there is no kubeconfig; set KUBECONFIG to the file of the cluster to use")
         context = active_context(config, settings)
         namespace = context.get("namespace") or "default"
         cluster, user = active_cluster(config, settings), active_user(config, context)
-        if cluster and user and _is_plain(cluster, user):
-            return _plainly(cluster, user, namespace, temporary)
+        if cluster and user and _is_direct(cluster, user):
+            return _connect_directly(cluster, user, namespace, temporary)
         contexts = [{"name": context["name"], "context": {k: v for k, v in context.items() if k != "name"}}]
         alone = {**config, "contexts": contexts, "current-context": context["name"]}
-        return _by_the_client(alone, namespace, temporary)
+        return _connect_by_client(alone, namespace, temporary)
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise unusable(error) from error
 
@@ -62,14 +62,14 @@ def unusable(error: Exception) -> Refused:
     return Refused(f"the kubeconfig cannot be used: {' '.join(str(error).split())}")
 
 
-def _is_plain(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
+def _is_direct(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
     """Whether these are credentials to be used as they stand, over a direct connection that is verified."""
     server = urlsplit(cluster.get("server", ""))
     direct = "https" not in getproxies() or bool(proxy_bypass(server.netloc))
-    return server.scheme == "https" and direct and cluster.keys() <= _PLAIN_CLUSTER and user.keys() <= _PLAIN_USER
+    return server.scheme == "https" and direct and cluster.keys() <= _DIRECT_CLUSTER and user.keys() <= _DIRECT_USER
 
 
-def _plainly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temporary: Path) -> Access:
+def _connect_directly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temporary: Path) -> Access:
     def file(entry: dict[str, Any], key: str) -> str | None:
         """The file that the entry names or holds; what it holds comes first."""
         if f"{key}-data" not in entry:
@@ -89,7 +89,7 @@ def _plainly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temp
     return Access(cluster["server"].rstrip("/"), namespace, pool, lambda: headers)
 
 
-def _by_the_client(config: dict[str, Any] | None, namespace: str, temporary: Path) -> Access:
+def _connect_by_client(config: dict[str, Any] | None, namespace: str, temporary: Path) -> Access:
     from kubernetes.client import Configuration
     from kubernetes.client.rest import RESTClientObject
     from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict

@@ -16,7 +16,7 @@ RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _CANNOT_CHANGE = ("field is immutable", "cannot change roleRef", "may not change once set")
 
 Sleep = Callable[[float], None]
-Outlast = Callable[[Object], None]
+WaitUntilGone = Callable[[Object], None]
 """Waits until an object is gone."""
 
 
@@ -24,13 +24,15 @@ class NotPreviewable(Exception):
     """The API server cannot say yet what this would become: its namespace or definition is part of the same update."""
 
 
-def create(cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep: Sleep, outlast: Outlast) -> Object:
+def create(
+    cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep: Sleep, wait_until_gone: WaitUntilGone
+) -> Object:
     """Make the object, or take it over if it is there. What it needs may be on its way, so absence is retried."""
     for seconds in (*RETRY_SECONDS, None):
         try:
             made = _apply(cluster, inputs, manager, preview=False, force=force)
         except (ApiError, NoSuchKind) as error:
-            if isinstance(error, ApiError) and error.code in {409, 422} and _outlasts(cluster, inputs, outlast):
+            if isinstance(error, ApiError) and error.code in {409, 422} and _is_gone(cluster, inputs, wait_until_gone):
                 continue
             if seconds is None or (isinstance(error, ApiError) and error.code != 404):
                 raise
@@ -38,15 +40,15 @@ def create(cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep
             continue
         if "deletionTimestamp" not in made["metadata"]:
             return made
-        outlast(made)
+        wait_until_gone(made)
     return _apply(cluster, inputs, manager, preview=False, force=force)
 
 
-def _outlasts(cluster: Cluster, inputs: Object, outlast: Outlast) -> bool:
+def _is_gone(cluster: Cluster, inputs: Object, wait_until_gone: WaitUntilGone) -> bool:
     """Whether an object of this name is gone, if need be by waiting for its deletion, as of one that is replaced."""
     left = cluster.read(inputs)
     if left is not None and "deletionTimestamp" in left["metadata"]:
-        outlast(left)
+        wait_until_gone(left)
         return True
     return left is None
 

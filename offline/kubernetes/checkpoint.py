@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from offline.kubernetes.cluster import Object
 from offline.kubernetes.metadata import FIELD_MANAGER, annotation, made_up_name
-from offline.kubernetes.normalization import normalise, to_kubernetes, to_pulumi
+from offline.kubernetes.normalization import normalize, to_kubernetes, to_pulumi
 from offline.values import Json, Secret, contains_secret, is_empty, reveal
 
 _INPUTS = "__inputs"
@@ -40,22 +40,24 @@ class Checkpoint:
         return annotation(inputs, FIELD_MANAGER) or self.manager or made_up_name("pulumi-kubernetes", urn.encode())
 
 
-def state(inputs: Object, live: Object, given: dict[str, Json], api_version: str, manager: str) -> dict[str, Json]:
+def state(
+    inputs: Object, live: Object, with_secrets: dict[str, Json], api_version: str, manager: str
+) -> dict[str, Json]:
     """The properties to keep; what is secret in `given` is secret in them."""
-    properties = mark_secrets(to_pulumi(live), given)
-    properties[_INPUTS] = mark_secrets(to_pulumi(inputs), given)
+    properties = mark_secrets(to_pulumi(live), with_secrets)
+    properties[_INPUTS] = mark_secrets(to_pulumi(inputs), with_secrets)
     properties[_API_VERSION] = api_version
     properties[_MANAGER] = manager
     return properties
 
 
-def mark_secrets(outputs: dict[str, Json], given: dict[str, Json]) -> dict[str, Json]:
+def mark_secrets(outputs: dict[str, Json], with_secrets: dict[str, Json]) -> dict[str, Json]:
     """A copy in which the values that are, or hold, a secret in `given` are secrets.
 
     A list with a secret inside is secret as a whole, since its order may change; a Secret's data always is.
     """
     marked = dict(outputs)
-    for key, value in given.items():
+    for key, value in with_secrets.items():
         if key not in marked:
             continue
         if isinstance(marked[key], dict) and isinstance(value, dict):
@@ -77,7 +79,7 @@ def prune(live: Json, shape: Json) -> Json:
     return live
 
 
-def found_inputs(live: Object, inputs: Object, manager: str) -> Object:
+def live_inputs(live: Object, inputs: Object, manager: str) -> Object:
     """The inputs as the cluster has them now.
 
     An empty value (false, 0, nothing) that the API server leaves out stays, as long as the manager still owns it: who
@@ -85,21 +87,21 @@ def found_inputs(live: Object, inputs: Object, manager: str) -> Object:
     """
     entries = live["metadata"].get("managedFields") or []
     owned = next((entry["fieldsV1"] for entry in entries if entry.get("manager") == manager), None)
-    return _found(live, inputs, owned)
+    return _live_part(live, inputs, owned)
 
 
-def _found(live: Json, shape: Json, owned: Object | None) -> Json:
+def _live_part(live: Json, shape: Json, owned: Object | None) -> Json:
     if isinstance(live, dict) and isinstance(shape, dict):
         result: Object = {}
         for key, value in shape.items():
             inside = None if owned is None else owned.get(f"f:{key}", {} if not owned else None)
             if key in live:
-                result[key] = _found(live[key], value, inside)
+                result[key] = _live_part(live[key], value, inside)
             elif is_empty(value) and inside is not None:
                 result[key] = value
         return result
     if isinstance(live, list) and isinstance(shape, list):
-        return [_found(item, like, _owned_item(owned, item)) for item, like in zip(live, shape, strict=False)]
+        return [_live_part(item, like, _owned_item(owned, item)) for item, like in zip(live, shape, strict=False)]
     return live
 
 
@@ -115,7 +117,7 @@ def _owned_item(owned: Object | None, item: Json) -> Object | None:
 
 def imported_inputs(live: Object) -> Object:
     """An object nobody declared yet, as a program would declare it."""
-    obj = normalise({key: value for key, value in live.items() if key != "status"})
+    obj = normalize({key: value for key, value in live.items() if key != "status"})
     annotations = obj["metadata"].get("annotations") or {}
     kept = {key: value for key, value in annotations.items() if key not in {_REVISION, _LAST_APPLIED}}
     rest = {key: value for key, value in obj["metadata"].items() if key != "annotations"}

@@ -57,7 +57,7 @@ def _walk(path: Path, old: Json, new: Json, inputs: Json) -> Iterator[tuple[Path
         given = inputs if isinstance(inputs, dict) else {}
         for key in [*new, *(key for key in old if key not in new)]:
             if key not in old:
-                if new[key] is not None and not _left_out(new[key], given.get(key)):
+                if new[key] is not None and not _is_omitted(new[key], given.get(key)):
                     yield (*path, key), "add", new[key]
             elif key not in new:
                 yield (*path, key), "delete", None
@@ -80,7 +80,7 @@ def _walk(path: Path, old: Json, new: Json, inputs: Json) -> Iterator[tuple[Path
         yield path, "delete" if new is None else "update", new
 
 
-def _left_out(value: Json, before: Json) -> bool:
+def _is_omitted(value: Json, before: Json) -> bool:
     return is_empty(value) and type(before) is type(value) and before == value
 
 

@@ -53,7 +53,7 @@ def is_built_in(obj: Object) -> bool:
     return not slash or group in _OLD_BUILT_IN_GROUPS or group.endswith(".k8s.io")
 
 
-def normalise(obj: Object) -> Object:
+def normalize(obj: Object) -> Object:
     """A copy in the API server's form. Where a value is not known yet, only what nobody may set is removed."""
     if contains_unknown(obj) or not is_built_in(obj):
         result = dict(obj)

@@ -8,18 +8,18 @@ import grpc
 
 from offline.engine import Engine
 from offline.kubernetes import apply, metadata
-from offline.kubernetes.checkpoint import Checkpoint, found_inputs, imported_inputs, mark_secrets, prune, state
+from offline.kubernetes.checkpoint import Checkpoint, imported_inputs, live_inputs, mark_secrets, prune, state
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
 from offline.kubernetes.diff import Change, changes
 from offline.kubernetes.kubeconfig import cluster_of
-from offline.kubernetes.normalization import normalise, to_kubernetes, to_pulumi
+from offline.kubernetes.normalization import normalize, to_kubernetes, to_pulumi
 from offline.kubernetes.ready import check_for
 from offline.kubernetes.replacement import replacing_fields
-from offline.kubernetes.settings import Settings, problems
-from offline.kubernetes.unsupported import explained, refuse_unsupported
+from offline.kubernetes.settings import Settings, find_failures
+from offline.kubernetes.unsupported import explain_errors, refuse_unsupported
 from offline.kubernetes.waiting import NotReady, seconds_for, until_gone, until_ready
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, Unfinished, answers, run
+from offline.provider import Provider, Refused, Unfinished, rpc_method, run
 from offline.values import UNKNOWN, Json, contains_unknown, decode, encode, reveal
 
 _KINDS_OF_CHANGE = {
@@ -65,16 +65,16 @@ class Kubernetes(Provider):
         if self._cancelled.wait(seconds):
             raise Refused("the operation was cancelled")
 
-    @answers
+    @rpc_method
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
         """Refuse settings that are misspelt or that the stand-in does not have."""
-        found = problems(reveal(decode(request.news)))
+        found = find_failures(reveal(decode(request.news)))
         failures = [provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in found.items()]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    @answers
+    @rpc_method
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Another cluster replaces everything in it; any other change of settings replaces nothing."""
         old: dict[str, Json] = reveal(decode(request.old_inputs))
@@ -91,7 +91,7 @@ class Kubernetes(Provider):
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
 
-    @answers
+    @rpc_method
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
@@ -116,11 +116,11 @@ class Kubernetes(Provider):
         except NoSuchKind:
             return True
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """The inputs completed: in the API server's form, with a name and a namespace."""
         given = decode(request.news)
-        obj = normalise(to_kubernetes(reveal(given)))
+        obj = normalize(to_kubernetes(reveal(given)))
         refuse_unsupported(request.urn, obj)
         if not metadata.is_named(obj):
             self._name(request, obj)
@@ -143,11 +143,11 @@ class Kubernetes(Provider):
             name = request.autonaming.proposed_name
         metadata.set_name(obj, name)
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """What the inputs would change of what the cluster had when it was last looked at."""
         known = Checkpoint.parse(decode(request.olds))
-        old_inputs, new = normalise(known.inputs), normalise(to_kubernetes(reveal(decode(request.news))))
+        old_inputs, new = normalize(known.inputs), normalize(to_kubernetes(reveal(decode(request.news))))
         old = prune(known.live, old_inputs)
         old["metadata"] = dict(metadata.of(old))
         new["metadata"] = dict(metadata.of(new))
@@ -175,7 +175,7 @@ class Kubernetes(Provider):
             hasDetailedDiff=True,
         )
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Apply a new object and wait until it is ready; a preview shows what the API server would make of it."""
         given = decode(request.properties)
@@ -184,7 +184,7 @@ class Kubernetes(Provider):
             return provider_pb2.CreateResponse(properties=request.properties)
         manager = Checkpoint.parse({}).manager_for(inputs, request.urn)
         try:
-            with explained("created", inputs):
+            with explain_errors("created", inputs):
                 if request.preview:
                     live = apply.preview_creation(self._cluster, inputs, manager)
                 else:
@@ -207,7 +207,7 @@ class Kubernetes(Provider):
 
         try:
             return apply.create(
-                self._cluster, inputs, manager, force=self._forces(inputs), sleep=self._sleep, outlast=outlast
+                self._cluster, inputs, manager, force=self._forces(inputs), sleep=self._sleep, wait_until_gone=outlast
             )
         except NotReady as waited:
             name = metadata.identity(inputs)
@@ -239,16 +239,16 @@ class Kubernetes(Provider):
             reason = f"{inputs['kind']} {metadata.identity(live)} was {done}, but is not ready"
             raise Unfinished(metadata.identity(live), properties, [reason, *waited.reasons]) from waited
 
-    @answers
+    @rpc_method
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Apply the changed object and wait until it is ready; a preview shows what the API server would make of it."""
         given = decode(request.news)
-        inputs = normalise(to_kubernetes(reveal(given)))
+        inputs = normalize(to_kubernetes(reveal(given)))
         if request.preview and (contains_unknown(inputs) or not self._is_served(inputs)):
             return provider_pb2.UpdateResponse(properties=request.news)
         known = Checkpoint.parse(decode(request.olds))
         manager = known.manager_for(inputs, request.urn)
-        with explained("updated", inputs):
+        with explain_errors("updated", inputs):
             live = self._cluster.read(known.live)
             if live is None:
                 raise Refused(
@@ -278,12 +278,12 @@ class Kubernetes(Provider):
             return False
         return True
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         """What the cluster has now: for a refresh, an import, or a look-up."""
         given = decode(request.inputs)
         known = Checkpoint.parse(decode(request.properties))
-        inputs = normalise(to_kubernetes(reveal(given)))
+        inputs = normalize(to_kubernetes(reveal(given)))
         api_version, kind = metadata.group_version_kind(request.urn)
         new = not inputs.get("kind")
         namespace, name = metadata.parse_identity(request.id)
@@ -293,7 +293,7 @@ class Kubernetes(Provider):
             "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
         }
         try:
-            with explained("read", wanted):
+            with explain_errors("read", wanted):
                 live = self._live(wanted)
         except Refused as refusal:
             if not self._settings.delete_unreachable:
@@ -303,7 +303,7 @@ class Kubernetes(Provider):
         if live is None:
             return provider_pb2.ReadResponse()
         manager = known.manager_for(inputs, request.urn)
-        found = imported_inputs(live) if new else found_inputs(live, inputs, manager)
+        found = imported_inputs(live) if new else live_inputs(live, inputs, manager)
         properties = state(found, live, given, known.api_version or wanted["apiVersion"], manager)
         declared = mark_secrets(to_pulumi(found), given)
         check = None if new else check_for(self._cluster, live, created=False)
@@ -320,14 +320,14 @@ class Kubernetes(Provider):
         except NoSuchKind:
             return None
 
-    @answers
+    @rpc_method
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete the object and wait until it is gone."""
         given = decode(request.properties)
         known = Checkpoint.parse(given)
         seconds = seconds_for(request.timeout, known.inputs)
         try:
-            with explained("deleted", known.live):
+            with explain_errors("deleted", known.live):
                 apply.delete(self._cluster, known.live, known.inputs)
                 until_gone(self._cluster, known.live, known.inputs, seconds, self._cancelled, self._tell(request.urn))
         except NotReady as waited:
@@ -339,7 +339,7 @@ class Kubernetes(Provider):
             self._engine.warning(request.urn, f"{refusal}; deleteUnreachable is set, so it counts as deleted")
         return empty_pb2.Empty()
 
-    @answers
+    @rpc_method
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> Any:
         """Helm, Kustomize and YAML files are rendered by functions that the stand-in does not have."""
         raise Refused(f"the function {request.tok} is not supported by the stand-in Kubernetes provider")

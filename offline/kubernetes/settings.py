@@ -59,7 +59,7 @@ class Settings:
         )
 
 
-def problems(inputs: Mapping[str, Json]) -> dict[str, str]:
+def find_failures(inputs: Mapping[str, Json]) -> dict[str, str]:
     """What is wrong with the provider's inputs, by key."""
     found: dict[str, str] = {}
     for key, value in inputs.items():

@@ -10,7 +10,7 @@ from offline.provider import Refused
 
 
 @contextmanager
-def explained(what: str, obj: Object) -> Iterator[None]:
+def explain_errors(what: str, obj: Object) -> Iterator[None]:
     """Turn the API server's refusal into one sentence about the object."""
     try:
         yield

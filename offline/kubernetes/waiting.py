@@ -13,7 +13,7 @@ POLL_SECONDS = 1.0
 _WITHOUT_WAITING = {"DaemonSet", "Deployment", "Job", "Namespace", "Pod", "ReplicationController", "StatefulSet"}
 """The kinds whose deletion is not waited for either when their annotation says not to wait."""
 
-Tell = Callable[[str], None]
+ShowProgress = Callable[[str], None]
 
 
 class NotReady(Exception):
@@ -25,14 +25,14 @@ class NotReady(Exception):
         self.reasons = reasons
 
 
-def seconds_for(given: float, inputs: Object) -> float:
+def seconds_for(timeout_option: float, inputs: Object) -> float:
     """How long to wait: the resource option, the annotation, or ten minutes."""
     annotated = metadata.annotation(inputs, metadata.TIMEOUT)
-    return given or (float(annotated) if annotated.isdigit() else DEFAULT_SECONDS)
+    return timeout_option or (float(annotated) if annotated.isdigit() else DEFAULT_SECONDS)
 
 
 def until_ready(
-    cluster: Cluster, live: Object, check: Check, seconds: float, cancelled: threading.Event, tell: Tell
+    cluster: Cluster, live: Object, check: Check, seconds: float, cancelled: threading.Event, tell: ShowProgress
 ) -> Object:
     """Look again and again until the check is content; says how far it is whenever that changes."""
     end, told = time.monotonic() + seconds, ""
@@ -58,7 +58,7 @@ def until_ready(
 
 
 def until_gone(
-    cluster: Cluster, live: Object, inputs: Object, seconds: float, cancelled: threading.Event, tell: Tell
+    cluster: Cluster, live: Object, inputs: Object, seconds: float, cancelled: threading.Event, tell: ShowProgress
 ) -> None:
     """Look again and again until the object is gone, or another has taken its name."""
     if metadata.annotation(inputs, metadata.SKIP_AWAIT) == "true" and live["kind"] in _WITHOUT_WAITING:

@@ -55,7 +55,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool) -> Iterator[Live]:
     """The running stack, with whoever hears its alerts."""
-    if lacking := node_requirements.lacking():
+    if lacking := node_requirements.missing():
         pytest.skip(node_requirements.message(lacking))
     kept: Path | None = request.config.getoption("--stack")
     copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()

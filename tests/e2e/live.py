@@ -16,7 +16,7 @@ from harness import EmbeddedCluster, tool_path
 from tool_process import wait_until
 
 from tools.node_host import NodeHost
-from tools.port_forward import Access, Door, forwarded
+from tools.port_forward import Access, PortForward, open_port_forward
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
@@ -82,7 +82,7 @@ class Live:
         """The port of this machine at which a service answers."""
         if service not in self._doors:
             namespace, port = DOORS[service]
-            opened = forwarded(Door(namespace=namespace, service=service, port=port), self.access)
+            opened = open_port_forward(PortForward(namespace=namespace, service=service, port=port), self.access)
             self._doors[service] = (opened, opened.__enter__())
         return self._doors[service][1]
 
@@ -140,7 +140,7 @@ def live(repository: Path) -> Live:
     cluster = repository / ".local/cluster"
     environment = {**os.environ, "KUBECONFIG": str(cluster / "kubeconfig"), "PATH": tool_path()}
     inside = NodeHost(cluster / "node").enter("env", mounts=False)
-    return Live(repository, Access(environment=environment, context="atlas-local", inside=inside))
+    return Live(repository, Access(environment=environment, context="atlas-local", node_command=inside))
 
 
 def awaited(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:

@@ -17,7 +17,7 @@ from tools import node_requirements  # noqa: E402
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if lacking := node_requirements.lacking():
+    if lacking := node_requirements.missing():
         pytest.skip(node_requirements.message(lacking))
 
 

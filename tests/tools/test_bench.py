@@ -13,13 +13,13 @@ import pytest
 from harness import ROOT
 from synthesis import Program, declare
 
-from bench.benchmarks import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures
-from bench.environment import Ground, deployed
-from bench.growth import of_growth
+from bench.benchmarks import EQUAL, GROWTH, OURS, Plan, Result, results_against, stack_benchmarks
+from bench.environment import Environment, read_deployment
+from bench.growth import measure_growth
 from bench.process import CommandFailed, Run, measure
-from bench.rounds import Comparison, growth, measured
-from bench.table import Machine, as_json, markdown, verdict
-from bench.up.parts import Made
+from bench.rounds import Comparison, growth, run_rounds
+from bench.table import Machine, as_json, goal_note, markdown
+from bench.up.parts import MakeRun
 
 
 def runs(*seconds: float) -> list[Run]:
@@ -53,13 +53,13 @@ def test_growth_is_the_cost_of_each_further_one() -> None:
 
 
 def test_only_enough_rounds_judge_a_goal() -> None:
-    def row(ours: list[Run], theirs: list[Run], goal: float | None = 1.3) -> Row:
-        return Row(what="a thing", against=EQUAL, ours=ours, theirs=theirs, goal=goal)
+    def row(ours: list[Run], theirs: list[Run], goal: float | None = 1.3) -> Result:
+        return Result(what="a thing", against=EQUAL, ours=ours, theirs=theirs, goal=goal)
 
-    assert verdict(row(runs(4, 4, 4), runs(4, 3, 4))) == " (meets 1.3)"
-    assert verdict(row(runs(4, 4, 4), runs(3, 3, 4))) == " (misses 1.3)"
-    assert verdict(row(runs(4, 4), runs(3, 3))) == ""
-    assert verdict(row(runs(4, 4, 4), runs(3, 3, 4), goal=None)) == ""
+    assert goal_note(row(runs(4, 4, 4), runs(4, 3, 4))) == " (meets 1.3)"
+    assert goal_note(row(runs(4, 4, 4), runs(3, 3, 4))) == " (misses 1.3)"
+    assert goal_note(row(runs(4, 4), runs(3, 3))) == ""
+    assert goal_note(row(runs(4, 4, 4), runs(3, 3, 4), goal=None)) == ""
 
 
 # -- rounds
@@ -73,11 +73,11 @@ def test_contenders_alternate_and_every_one_runs_in_every_round() -> None:
         order.append(name)
         return Run(1, 1, 1)
 
-    found = measured(
+    found = run_rounds(
         {name: lambda name=name: contender(name) for name in ("a", "b", "c")},
         rounds=3,
         until=time.monotonic() + 60,
-        tell=told.append,
+        log=told.append,
     )
 
     assert order == list("abccbaabc")
@@ -86,7 +86,7 @@ def test_contenders_alternate_and_every_one_runs_in_every_round() -> None:
 
 
 def test_when_the_time_is_over_no_further_round_begins_and_one_is_always_made() -> None:
-    found = measured({"a": lambda: Run(1, 1, 1)}, rounds=9, until=time.monotonic() - 1, tell=lambda _: None)
+    found = run_rounds({"a": lambda: Run(1, 1, 1)}, rounds=9, until=time.monotonic() - 1, log=lambda _: None)
 
     assert len(found["a"]) == 1
 
@@ -99,12 +99,12 @@ def plan(**changed: Any) -> Plan:
 def test_a_plan_makes_the_measures_that_are_asked_for_and_shares_its_time_among_them() -> None:
     asked = plan(only=["prod: first", "growth"])
 
-    assert not asked.wants(*stack_measures("local"))
+    assert not asked.wants(*stack_benchmarks("local"))
     assert asked.wants("prod: first up", "prod: no-op up")
     assert asked.wants(*GROWTH)
     asked.compare("prod: first up", {OURS: lambda: Run(1, 1, 1)})
     assert not asked.wants("prod: first up"), "it is made"
-    assert list(of_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
+    assert list(measure_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
 
 
 def test_a_word_that_no_measure_has_is_refused_with_those_that_there_are() -> None:
@@ -189,7 +189,7 @@ MARK = "4dabf18193072939515e22adb298388d"
 def test_an_exported_state_gives_the_objects_with_their_secrets_opened() -> None:
     secret = {MARK: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps({"key": "dmFsdWU="})}
     made = {"kind": "Secret", "metadata": {"name": "a", "namespace": "b"}, "data": secret}
-    found = deployed(
+    found = read_deployment(
         [
             {"type": "pulumi:pulumi:Stack", "urn": "…"},
             {"type": "pulumi:providers:kubernetes", "custom": True, "outputs": {}},
@@ -213,7 +213,7 @@ def test_what_lies_in_a_namespace_that_goes_is_not_deleted_one_by_one(tmp_path: 
     def manifest(kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
         return {"kind": kind, "metadata": {"name": name} | ({"namespace": namespace} if namespace else {})}
 
-    ground = Ground(Recording(), tmp_path)  # pyright: ignore[reportArgumentType]
+    ground = Environment(Recording(), tmp_path)  # pyright: ignore[reportArgumentType]
     ground.delete(
         [
             manifest("Namespace", "ours"),
@@ -233,7 +233,7 @@ def test_what_lies_in_a_namespace_that_goes_is_not_deleted_one_by_one(tmp_path: 
 
 
 def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
-    up = Made(
+    up = MakeRun(
         lines=(
             (1, "[1/2] pulumi cached"),
             (2, "[2/2] Debian packages …"),
@@ -258,7 +258,9 @@ def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
 
 
 def test_the_table_and_the_file_hold_every_comparison() -> None:
-    found = list(rows_of("local: first up", {OURS: runs(4, 6, 5), EQUAL: runs(2, 4, 5)}, {EQUAL: 1.1}, (EQUAL,)))
+    found = list(
+        results_against("local: first up", {OURS: runs(4, 6, 5), EQUAL: runs(2, 4, 5)}, {EQUAL: 1.1}, (EQUAL,))
+    )
     quiet = Machine(cpus=2, python="3.11.7", load=0.1, compiled=True)
 
     heading, rule, line = markdown(found).splitlines()

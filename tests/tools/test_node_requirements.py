@@ -10,7 +10,7 @@ from tools import control_groups, debian, node_requirements
 
 def test_without_root_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    (problem,) = node_requirements.lacking()
+    (problem,) = node_requirements.missing()
 
     said = node_requirements.message([problem])
     assert "you are not root" in said
@@ -27,7 +27,7 @@ def test_all_that_lacks_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(debian, "missing", lambda _: [])
     monkeypatch.setattr(node_requirements, "PROBE", {"echo no such thing >&2; false": "mounts", "true": "networks"})
 
-    said = node_requirements.message(node_requirements.lacking())
+    said = node_requirements.message(node_requirements.missing())
     assert "no control groups for cpuset, memory, pids" in said
     assert "no mounts (no such thing)" in said
     assert "networks" not in said
@@ -38,7 +38,7 @@ def test_programs_that_set_up_cannot_install_are_named_by_package(monkeypatch: p
     monkeypatch.setattr(debian, "missing", lambda _: ["containerd"])
     monkeypatch.setattr(debian.shutil, "which", lambda *_, **__: None)
 
-    assert any("apt-get install containerd" in str(problem) for problem in node_requirements.lacking())
+    assert any("apt-get install containerd" in str(problem) for problem in node_requirements.missing())
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -12,7 +12,7 @@ import pytest
 from harness import ROOT
 
 from tools import preflight
-from tools.preflight import GIB, Need
+from tools.preflight import GIB, Requirements
 
 USAGE = namedtuple("USAGE", "total used free")
 
@@ -110,28 +110,28 @@ def test_an_old_python_hears_why_no_further(tmp_path: Path) -> None:
 def test_python_without_virtual_environments_matters_only_where_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda _: None)
 
-    assert preflight.problems(Need()) == []
-    assert [p.mend for p in preflight.problems(Need(environments=True))] == ["apt-get install python3-venv"]
+    assert preflight.find_issues(Requirements()) == []
+    assert [p.fix for p in preflight.find_issues(Requirements(environments=True))] == ["apt-get install python3-venv"]
 
 
 def test_directories_of_one_disk_need_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: USAGE(100 * GIB, 95 * GIB, 5 * GIB))
     one, two = tmp_path / "one", tmp_path / "deep" / "two"
 
-    assert preflight.problems(Need(space=((one, 3 * GIB), (two, 2 * GIB)))) == []
-    [problem] = preflight.problems(Need(space=((one, 3 * GIB), (two, 3 * GIB))))
+    assert preflight.find_issues(Requirements(space=((one, 3 * GIB), (two, 2 * GIB)))) == []
+    [problem] = preflight.find_issues(Requirements(space=((one, 3 * GIB), (two, 3 * GIB))))
     assert problem.what == f"5.0 GiB are free for {one}, {two}; 6 are needed"
 
 
 def test_memory_is_asked_for_only_by_what_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "_available_memory", lambda: GIB)
 
-    assert preflight.problems(Need()) == []
-    [problem] = preflight.problems(Need(memory=3 * GIB))
+    assert preflight.find_issues(Requirements()) == []
+    [problem] = preflight.find_issues(Requirements(memory=3 * GIB))
     assert problem.what == "1.0 GiB of memory are free, building needs 3"
 
 
 def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.platform, "system", lambda: "Darwin")
 
-    assert [p.what for p in preflight.problems(Need())] == [f"Darwin on {os.uname().machine}"]
+    assert [p.what for p in preflight.find_issues(Requirements())] == [f"Darwin on {os.uname().machine}"]

@@ -26,7 +26,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def begin(tmp_path: Path, *command: str) -> processes.Process:
-    child = processes.start(list(command), pid_file=tmp_path / "x.pid", log=tmp_path / "x.log", digest="d")
+    child = processes.start(list(command), pid_file=tmp_path / "x.pid", log_file=tmp_path / "x.log", digest="d")
     process = processes.read(tmp_path / "x.pid")
     assert process is not None
     assert process.pid == child.pid
@@ -75,7 +75,7 @@ def test_a_pid_file_of_an_earlier_boot_counts_for_nothing(tmp_path: Path) -> Non
 
 
 def test_a_zombie_counts_as_dead(tmp_path: Path) -> None:
-    child = processes.start(["true"], pid_file=tmp_path / "x.pid", log=tmp_path / "x.log", digest="d")
+    child = processes.start(["true"], pid_file=tmp_path / "x.pid", log_file=tmp_path / "x.log", digest="d")
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has collected it yet
 
     assert processes.read(tmp_path / "x.pid") is None

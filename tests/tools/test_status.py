@@ -27,7 +27,7 @@ def test_what_is_down_and_what_fires_is_named() -> None:
             return SAYS["queue"]
         return SAYS["logs" if "log_records" in query else "spans" if "spans" in query else "points"]
 
-    assert status.signals(said) == [
+    assert status.summarize(said) == [
         "targets: 1 of 2 up",
         "  down: workers",
         "signals: 12.3 logs/s, 0.0 spans/s, 5.0 metric points/s",
@@ -39,7 +39,7 @@ def test_what_is_down_and_what_fires_is_named() -> None:
 
 
 def test_a_prometheus_that_knows_nothing_yet_is_no_error() -> None:
-    assert status.signals(lambda _: []) == [
+    assert status.summarize(lambda _: []) == [
         "targets: 0 of 0 up",
         "signals: 0.0 logs/s, 0.0 spans/s, 0.0 metric points/s",
         "alerts: 0 firing",
