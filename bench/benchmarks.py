@@ -1,4 +1,4 @@
-"""What is measured, against what, and by which goal."""
+"""The benchmarks: what is measured, against what, and with which goal."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ PREVIEW_GOAL, UP_GOAL = 1.3, 1.1
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One thing of ours against one other, in the same rounds. ``goal`` is for the ratio of their times."""
+    """Our runs and those of one other candidate in the same rounds. ``goal`` is the highest good ratio of their times."""
 
     what: str
     against: str
@@ -36,18 +36,18 @@ class Result:
 
     @property
     def memory(self) -> tuple[int, int]:
-        """The most that any run held."""
+        """The largest peak of any run, ours and theirs."""
         return max(run.peak for run in self.ours), max(run.peak for run in self.theirs)
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """How much is measured. ``only`` keeps the measures whose name holds one of the words; ``seconds`` bounds all of them.
+    """What is measured and for how long. ``only`` selects the benchmarks whose name contains one of the words.
 
-    ``sizes`` are the numbers of services between which growth is measured.
+    ``seconds`` is the time for all of them; ``sizes`` are the two numbers of services between which growth is measured.
 
     Raises:
-        ValueError: names a word that no measure has, and the measures.
+        ValueError: a word is in no benchmark's name; holds the names.
     """
 
     rounds: int
@@ -63,15 +63,15 @@ class Plan:
         names = [name for stack in self.stacks for name in stack_benchmarks(stack)] + list(GROWTH)
         for word in self.only:
             if not any(word in name for name in names):
-                raise ValueError(f"no measure has {word!r} in its name; there are {', '.join(names)}")
+                raise ValueError(f"no benchmark has {word!r} in its name; there are {', '.join(names)}")
         self._left = [name for name in names if not self.only or any(word in name for word in self.only)]
 
     def wants(self, *names: str) -> bool:
-        """Whether any of these measures is still to be made."""
+        """Whether any of these benchmarks is still to be run."""
         return any(name in self._left for name in names)
 
     def compare(self, name: str, candidates: Mapping[str, Candidate]) -> dict[str, list[Run]]:
-        """Measure in rounds, with an equal share of the time that is left."""
+        """Run a benchmark in rounds, for an equal share of the time that is left."""
         share = (self._end - time.monotonic()) / len(self._left)
         self._left.remove(name)
         return run_rounds(
@@ -83,7 +83,7 @@ class Plan:
 
 
 def stack_benchmarks(stack: str) -> list[str]:
-    """The names of a stack's measures."""
+    """The names of a stack's benchmarks."""
     return [f"{stack}: {what}" for what in ("first preview", "first up", "no-op up", "no-op preview")]
 
 
@@ -93,17 +93,17 @@ GROWTH = ("growth: first preview", "growth: first up")
 def results_against(
     what: str, runs: Mapping[str, list[Run]], goals: Mapping[str, float], against: Sequence[str]
 ) -> Iterator[Result]:
-    """Ours against each of the others."""
+    """Our runs against those of each other candidate."""
     for other in against:
         yield Result(what=what, against=other, ours=runs[OURS], theirs=runs[other], goal=goals.get(other))
 
 
 def measure_stack(environment: Environment, name: str, plan: Plan) -> Iterator[Result]:
-    """The real program on one stack. Each contender is run once before it counts, which also warms every cache."""
+    """The real program on one stack. Each candidate runs once before it is measured, which also warms every cache."""
     first_preview, first_up, no_op_up, no_op_preview = stack_benchmarks(name)
     if not plan.wants(first_preview, first_up, no_op_up, no_op_preview):
         return
-    plan.log(f"{name}: deploying once to learn what it makes")
+    plan.log(f"{name}: deploying once to count what it makes")
     ours = environment.program(name, required_inputs(name))
     made = ours.deploy()
     ours.reset()
@@ -119,8 +119,8 @@ def measure_stack(environment: Environment, name: str, plan: Plan) -> Iterator[R
         yield from results_against(first_preview, runs, {EQUAL: PREVIEW_GOAL}, (EQUAL, EMPTY))
     if plan.wants(first_up):
         apply = KubectlApply(environment, made.manifests)
-        contenders = {**{key: stack.first_up for key, stack in stacks.items()}, APPLY: apply.first}
-        runs = plan.compare(first_up, contenders)
+        candidates = {**{key: stack.first_up for key, stack in stacks.items()}, APPLY: apply.first}
+        runs = plan.compare(first_up, candidates)
         yield from results_against(first_up, runs, {APPLY: UP_GOAL}, (APPLY, EQUAL, EMPTY))
     if plan.wants(no_op_up, no_op_preview):
         yield from _measure_no_op(environment, stacks, no_op_up, no_op_preview, plan)
@@ -129,7 +129,7 @@ def measure_stack(environment: Environment, name: str, plan: Plan) -> Iterator[R
 def _measure_no_op(
     environment: Environment, stacks: Mapping[str, Stack], no_op_up: str, no_op_preview: str, plan: Plan
 ) -> Iterator[Result]:
-    """What costs when nothing has changed."""
+    """The cost of updates and previews when nothing has changed."""
     made = {key: stack.deploy() for key, stack in stacks.items()}
     apply = KubectlApply(environment, made[OURS].manifests)
     apply.again()
@@ -144,7 +144,7 @@ def _measure_no_op(
 
 
 class KubectlApply:
-    """The same objects by kubectl."""
+    """The candidate that deploys the same objects by kubectl."""
 
     def __init__(self, environment: Environment, manifests: Sequence[Manifest]) -> None:
         self._environment = environment
@@ -164,7 +164,7 @@ class KubectlApply:
         return self._kubectl("apply")
 
     def diff(self) -> Run:
-        """A measured diff; 1 means that there is one."""
+        """A measured diff. Exit code 1 says that there are differences, and is no failure."""
         return self._kubectl("diff", accept=(0, 1))
 
     def _kubectl(self, verb: str, accept: Sequence[int] = (0,)) -> Run:

@@ -1,4 +1,4 @@
-"""Where the contenders stand: a cluster in a temporary folder, and stacks that can be put back to before their first update."""
+"""The environment of a benchmark: a cluster in a temporary folder, and stacks that can be reset to before their first update."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class RequiredInputs:
-    """What a stack's user has to give before it can be deployed: plain settings, which may be objects, and secrets."""
+    """The settings and secrets without which a stack cannot be deployed. Settings may be objects."""
 
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -30,7 +30,7 @@ class RequiredInputs:
 
 @dataclass(frozen=True)
 class Environment:
-    """A running cluster and a private folder beside it."""
+    """A running cluster, and a folder for the programs and their state."""
 
     cluster: EmbeddedCluster
     folder: Path
@@ -38,7 +38,7 @@ class Environment:
     def program(
         self, stack: str, inputs: RequiredInputs, *, replaced_by: str | None = None, label: str = "atlas"
     ) -> "Stack":
-        """The repository's program as it stands, or one of bench/programs that uses its components in its place."""
+        """The repository's program, or in its place a program of ``bench/programs`` that uses the repository's components."""
         folder = copy_program(self.folder / f"{label}-{stack}")
         settings = folder / f"Pulumi.{stack}.yaml"
         values = yaml.safe_load(settings.read_text())["config"]
@@ -52,7 +52,7 @@ class Environment:
         return self._stack(folder, stack, inputs.secrets)
 
     def floor(self, name: str, label: str, settings: Mapping[str, str]) -> "Stack":
-        """A program of bench/programs alone."""
+        """A program of ``bench/programs`` that uses nothing of the repository: a floor to compare with."""
         folder = self.folder / label
         folder.mkdir()
         shutil.copyfile(PROGRAMS / f"{name}.py", folder / "__main__.py")
@@ -72,7 +72,7 @@ class Environment:
         return Stack(self, workspace)
 
     def kubectl(self, *arguments: str, accept: Sequence[int] = (0,)) -> Run:
-        """One measured kubectl as the cluster's administrator."""
+        """A measured kubectl as the cluster's administrator."""
         command = [
             "kubectl",
             "--kubeconfig",
@@ -85,7 +85,7 @@ class Environment:
         return measure(command, folder=self.folder, environment=environment, accept=accept)
 
     def delete(self, manifests: Sequence[Manifest]) -> None:
-        """Delete these objects and wait until they are gone; what lies in a namespace of theirs goes with it."""
+        """Delete these objects and wait until they are gone. Objects in a deleted namespace are not deleted one by one."""
         gone = {each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"}
         rest = [each for each in manifests if each["metadata"].get("namespace") not in gone]
         if rest:
@@ -94,21 +94,24 @@ class Environment:
 
 @dataclass(frozen=True)
 class Deployed:
-    """``manifests`` as `kubectl apply` takes them, secrets in clear; ``served`` counts the resources that a provider serves."""
+    """``manifests`` for ``kubectl apply``, with secrets in clear text.
+
+    ``served`` is the number of resources that a provider made.
+    """
 
     manifests: Sequence[Manifest]
     served: int
 
 
 def read_deployment(resources: Sequence[dict[str, Any]]) -> Deployed:
-    """From an exported state. The stack, components and providers themselves are served by nobody."""
+    """Read an exported state. No provider makes the stack, the components and the providers themselves."""
     served = [each for each in resources if each.get("custom") and not each["type"].startswith("pulumi:")]
     objects = [reveal_secrets(each["outputs"][_INPUTS]) for each in served if each["type"].startswith("kubernetes:")]
     return Deployed(objects, len(served))
 
 
 class Stack:
-    """One stack, and the way back to before its first update."""
+    """One stack, which can be reset to before its first update."""
 
     def __init__(self, environment: Environment, workspace: Workspace) -> None:
         self._environment = environment
@@ -118,15 +121,15 @@ class Stack:
         self._made: Sequence[Manifest] = ()
 
     def preview(self) -> Run:
-        """A measured `pulumi preview`."""
+        """A measured ``pulumi preview``."""
         return self._measured("preview")
 
     def up(self) -> Run:
-        """A measured `pulumi up`."""
+        """A measured ``pulumi up``."""
         return self._measured("up", "--yes", "--skip-preview")
 
     def first_up(self) -> Run:
-        """A measured first `pulumi up`, forgotten afterwards."""
+        """A measured first ``pulumi up``; the stack is reset afterwards."""
         run = self.up()
         self.reset()
         return run
@@ -136,7 +139,7 @@ class Stack:
         return measure(workspace.command(arguments), folder=workspace.folder, environment=workspace.environment)
 
     def deploy(self) -> Deployed:
-        """Deploy, unmeasured, and tell what was made; generated names and secrets are those of this time."""
+        """Deploy without measuring. Returns what was made, with the generated names and secrets of this deployment."""
         self._workspace.run("up", "--yes", "--skip-preview")
         state = json.loads(self._workspace.run("stack", "export", "--show-secrets").stdout)
         made = read_deployment(state["deployment"].get("resources", []))
@@ -144,14 +147,14 @@ class Stack:
         return made
 
     def reset(self) -> None:
-        """Back to before the first update, in the cluster and in the state."""
+        """Remove everything that was deployed, from the cluster and from the state."""
         self._environment.delete(self._made)
         shutil.rmtree(self._workspace.state)
         shutil.copytree(self._before, self._workspace.state)
 
 
 def reveal_secrets(value: Any) -> Any:
-    """A value of an exported state without the engine's wrapping of secrets."""
+    """A value of an exported state, with its secrets as plain values."""
     if isinstance(value, dict):
         if _SECRET_MARK in value:
             return json.loads(value["plaintext"])
@@ -160,5 +163,5 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def as_list(manifests: Sequence[Manifest]) -> str:
-    """Objects as one file for kubectl."""
+    """Objects as one ``List`` for kubectl."""
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})

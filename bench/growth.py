@@ -1,4 +1,4 @@
-"""How cost grows with the number of services: at two sizes, and for each further service."""
+"""How the cost grows with the number of services: at two numbers of services, and for each further service."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ FIRST_PREVIEW, FIRST_UP = GROWTH
 
 
 def measure_growth(environment: Environment, plan: Plan) -> Iterator[Result]:
-    """Services against as many ConfigMaps as they make objects."""
+    """Services against as many ConfigMaps as the services have objects."""
     if not plan.wants(*GROWTH):
         return
     ours: dict[int, Stack] = {}

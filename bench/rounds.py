@@ -1,4 +1,4 @@
-"""Measuring in rounds: every contender once a round, each round in the opposite order, so that a slow minute hits all of them."""
+"""Measuring in rounds: each round runs every candidate once, in alternating order, so that a slow minute affects all of them."""
 
 import statistics
 import time
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from bench.process import Run
 
 Candidate = Callable[[], Run]
-"""Does the thing once, leaves the world as it found it, and answers with what the thing itself took."""
+"""Does the measured thing once, undoes it, and returns what the thing itself took."""
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity of ours against the same of another's, measured in the same rounds."""
+    """One quantity of ours and of another candidate, measured in the same rounds."""
 
     ours: Sequence[float]
     theirs: Sequence[float]
 
     @property
     def ratios(self) -> list[float]:
-        """Ours in theirs, round by round: what disturbs a whole round cancels out."""
+        """Ours divided by theirs for each round, so that what disturbs a whole round cancels out."""
         return [mine / other for mine, other in zip(self.ours, self.theirs, strict=True)]
 
     @property
@@ -36,14 +36,14 @@ class Comparison:
 
 
 def run_rounds(candidates: Mapping[str, Candidate], *, rounds: int, until: float, log: Log) -> dict[str, list[Run]]:
-    """What each contender took in each round; at least one round, and no new one after ``until`` (``time.monotonic``)."""
+    """The runs of each candidate. There is at least one round, and no new one begins after ``until`` (``time.monotonic``)."""
     found: dict[str, list[Run]] = {name: [] for name in candidates}
     for number in range(rounds):
         if number and time.monotonic() > until:
             log(f"the time is over after {number} of {rounds} rounds")
             break
-        forwards = list(candidates)
-        for name in forwards if number % 2 == 0 else reversed(forwards):
+        names = list(candidates)
+        for name in names if number % 2 == 0 else reversed(names):
             run = candidates[name]()
             found[name].append(run)
             log(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
@@ -51,7 +51,7 @@ def run_rounds(candidates: Mapping[str, Candidate], *, rounds: int, until: float
 
 
 def growth(small: Sequence[Run], large: Sequence[Run], more: int) -> list[Run]:
-    """What each of ``more`` further things costs, round by round."""
+    """The cost of each of ``more`` further things, for each round."""
     return [
         Run((much.seconds - little.seconds) / more, (much.cpu - little.cpu) / more, (much.peak - little.peak) // more)
         for little, much in zip(small, large, strict=True)

@@ -1,9 +1,9 @@
-"""Measures the program against its floors, in one run, and prints a Markdown table of ratios.
+"""Measures previews and updates of the program against floors, and prints a Markdown table of ratios.
 
     python bench/run.py [--quick] [--only WORD ...] [--minutes N]
 
-Everything happens in a cluster of its own in a temporary folder. Every round and its figures are written to .local/bench/.
-An interrupt ends it early: what was measured until then is printed, and nothing is left running.
+Everything happens in a cluster of its own in a temporary folder. The figures of every round are written to ``.local/bench/``.
+After an interrupt it prints what was measured until then, and leaves nothing running.
 """
 
 import sys
@@ -25,6 +25,7 @@ from bench.benchmarks import STACKS, Plan, Result, measure_stack
 from bench.environment import EmbeddedCluster, Environment
 from bench.growth import measure_growth
 from bench.process import CommandFailed
+from bench.progress import log
 from bench.table import Machine, as_json, markdown
 from tools.paths import ROOT
 
@@ -32,34 +33,29 @@ RESULTS = ROOT / ".local" / "bench"
 
 
 def results(environment: Environment, plan: Plan) -> Iterator[Result]:
-    """All that is asked for."""
+    """The results of all benchmarks of the plan, one after the other."""
     for stack in plan.stacks:
         yield from measure_stack(environment, stack, plan)
     yield from measure_growth(environment, plan)
 
 
-def say(text: str) -> None:
-    """Progress, apart from the table."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
 def run(plan: Plan) -> int:
-    """Measure, print and write. The exit code says whether it ran to its end, not whether a goal was met."""
+    """Measure, print and write. The exit code says whether all was measured, not whether the goals were met."""
     before, found, code = Machine.now(), list[Result](), 0
     if before.busy > 0.5:
-        say(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
+        log(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
     with tempfile.TemporaryDirectory(prefix="atlas-bench-") as name:
         cluster = EmbeddedCluster(Path(name, "cluster"))
         try:
-            say("starting a cluster")
+            log("starting a cluster")
             cluster.up()
             for row in results(Environment(cluster, Path(name)), plan):
                 found.append(row)  # one by one, so that an interrupt keeps what there is
         except KeyboardInterrupt:
-            say("interrupted; the measures that were complete by then follow")
+            log("interrupted; the benchmarks that were complete by then follow")
             code = 130
         except (CommandFailed, AssertionError) as failure:
-            say(f"a command failed, so the rest is not measured:\n{failure}")
+            log(f"a command failed, so the rest is not measured:\n{failure}")
             code = 1
         finally:
             cluster.command("wipe")
@@ -68,7 +64,7 @@ def run(plan: Plan) -> int:
 
 
 def report(found: list[Result], before: Machine) -> None:
-    """The table to stdout, everything to a file."""
+    """Print the table, and write the figures of every round to a file."""
     if not found:
         return
     after = Machine.now()
@@ -84,16 +80,18 @@ def report(found: list[Result], before: Machine) -> None:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Ratios of the program's times and memory to its floors.")
+    parser.add_argument("--quick", action="store_true", help="one round, the stack local alone, few services")
     parser.add_argument(
-        "--quick", action="store_true", help="one round, the stack local, few services: does it run at all?"
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="only benchmarks with a word, as 'prod', 'first up'",
     )
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="WORD", help="only measures with a word, as 'prod', 'first up'"
+        "--minutes", type=float, default=45, help="start no further round after so many minutes (default 45)"
     )
-    parser.add_argument(
-        "--minutes", type=float, default=45, help="start no further round when these are over (default 45)"
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each benchmark (default 5)")
     parser.add_argument(
         "--growth-by-settings", action="store_true", help="grow by trading.services, not by copies of a Workload"
     )
@@ -107,7 +105,7 @@ def main(arguments: list[str]) -> int:
             stacks=STACKS[:1] if options.quick else STACKS,
             sizes=(2, 5) if options.quick else (5, 50),
             growth_by_settings=options.growth_by_settings,
-            log=say,
+            log=log,
         )
     except ValueError as error:
         parser.error(f"--only: {error}")

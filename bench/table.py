@@ -1,4 +1,4 @@
-"""The figures as people read them, a small Markdown table, and as programs do."""
+"""Results as a small Markdown table, and as JSON."""
 
 import json
 import os
@@ -15,16 +15,16 @@ from bench.benchmarks import Result
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "processors", "memory, ours : theirs")
 JUDGED_ROUNDS = 3
-"""With fewer rounds nothing is said about a goal."""
+"""The fewest rounds from which a goal is judged."""
 
 
 def seconds(value: float) -> str:
-    """Milliseconds where seconds would say nothing."""
+    """A time in seconds, or in milliseconds when it is short."""
     return f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"
 
 
 def mebibytes(value: int) -> str:
-    """One decimal where it matters."""
+    """Bytes in MiB, with one decimal when there are few."""
     return f"{value / 2**20:.{0 if value >= 10 * 2**20 else 1}f} MiB"
 
 
@@ -44,16 +44,16 @@ def cells(row: Result) -> tuple[str, ...]:
 
 
 def goal_note(row: Result) -> str:
-    """Whether the goal is met, where there is one and enough rounds to judge it."""
+    """Whether the goal is met. Empty when there is no goal, or too few rounds to judge it."""
     if row.goal is None or len(row.ours) < JUDGED_ROUNDS:
         return ""
     return f" ({'meets' if row.time.ratio <= row.goal else 'misses'} {row.goal})"
 
 
 def markdown(rows: Iterable[Result]) -> str:
-    """All rows, aligned."""
+    """All results as an aligned table."""
     lines = [HEADER, *(cells(row) for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(HEADER))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     text = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     ]
@@ -62,7 +62,7 @@ def markdown(rows: Iterable[Result]) -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """What ran it, and how busy it was then. Without compiled bytecode every plugin and program compiles its imports anew."""
+    """The machine and its load. Without compiled bytecode, every plugin and program compiles its imports each time."""
 
     cpus: int
     python: str
@@ -77,7 +77,7 @@ class Machine:
 
     @property
     def busy(self) -> float:
-        """Runnable processes a core."""
+        """Runnable processes per core."""
         return self.load / self.cpus
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ class Machine:
 
 
 def as_json(rows: Sequence[Result], before: Machine, after: Machine) -> str:
-    """Every round of every row."""
+    """Every round of every result."""
     found = [
         {
             "what": row.what,

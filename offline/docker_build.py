@@ -1,6 +1,6 @@
-"""The `docker-build` provider: images built by BuildKit in a local engine, and rebuilt when what they are made of has changed.
+"""The ``docker-build`` provider: images built by BuildKit in a local engine, and rebuilt when what they are made of has changed.
 
-It differs from the official plugin where it says so: previews build nothing, whatever `buildOnPreview` is, images stay in the
+It differs from the official plugin where it says so: previews build nothing, whatever ``buildOnPreview`` is, images stay in the
 engine, and inputs that it does not know are refused.
 """
 
@@ -84,7 +84,7 @@ def _changed(old: Values, new: Values) -> list[str]:
 
 
 class DockerBuild(Provider):
-    """Serves `Image`."""
+    """Serves ``Image``."""
 
     def __init__(self) -> None:
         super().__init__("pulumi-docker-build")

@@ -1,4 +1,4 @@
-"""Debian's `docker` command on one engine: what the stand-in for docker-build does with it."""
+"""Debian's ``docker`` command on one engine: what the stand-in for docker-build does with it."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def end_all() -> None:
 
 
 class Docker:
-    """One engine: that of `host`, else of DOCKER_HOST, else this clone's own. Never the machine's unless one of them names it."""
+    """One engine: that of ``host``, else of DOCKER_HOST, else this clone's own. Never the machine's unless one of them names it."""
 
     def __init__(self, host: str | None = None) -> None:
         self.host = host or os.environ.get("DOCKER_HOST") or f"unix://{OWN_ENGINE}"
@@ -33,7 +33,7 @@ class Docker:
     def build(
         self, folder: str, dockerfile: str, options: Sequence[str], secrets: Mapping[str, str], platform: str | None
     ) -> str:
-        """Build an image with BuildKit and return its id, `sha256:…`.
+        """Build an image with BuildKit and return its id, ``sha256:…``.
 
         Raises:
             Refused: there is no engine, or the build failed; holds its last lines without any secret.

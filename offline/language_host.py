@@ -1,7 +1,7 @@
 """The Python language host: runs the program of a Pulumi project for the engine.
 
-It starts the SDK's own `pulumi-language-python-exec`, found on `PATH`, through `program.py`, with the interpreter of
-the environment that `Pulumi.yaml` names (`runtime.options.virtualenv`; `.venv` when the toolchain is uv). What the
+It starts the SDK's own ``pulumi-language-python-exec``, found on ``PATH``, through ``program.py``, with the interpreter of
+the environment that ``Pulumi.yaml`` names (``runtime.options.virtualenv``; ``.venv`` when the toolchain is uv). What the
 program prints goes to this process's own stdout and stderr, which the engine shows.
 """
 
@@ -176,7 +176,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
-        """`uv sync` in the project, its output streamed."""
+        """``uv sync`` in the project, its output streamed."""
         if _options(request.info).get("toolchain") != "uv":
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the stand-in language host installs with uv only")
         if shutil.which("uv") is None:

@@ -1,6 +1,6 @@
-"""Starts one stand-in: `python -P launcher.py <module> [options] [engine address]`.
+"""Starts one stand-in: ``python -P launcher.py <module> [options] [engine address]``.
 
-Run by the launchers in `bin/`. With -P and this explicit path, modules here such as `offline.random` cannot shadow
+Run by the launchers in ``bin/``. With -P and this explicit path, modules here such as ``offline.random`` cannot shadow
 the standard library's.
 """
 
@@ -14,7 +14,7 @@ from types import ModuleType
 def enter_protocol_alone() -> None:
     """Let the generated modules of the protocol be imported without the SDK around them.
 
-    Importing `pulumi` would load all of it, half a second of every plugin's start; its packages on the way to the
+    Importing ``pulumi`` would load all of it, half a second of every plugin's start; its packages on the way to the
     protocol are entered as bare folders instead.
     """
     spec = find_spec("pulumi")

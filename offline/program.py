@@ -1,4 +1,4 @@
-"""Runs the SDK's executor (`python program.py <executor> [arguments]`) as itself would run, but with a quick end.
+"""Runs the SDK's executor (``python program.py <executor> [arguments]``) as itself would run, but with a quick end.
 
 An interpreter that ends takes a program's thousands of classes apart one by one, which nobody needs: the operating
 system takes it all back at once. And it looks for garbage while it imports them, where there is none.

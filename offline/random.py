@@ -1,6 +1,6 @@
-"""The `random` provider: passwords, strings, ids and UUIDs that are made once and kept in the state.
+"""The ``random`` provider: passwords, strings, ids and UUIDs that are made once and kept in the state.
 
-Whatever shapes a value replaces it when changed, as the official plugin does. `bcryptHash` and a password's `result`
+Whatever shapes a value replaces it when changed, as the official plugin does. ``bcryptHash`` and a password's ``result``
 are secrets.
 """
 
@@ -27,7 +27,7 @@ Values = dict[str, Json]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of random resource: its inputs with their defaults (`...` marks a required one), and its maker."""
+    """One kind of random resource: its inputs with their defaults (``...`` marks a required one), and its maker."""
 
     defaults: Values
     computed: frozenset[str]
@@ -120,7 +120,7 @@ def _kind(urn: str) -> Kind:
 
 
 def _complete(kind: Kind, inputs: Values) -> Values:
-    """The inputs with the defaults filled in; `number` is the old name of `numeric`."""
+    """The inputs with the defaults filled in; ``number`` is the old name of ``numeric``."""
     given = {key: value for key, value in inputs.items() if value is not None}
     values = {key: given.get(key, default) for key, default in kind.defaults.items()}
     if "numeric" in kind.defaults:
@@ -153,7 +153,7 @@ def _find_failures(kind: Kind, inputs: Values) -> dict[str, str]:
 
 
 class Random(Provider):
-    """Serves the four kinds in `KINDS`."""
+    """Serves the four kinds in ``KINDS``."""
 
     @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:

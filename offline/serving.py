@@ -16,7 +16,7 @@ CALLS_AT_ONCE = 256
 
 
 def serve(register: Callable[[grpc.Server], None], close: Callable[[], None]) -> None:
-    """Serve what `register` adds until the engine says goodbye; `close` must make calls under way end soon."""
+    """Serve what ``register`` adds until the engine says goodbye; ``close`` must make calls under way end soon."""
     parent = os.getppid()
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

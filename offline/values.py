@@ -1,6 +1,6 @@
 """Property values as the engine sends them, as plain Python data and back.
 
-A secret is a `Secret` around its value, a value not yet known in a preview is `UNKNOWN`. Whole numbers are `int`.
+A secret is a ``Secret`` around its value, a value not yet known in a preview is ``UNKNOWN``. Whole numbers are ``int``.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _UNKNOWNS = {
 }
 
 Json = Any
-"""Plain data: dict, list, str, int, float, bool, None; with `Secret` and `UNKNOWN` where a function says so."""
+"""Plain data: dict, list, str, int, float, bool, None; with ``Secret`` and ``UNKNOWN`` where a function says so."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,7 +48,7 @@ UNKNOWN = _Unknown()
 
 
 def decode(struct: struct_pb2.Struct) -> dict[str, Json]:
-    """The properties in a message, with `Secret` and `UNKNOWN`."""
+    """The properties in a message, with ``Secret`` and ``UNKNOWN``."""
     return {key: _decode(value) for key, value in struct.fields.items()}
 
 
@@ -83,7 +83,7 @@ def _decode_struct(struct: struct_pb2.Struct) -> Json:
 
 
 def encode(properties: dict[str, Json]) -> struct_pb2.Struct:
-    """The message for properties, with `Secret` and `UNKNOWN`."""
+    """The message for properties, with ``Secret`` and ``UNKNOWN``."""
     struct = struct_pb2.Struct()
     for key, value in properties.items():
         _encode(value, struct.fields[key])
@@ -118,7 +118,7 @@ def _encode(value: Json, into: struct_pb2.Value) -> None:
 
 
 def reveal(value: Json) -> Json:
-    """The value with every `Secret` opened; `UNKNOWN` stays."""
+    """The value with every ``Secret`` opened; ``UNKNOWN`` stays."""
     match value:
         case Secret():
             return reveal(value.value)

@@ -1,7 +1,6 @@
-"""What the embedded control plane consists of: one entry a component, in starting order. The node is `node.py`'s.
+"""The components of the embedded control plane, in starting order. The node is in ``node.py``.
 
-Everything binds the loopback address and speaks TLS; each component's command is a function of paths and ports, so nothing is
-decided at start.
+Everything binds the loopback address and speaks TLS. A component's command depends on paths and ports alone.
 """
 
 import base64
@@ -14,8 +13,8 @@ from pathlib import Path
 import yaml
 
 from tools.pki import Certificate, write_private
+from tools.ports import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 CLUSTER_DOMAIN = "cluster.local"
@@ -55,7 +54,7 @@ CERTIFICATES = (
 
 @dataclass(frozen=True)
 class ClusterPaths:
-    """Where a cluster keeps its things. One directory is one cluster."""
+    """The files of one cluster, all of them below one directory."""
 
     root: Path
 
@@ -80,7 +79,7 @@ class ClusterPaths:
         return self.root / "pki" / "encryption.yaml"
 
     def credentials(self, name: str) -> Path:
-        """The kubeconfig of a component."""
+        """The kubeconfig that a component uses."""
         return self.root / "credentials" / f"{name}.yaml"
 
     def pid_file(self, name: str) -> Path:
@@ -92,7 +91,10 @@ class ClusterPaths:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """One process: its flags, and how its health is asked (`authority` has signed what it serves, `client` is whom we come as)."""
+    """One process, its flags and its health endpoint.
+
+    ``server_ca`` signs its certificate; ``client_certificate`` is the one we present.
+    """
 
     name: str
     ports: tuple[str, ...]
@@ -118,7 +120,7 @@ def _config_files(*names: str, credentials: bool = False) -> Callable[[ClusterPa
 
 def _etcd(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
     certificate, key = _key_pair(paths, "etcd")
-    authority = paths.pki / f"{ETCD_CA}.crt"
+    ca = paths.pki / f"{ETCD_CA}.crt"
     client = f"https://{LOOPBACK}:{ports['etcd']}"
     peer = f"https://{LOOPBACK}:{ports['etcd-peer']}"
     return [
@@ -132,11 +134,11 @@ def _etcd(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
         f"--cert-file={certificate}",
         f"--key-file={key}",
         "--client-cert-auth",
-        f"--trusted-ca-file={authority}",
+        f"--trusted-ca-file={ca}",
         f"--peer-cert-file={certificate}",
         f"--peer-key-file={key}",
         "--peer-client-cert-auth",
-        f"--peer-trusted-ca-file={authority}",
+        f"--peer-trusted-ca-file={ca}",
         "--tls-min-version=TLS1.3",
         "--enable-grpc-gateway=false",
         "--log-level=warn",
@@ -145,7 +147,7 @@ def _etcd(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
 
 def _api_server(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
     certificate, key = _key_pair(paths, "kube-apiserver")
-    store_certificate, store_key = _key_pair(paths, "etcd-client")
+    etcd_certificate, etcd_key = _key_pair(paths, "etcd-client")
     kubelet_certificate, kubelet_key = _key_pair(paths, "kube-apiserver-kubelet-client")
     return [
         f"--bind-address={LOOPBACK}",
@@ -158,8 +160,8 @@ def _api_server(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
         f"--client-ca-file={paths.pki / f'{API_CA}.crt'}",
         f"--etcd-servers=https://{LOOPBACK}:{ports['etcd']}",
         f"--etcd-cafile={paths.pki / f'{ETCD_CA}.crt'}",
-        f"--etcd-certfile={store_certificate}",
-        f"--etcd-keyfile={store_key}",
+        f"--etcd-certfile={etcd_certificate}",
+        f"--etcd-keyfile={etcd_key}",
         f"--kubelet-certificate-authority={paths.pki / f'{API_CA}.crt'}",
         f"--kubelet-client-certificate={kubelet_certificate}",
         f"--kubelet-client-key={kubelet_key}",
@@ -177,14 +179,14 @@ def _api_server(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
 
 
 def _controller_manager(paths: ClusterPaths, ports: dict[str, int]) -> list[str]:
-    authority, authority_key = _key_pair(paths, API_CA)
+    ca, ca_key = _key_pair(paths, API_CA)
     return [
         *_controller(paths, ports, "kube-controller-manager"),
         "--use-service-account-credentials",
-        f"--root-ca-file={authority}",
+        f"--root-ca-file={ca}",
         f"--service-account-private-key-file={paths.pki / 'service-account.key'}",
-        f"--cluster-signing-cert-file={authority}",
-        f"--cluster-signing-key-file={authority_key}",
+        f"--cluster-signing-cert-file={ca}",
+        f"--cluster-signing-key-file={ca_key}",
         "--concurrent-namespace-syncs=10",
     ]
 
@@ -206,7 +208,7 @@ def _controller(paths: ClusterPaths, ports: dict[str, int], name: str) -> list[s
         f"--authentication-kubeconfig={credentials}",
         f"--authorization-kubeconfig={credentials}",
         "--leader-elect=false",  # there is one of each
-        # By default 20 calls a second: the end of a namespace would take a minute.
+        # The default of 20 calls a second makes the deletion of a namespace take a minute.
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
         "--profiling=false",
@@ -263,7 +265,7 @@ COMPONENTS = (
 
 
 def kubeconfig(paths: ClusterPaths, ports: Mapping[str, int], *, client: str, context: str) -> bytes:
-    """A kubeconfig with one context and everything embedded, for whoever the certificate `client` names."""
+    """A kubeconfig with one context, for the user that the certificate ``client`` names. All certificates and keys are embedded."""
 
     def embedded(path: Path) -> str:
         return base64.b64encode(path.read_bytes()).decode()
@@ -297,7 +299,10 @@ def kubeconfig(paths: ClusterPaths, ports: Mapping[str, int], *, client: str, co
 
 
 def ensure_encryption_config(path: Path) -> None:
-    """Secrets rest encrypted in etcd, by a key made once. Losing it loses them, so an existing file is never replaced."""
+    """Write the configuration by which Secrets are encrypted in etcd.
+
+    Its key is made once: a file that exists is never replaced.
+    """
     if path.exists():
         return
     key = base64.b64encode(secrets.token_bytes(32)).decode()

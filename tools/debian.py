@@ -1,4 +1,4 @@
-"""Debian's own servers and programs, which the tests and the node use: installed system-wide, so the message names them first."""
+"""Servers and programs that the tests and the node take from Debian's packages. They are installed for the whole machine."""
 
 import os
 import shutil
@@ -20,31 +20,31 @@ PROGRAMS: Mapping[str, str] = {
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }
-"""The package that has each program."""
+"""Programs, with the package that has each."""
 
 SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
-"""Where Debian puts servers and network plugins beside PATH."""
+"""Folders outside PATH where Debian puts servers and network plugins."""
 
 POLICY_RC = Path("/usr/sbin/policy-rc.d")
-"""Debian asks it whether an installed server may be started. 101 is no."""
+"""Debian runs this script to ask whether a newly installed server may start; exit code 101 says no."""
 
 
 def missing_packages(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
-    """The packages whose program is not on this machine."""
+    """The packages of which a program is not on this machine."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCH_PATH])
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
 def install_issues(packages: Sequence[str], reason: str = "the tests need servers of Debian 12") -> list[Issue]:
-    """What keeps these packages from being installed by us."""
+    """Why set-up cannot install these packages itself: it needs root and ``apt-get``. ``reason`` says what they are for."""
     if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
         return []
     return [Issue(reason, f"as root: apt-get install {' '.join(packages)}")]
 
 
 def install(packages: Sequence[str]) -> str:
-    """Install them, and start none of them."""
-    log(f"      installs for the whole machine: {' '.join(packages)}")
+    """Install the packages without starting their servers."""
+    log(f"      installing for the whole machine: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     ours = not POLICY_RC.exists()
     if ours:
@@ -57,7 +57,7 @@ def install(packages: Sequence[str]) -> str:
             ["apt-get", "install", "--yes", "--no-install-recommends", *packages],
             cwd=Path("/"),
             environment=environment,
-            hint=lambda _: f"Mend: apt-get install {' '.join(packages)}",
+            hint=lambda _: f"fix: apt-get install {' '.join(packages)}",
         )
     finally:
         if ours:

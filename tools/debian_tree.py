@@ -1,4 +1,4 @@
-"""Files of Debian's packages for an image, unpacked and no more: nothing of them is run or installed on this machine."""
+"""The files of Debian's packages, for an image. The packages are only unpacked: nothing of them is run or installed here."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ EXCLUDED_PACKAGES = (
     "ucf",
     "usrmerge",
 )
-"""What packages depend on to be installed and looked after, and no program of ours to run."""
+"""Packages that others need for their installation and maintenance, but not to run."""
 EXCLUDED_FOLDERS = (
     "usr/share/doc/",
     "usr/share/man/",
@@ -59,14 +59,14 @@ EXCLUDED_FOLDERS = (
     "run/",
 )
 MERGED_USR = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
-"""Folders that Debian has below /usr, with a link at the root."""
+"""Folders that Debian keeps below ``/usr``, with a link at the root."""
 
 
 def archive_entries(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """The files of these packages and of what they depend on, by package, as entries of an archive.
+    """The files of these packages and of their dependencies, as entries of a tar archive.
 
     Raises:
-        SetupError: they cannot be fetched.
+        SetupError: the packages cannot be downloaded.
     """
     for folder in MERGED_USR[:4]:
         link = tarfile.TarInfo(folder)
@@ -84,17 +84,17 @@ def archive_entries(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, 
 
 
 def _normalize(entry: tarfile.TarInfo) -> bool:
-    """Put the entry where it belongs, as root's and from 1970. False when it is left out."""
+    """Move the entry below ``/usr``, and make it root's and of 1970. False when it is to be left out."""
     entry.name = _usr_path(entry.name)
     if entry.islnk():
         entry.linkname = _usr_path(entry.linkname)
-    entry.mode &= 0o1777  # nobody becomes another user here
+    entry.mode &= 0o1777  # no setuid and setgid
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = 0
     entry.pax_headers = {}
-    wanted = not f"{entry.name}/".startswith(EXCLUDED_FOLDERS) and entry.name not in ("", ".", *MERGED_USR)
-    return wanted and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
+    included = not f"{entry.name}/".startswith(EXCLUDED_FOLDERS) and entry.name not in ("", ".", *MERGED_USR)
+    return included and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
 
 
 def _usr_path(path: str) -> str:
@@ -103,7 +103,7 @@ def _usr_path(path: str) -> str:
 
 
 def _download(packages: Sequence[str], scratch: Path) -> list[Path]:
-    """Download them and what they need, as if nothing were installed."""
+    """Download the packages with all their dependencies, whether these are installed here or not."""
     (scratch / "archives/partial").mkdir(parents=True)
     (scratch / "status").touch()
     command = [
@@ -122,7 +122,7 @@ def _download(packages: Sequence[str], scratch: Path) -> list[Path]:
         command,
         cwd=scratch,
         environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        hint=lambda _: "Mend: apt-get update; the images of the data services are made from Debian 12's packages",
+        hint=lambda _: "fix: apt-get update; the images of the data services are made from Debian 12's packages",
     )
     files = sorted((scratch / "archives").glob("*.deb"))
     if not files:

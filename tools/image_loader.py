@@ -1,6 +1,7 @@
-"""What the embedded node's pods run, and how the images get there: made here, or pulled where a registry is reached.
+"""Loads the images of the embedded node's pods: made on this machine, or pulled when a registry can be reached.
 
-The runtime itself has no way out, so this machine pulls for it. The stack's settings name every image (`overlaid`).
+The node's own network has no way out, so this machine pulls for it. ``with_overlay`` writes the images' names into the stack's
+settings.
 """
 
 import socket
@@ -18,17 +19,17 @@ from tools.node import Node
 from tools.node_services import ServiceImages
 from tools.oci import REGISTRY
 from tools.paths import ROOT
-from tools.progress import SetupError
-from tools.supervised_process import ClusterError, say
+from tools.progress import SetupError, log
+from tools.supervised_process import ClusterError
 
 CONNECT_SECONDS = 3
 PULL_SECONDS = 600
 DOCKER_HUB = "registry-1.docker.io"
-"""Where images are whose name says no registry."""
+"""The host of images whose name has no registry."""
 
 
 class ImageLoader:
-    """The images of a stack file's pods. `paused` are the workloads whose image cannot be had, with the reason."""
+    """The images of a stack file's pods. ``scaled_to_zero`` are the workloads whose image cannot be had, with the reason."""
 
     def __init__(self, stack_file: str, binaries: Path) -> None:
         config: dict[str, Any] = yaml.safe_load(stack_file)["config"]
@@ -50,7 +51,7 @@ class ImageLoader:
 
     @property
     def overlay(self) -> dict[str, Any]:
-        """What of the settings this machine decides."""
+        """The settings that this machine decides: image names, and workloads without an image."""
         made = {image.name: image.reference for image in self._built}
         return {
             "cluster": {"waitForReady": True},
@@ -59,35 +60,35 @@ class ImageLoader:
         }
 
     def inspect(self, node: Node | None) -> None:
-        """Take as paused what would have to be pulled and is not there."""
-        there = node.images() if node is not None else set[str]()
+        """Set ``scaled_to_zero`` to the workloads whose image would have to be pulled and is not on the node."""
+        present = node.images() if node is not None else set[str]()
         self.scaled_to_zero = {
-            name: "it was not pulled yet" for name in self._to_pull if self._runtime_name(name) not in there
+            name: "it was not pulled yet" for name in self._to_pull if self._runtime_name(name) not in present
         }
 
     def load(self, node: Node) -> None:
-        """Give the node what it lacks, and say what cannot be had."""
+        """Load the images that the node does not have, and log which cannot be had."""
         node.load(self._built)
         self.scaled_to_zero = {}
         try:
             self._services.load(node)
         except (EngineError, SetupError) as error:
             self.scaled_to_zero |= dict.fromkeys(self._services.references, str(error))
-        there = node.images()
+        present = node.images()
         for name, reference in self._to_pull.items():
-            if self._runtime_name(name) not in there and (trouble := pull(node, reference)):
-                self.scaled_to_zero[name] = trouble
-        for trouble in dict.fromkeys(self.scaled_to_zero.values()):
-            names = ", ".join(name for name, each in self.scaled_to_zero.items() if each == trouble)
-            say(f"scaled to zero: {names}, for {trouble}")
+            if self._runtime_name(name) not in present and (reason := pull(node, reference)):
+                self.scaled_to_zero[name] = reason
+        for reason in dict.fromkeys(self.scaled_to_zero.values()):
+            names = ", ".join(name for name, each in self.scaled_to_zero.items() if each == reason)
+            log(f"scaled to zero: {names}, for {reason}")
 
     def _runtime_name(self, name: str) -> str:
-        """As the runtime calls what was pulled."""
+        """The name by which the runtime lists a pulled image."""
         return canonical_name(self._to_pull[name]).removeprefix(f"{REGISTRY}/")
 
 
 def pull(node: Node, reference: str) -> str | None:
-    """Let this machine pull an image for the node. Why it cannot, or None."""
+    """Pull an image for the node from this machine. The reason when it fails, or None."""
     name = canonical_name(reference)
     host, _, port = name.partition("/")[0].partition(":")
     host = DOCKER_HUB if host == REGISTRY else host
@@ -95,7 +96,7 @@ def pull(node: Node, reference: str) -> str | None:
     try:
         socket.create_connection((host, int(port or 443)), timeout=CONNECT_SECONDS).close()
     except OSError:
-        return f"the registry {host} is not reached"
+        return f"the registry {host} cannot be reached"
     command = node.ctr_command("images", "pull", *(["--plain-http"] if local else []), name)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS, check=False)
@@ -103,12 +104,12 @@ def pull(node: Node, reference: str) -> str | None:
         return f"{name} is not pulled within {PULL_SECONDS} s"
     if answer.returncode != 0:
         return f"{name} is not pulled: {(answer.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-    say(f"  {name} pulled")
+    log(f"  {name} pulled")
     return None
 
 
 def canonical_name(reference: str) -> str:
-    """The name under which the kubelet looks for an image: with its registry, and of tag and digest the digest alone."""
+    """The name by which the kubelet looks for an image: with its registry, and without its tag when it has a digest."""
     name, at, digest = reference.partition("@")
     first, slash, _ = name.partition("/")
     if not slash or ("." not in first and ":" not in first and first != "localhost"):
@@ -120,17 +121,17 @@ def canonical_name(reference: str) -> str:
 
 
 def with_overlay(text: str, overlay: Mapping[str, Any]) -> str:
-    """A stack file with what this machine decides: `cluster` is added to, images that are to be built here get their names."""
+    """A stack file's text with the overlay: mappings are merged into those of the file, other values replace them."""
     if not overlay:
         return text
     document = yaml.safe_load(text)
     config: dict[str, Any] = document["config"]
     for key, value in overlay.items():
-        there = config.get(f"atlas:{key}") or {}
-        config[f"atlas:{key}"] = {**there, **value} if isinstance(value, Mapping) else value
+        own = config.get(f"atlas:{key}") or {}
+        config[f"atlas:{key}"] = {**own, **value} if isinstance(value, Mapping) else value
     return yaml.safe_dump(document, sort_keys=False)
 
 
 def is_placeholder(reference: str) -> bool:
-    """Whether a stack file names an image that is still to be built on this machine."""
+    """Whether this reference of a stack file stands for an image that this machine builds."""
     return reference.startswith("atlas/") and reference.endswith(":local")

@@ -1,17 +1,14 @@
-"""The node of the embedded cluster: containerd, kubelet, kube-proxy and a name server on a machine of their own (`node_host.py`).
+"""The node of the embedded cluster: containerd, kubelet, kube-proxy and CoreDNS, in namespaces of their own (``node_host.py``).
 
-Their settings are the files of `tools/node`, in each tool's own language; what is of one cluster (addresses, certificates, the
-control group) is added here.
+Their settings are the files of ``tools/node``, in each tool's own format. What differs from cluster to cluster (addresses,
+certificates, control group) is added here.
 """
 
-import http.client
 import json
 import shutil
-import ssl
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,29 +17,32 @@ from typing import IO, Any
 
 import yaml
 
-from tools import oci
-from tools.control_plane import API_CA, LOOPBACK, ClusterPaths, kubeconfig
+from tools import local_http, oci
+from tools.control_plane import API_CA, ClusterPaths, kubeconfig
 from tools.node_host import NodeHost
 from tools.node_volumes import missing_volumes
 from tools.paths import TOOLS
-from tools.pki import Certificate, ensure, write_if_changed
-from tools.supervised_process import ClusterError, SupervisedProcess, say
+from tools.pki import Certificate, client_context, ensure, write_if_changed
+from tools.ports import LOOPBACK
+from tools.progress import log
+from tools.supervised_process import ClusterError, SupervisedProcess
+from tools.waiting import wait_until
 
 SETTINGS = TOOLS / "node"
 NAME = "atlas-node"
 API_PORT = 6443
-"""Of the API server as the node reaches it."""
+"""The port at which the node reaches the API server."""
 KUBELET_PORT = 10250
 PROXY_HEALTH_PORT = 10256
 SOCKET = "/run/containerd/containerd.sock"
 READY_SECONDS = 120
 GRACE_SECONDS = 20
-"""What pods get to end in when the cluster stops."""
+"""The time that containers get to end when the cluster stops."""
 PAUSE_BINARY = Path("/usr/bin/catatonit")
 
 
 class Node:
-    """The node of one cluster. `binaries` is where ours are."""
+    """The node of one cluster. ``binaries`` is the folder of the programs that set-up built."""
 
     def __init__(self, paths: ClusterPaths, binaries: Path) -> None:
         self._paths = paths
@@ -52,11 +52,11 @@ class Node:
 
     @property
     def exists(self) -> bool:
-        """Whether this cluster has one."""
+        """Whether this cluster has a node."""
         return self.directory.exists()
 
     def up(self, ports: Mapping[str, int], context: str) -> bool:
-        """Bring everything to the state that the files describe. True when something had to be started."""
+        """Start what does not run as configured. True when something had to be started."""
         self.directory.mkdir(exist_ok=True, mode=0o700)
         changed = self.host.ensure()
         self._write_credentials(ports, context)
@@ -65,50 +65,50 @@ class Node:
         changed |= runtime.ensure_running()
         self.load([self._pause_image(), self._dns_image()])
         self._apply(self._system_objects())
-        for unit in others:
-            changed |= unit.ensure_running()
+        for process in others:
+            changed |= process.ensure_running()
         self._wait_for_ready()
         return changed
 
     def down(self) -> list[str]:
-        """Stop everything, pods first and politely. The names of what ran."""
+        """Stop everything, after the pods had time to end. The names of the processes that ran."""
         if not self.exists:
             return []
         stopped: list[str] = []
         if self.host.namespace_holder is not None:
             runtime, *others = self._processes({})
-            stopped += [unit.name for unit in reversed(others) if unit.stop()]
+            stopped += [process.name for process in reversed(others) if process.stop()]
             self._stop_pods()
             stopped += [runtime.name] if runtime.stop() else []
         self.host.remove()
         return stopped
 
     def status_rows(self, ports: Mapping[str, int]) -> list[tuple[tuple[str, ...], bool]]:
-        """A line for each process, as `Unit.row`."""
+        """A row for each process, as ``SupervisedProcess.status_row``."""
         if not self.exists:
             return []
         if self.host.namespace_holder is None:
             return [((NAME, "-", "-", "-", "not running", "-"), False)]
-        return [unit.status_row() for unit in self._processes(ports)]
+        return [process.status_row() for process in self._processes(ports)]
 
     def load(self, images: Iterable[oci.Image]) -> list[str]:
-        """Give the runtime the images that it does not have; their references."""
-        brought: list[str] = []
-        there = self.images()
+        """Import the images that the runtime does not have, and return their references."""
+        loaded: list[str] = []
+        present = self.images()
         for image in images:
-            if image.reference in there:
+            if image.reference in present:
                 continue
             began = time.monotonic()
             with tempfile.TemporaryFile() as archive:
                 oci.write(image, archive)
                 archive.seek(0)
                 self.import_archive(archive)
-            brought.append(image.reference)
-            say(f"  {image.reference} brought in {time.monotonic() - began:.1f} s")
-        return brought
+            loaded.append(image.reference)
+            log(f"  {image.reference} loaded in {time.monotonic() - began:.1f} s")
+        return loaded
 
     def ctr(self, *arguments: str) -> str:
-        """Run containerd's own client on the pods' images and containers."""
+        """Run containerd's client ``ctr`` on the pods' images and containers, and return its output."""
         answer = subprocess.run(self.ctr_command(*arguments), capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ClusterError(f"ctr {' '.join(arguments)} failed: {answer.stderr.strip()}")
@@ -124,20 +124,20 @@ class Node:
         return answer.stdout
 
     def ctr_command(self, *arguments: str) -> list[str]:
-        """The command that runs containerd's own client with this machine's network."""
+        """The command that runs ``ctr`` in this machine's network."""
         return ["ctr", f"--address={self.host.host_path(SOCKET)}", "--namespace=k8s.io", *arguments]
 
     def images(self) -> set[str]:
-        """The references of the images that the runtime has, as pods name them."""
+        """The references of the runtime's images, as pods name them."""
         names = self.ctr("images", "list", "--quiet").split()
         return {name.removeprefix(f"{oci.REGISTRY}/") for name in names}
 
     def import_archive(self, archive: IO[bytes]) -> None:
-        """Give the runtime an image archive, Docker's or the OCI's."""
+        """Import an image archive in Docker's or the OCI's format."""
         command = self.ctr_command("images", "import", "-")
         answer = subprocess.run(command, stdin=archive, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
-            raise ClusterError(f"containerd does not take an image: {answer.stderr.strip()}")
+            raise ClusterError(f"containerd does not import an image: {answer.stderr.strip()}")
 
     def _write_credentials(self, ports: Mapping[str, int], context: str) -> None:
         address = self.host.address
@@ -156,7 +156,7 @@ class Node:
         )
         for name in ("kubelet", "kube-proxy"):
             document = yaml.safe_load(kubeconfig(self._paths, ports, client=name, context=context))
-            # The API server knows itself by its name, not by the node's address.
+            # The API server's certificate has its name, and not the node's address.
             document["clusters"][0]["cluster"] |= {
                 "server": f"https://{address}:{API_PORT}",
                 "tls-server-name": "kubernetes",
@@ -198,7 +198,7 @@ class Node:
                 reads=[self._file("containerd.toml")],
                 trouble=self._runtime_error,
             ),
-            # Two halves, since a program listens in one network and connects in one: this machine's loopback address stays its own.
+            # Two processes, since each has one network: this one connects in this machine's, the next one listens in the node's.
             self._process(
                 "api-server-inlet",
                 self.host.enter(
@@ -214,7 +214,7 @@ class Node:
                 self.host.enter(
                     "socat", f"TCP-LISTEN:{API_PORT},bind={address},fork,reuseaddr", "UNIX-CONNECT:/run/api-server.sock"
                 ),
-                trouble=partial(self._https_error, API_PORT, "/readyz", named=False),
+                trouble=partial(self._https_error, API_PORT, "/readyz", check_name=False),
                 port=API_PORT,
             ),
             self._process(
@@ -274,32 +274,20 @@ class Node:
             return str(error)
         return None
 
-    def _https_error(self, port: int, path: str, *, named: bool = True) -> str | None:
-        """Why what listens at that port of the node is not healthy. `named`: its certificate has to be for the node's address."""
-        pki = self._paths.pki
-        context = ssl.create_default_context(cafile=str(pki / f"{API_CA}.crt"))
-        context.load_cert_chain(pki / "kube-apiserver-kubelet-client.crt", pki / "kube-apiserver-kubelet-client.key")
-        context.check_hostname = named
-        connection = http.client.HTTPSConnection(self.host.address, port, timeout=5, context=context)
-        try:
-            connection.request("GET", path)
-            status = connection.getresponse().status
-        except OSError as error:
-            return str(error)
-        finally:
-            connection.close()
-        return None if status == 200 else f"HTTP {status}"
+    def _https_error(self, port: int, path: str, *, check_name: bool = True) -> str | None:
+        """Why the server at that port of the node is not healthy.
+
+        ``check_name``: its certificate must be for the node's address.
+        """
+        context = client_context(self._paths.pki, API_CA, "kube-apiserver-kubelet-client")
+        context.check_hostname = check_name
+        return local_http.health_error(f"https://{self.host.address}:{port}{path}", context=context)
 
     def _proxy_error(self) -> str | None:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            opener.open(f"http://{self.host.address}:{PROXY_HEALTH_PORT}/healthz", timeout=5).close()
-        except OSError as error:
-            return str(error)
-        return None
+        return local_http.health_error(f"http://{self.host.address}:{PROXY_HEALTH_PORT}/healthz")
 
     def _system_objects(self) -> list[dict[str, Any]]:
-        """The objects of a cluster with a node."""
+        """The Kubernetes objects that a cluster with a node needs."""
         objects = [each for each in yaml.safe_load_all((SETTINGS / "system.yaml").read_text()) if each]
         by_name = {(each["kind"], each["metadata"]["name"]): each for each in objects}
         by_name["EndpointSlice", "kubernetes"]["endpoints"] = [{"addresses": [self.host.address]}]
@@ -316,41 +304,37 @@ class Node:
         )
 
     def _wait_for_ready(self) -> None:
-        """The node takes pods, what is said of them is true, and names are answered."""
+        """Wait until the node is ready, the status of its pods is current, and CoreDNS answers."""
         limit = f"--timeout={READY_SECONDS}s"
         self.kubectl("wait", "--for=condition=Ready", f"node/{NAME}", limit)
-        end = time.monotonic() + READY_SECONDS
-        while (stale := self._stale_pods()) and time.monotonic() < end:
-            time.sleep(0.3)
-        if stale:
-            raise ClusterError(f"the kubelet says nothing of {', '.join(stale)} after {READY_SECONDS} s")
+        if not wait_until(lambda: not self._stale_pods(), READY_SECONDS, every=0.3):
+            stale = ", ".join(self._stale_pods())
+            raise ClusterError(f"the kubelet does not report the state of {stale} after {READY_SECONDS} s")
         if missing := missing_volumes(NAME, self.directory / "var", self.kubectl):
             self._apply(missing)
         self.kubectl("rollout", "status", "deployment/coredns", "--namespace=kube-system", limit)
 
     def _stale_pods(self) -> list[str]:
-        """The pods that are said to run since before this node was made, as if nothing had happened."""
+        """Pods whose status is from before this node was started, and so not current."""
         holder = self.host.namespace_holder
-        made = datetime.fromtimestamp(holder.since if holder else 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        started = datetime.fromtimestamp(holder.since if holder else 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return [
             pod["metadata"]["name"]
             for pod in json.loads(self.kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
             for container in pod.get("status", {}).get("containerStatuses", [])
-            if container.get("state", {}).get("running", {}).get("startedAt", made) < made
+            if container.get("state", {}).get("running", {}).get("startedAt", started) < started
         ]
 
     def _stop_pods(self) -> None:
-        """Ask every container to end, and wait a little: stores write down what they have in memory."""
+        """Send SIGTERM to every container and wait, so that databases and backends can write what they have in memory."""
         try:
             running = self._running_containers()
             for container in running:
                 subprocess.run(
                     self.ctr_command("tasks", "kill", "--signal=SIGTERM", container), capture_output=True, check=False
                 )
-            end = time.monotonic() + GRACE_SECONDS
-            while self._running_containers() and time.monotonic() < end:
-                time.sleep(0.2)
-        except ClusterError:  # the runtime is dead; what it left is ended with the control groups
+            wait_until(lambda: not self._running_containers(), GRACE_SECONDS, every=0.2)
+        except ClusterError:  # the runtime is dead; its containers are killed with the control groups
             return
 
     def _running_containers(self) -> list[str]:
@@ -358,7 +342,7 @@ class Node:
         return [line.split()[0] for line in lines if line.split()[-1] == "RUNNING"]
 
     def _pause_image(self) -> oci.Image:
-        """What holds a pod's namespaces: it does nothing but collect what has ended."""
+        """The image of the container that holds a pod's namespaces. Its program only reaps processes that ended."""
         return oci.from_binary("pause", PAUSE_BINARY, "-P")
 
     def _dns_image(self) -> oci.Image:

@@ -1,7 +1,7 @@
-"""The machine that the node believes to be on: mounts and a network of its own, joined to this machine by one pair of interfaces.
+"""The namespaces in which the node runs: mounts and a network of its own, connected to this machine by one pair of interfaces.
 
-Nothing of this machine's firewall, routes and kernel settings is changed, and nothing is mounted that it would see. All of it is
-gone with the last process in it.
+This machine's firewall, routes and kernel settings stay as they are, and the node's mounts are not visible to it. The namespaces go
+with the last process in them.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from tools.pki import write_private
 from tools.supervised_process import ClusterError
 
 NETWORKS = ipaddress.ip_network("10.231.0.0/16")
-"""Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""
+"""Each node draws a network of four addresses of these once. Two are used: the node's and this machine's."""
 PRIVATE_FOLDERS = (Path("/run"), Path("/var"))
-"""Folders of which the node has its own: what is below them here, it does not see."""
+"""Folders of which the node has its own. It does not see this machine's."""
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -29,11 +29,14 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
-"""What the kubelet demands of its machine. They are this machine's, so the node reads files in their place and changes none."""
+"""Kernel settings that the kubelet requires.
+
+They belong to this machine, so the node gets files with these values mounted over them.
+"""
 
 
 class NodeHost:
-    """One node's surroundings, with its files in `directory`."""
+    """The namespaces of one node, with its files in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -44,18 +47,18 @@ class NodeHost:
 
     @property
     def namespace_holder(self) -> processes.Process | None:
-        """The process that keeps the namespaces, when they are complete."""
+        """The process that keeps the namespaces open. None when there is none, or when it was not set up completely."""
         process = processes.read(self._pid_file)
         finished = self._finished.exists() and self._finished.read_text()
         return process if process is not None and finished == f"{process.pid} {process.started}" else None
 
     @property
     def address(self) -> str:
-        """The node's."""
+        """The node's address."""
         return str(self._assigned_network()[2])
 
     def enter(self, *command: str, network: bool = True, mounts: bool = True) -> list[str]:
-        """The command that runs `command` inside; or with this machine's network, or its files, instead of the node's."""
+        """The command that runs ``command`` in the namespaces. Without ``network`` or ``mounts`` it keeps this machine's."""
         holder = processes.read(self._pid_file)
         if holder is None:
             raise ClusterError("the node has ended meanwhile")
@@ -69,12 +72,12 @@ class NodeHost:
         ]
 
     def host_path(self, path: str) -> Path:
-        """A file of the node as this machine reaches it."""
+        """The path by which this machine reaches a file of the node."""
         holder = processes.read(self._pid_file)
         return Path(f"/proc/{holder.pid}/root{path}") if holder else self.directory / "gone"
 
     def ensure(self) -> bool:
-        """True when it had to be made. What a crash has left of an earlier one goes first."""
+        """Set up the namespaces unless they exist. True when they had to be made. Remains of a crashed node are removed first."""
         if self.namespace_holder is not None:
             return False
         self.remove()
@@ -99,11 +102,11 @@ class NodeHost:
         return True
 
     def remove(self) -> None:
-        """End all that runs in it, and what keeps it."""
+        """End all processes of the node and the one that keeps its namespaces."""
         self._finished.unlink(missing_ok=True)
         self.groups.remove()
         self._pid_file.unlink(missing_ok=True)
-        if Path(f"/sys/class/net/{self.name}").exists():  # with the last process it goes by itself, but not at once
+        if Path(f"/sys/class/net/{self.name}").exists():  # the kernel removes it with the last process, but not at once
             _run(["ip", "link", "delete", self.name], may_fail=True)
 
     def _wait_for_namespaces(self) -> None:
@@ -146,7 +149,7 @@ class NodeHost:
         self._run_inside("ip", "link", "set", "lo", "up")
         self._run_inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
         self._run_inside("ip", "link", "set", "eth0", "up")
-        # Whoever looks for something else is told at once that it is not there, instead of waiting for an answer.
+        # Connections to anywhere else fail at once instead of waiting for an answer.
         self._run_inside("ip", "route", "add", "unreachable", "default")
         self._run_inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
@@ -163,7 +166,7 @@ class NodeHost:
             return None
 
     def _draw_network(self) -> ipaddress.IPv4Network:
-        """The remembered network, or another one when somebody has it."""
+        """The remembered network, or another one when an interface of this machine uses it."""
         remembered, taken = self._remembered_network(), list(_host_networks())
         if remembered is not None and not any(remembered.overlaps(each) for each in taken):
             return remembered
@@ -180,7 +183,9 @@ def _host_networks() -> Iterable[ipaddress.IPv4Network]:
     for link in json.loads(_run(["ip", "-json", "-4", "address"])):
         for each in link.get("addr_info", []):
             network = ipaddress.IPv4Network(f"{each['local']}/{each['prefixlen']}", strict=False)
-            if network.prefixlen > NETWORKS.prefixlen:  # of a wider one we take four addresses
+            if (
+                network.prefixlen > NETWORKS.prefixlen
+            ):  # a wider network, such as 10.0.0.0/8, would leave no address to draw
                 yield network
 
 

@@ -1,4 +1,4 @@
-"""What a machine must have for the embedded cluster's node. Where it lacks, the cluster goes without one, and says so once."""
+"""What a machine must have for the embedded cluster's node. Without it the cluster has no node, and one message says why."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ PROGRAMS: Mapping[str, str] = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }
-"""The package of Debian that has each program."""
+"""Programs, with the Debian package that has each."""
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 PROBES = {
     "unshare --mount --net true": "namespaces of its own for mounts and networks",
@@ -32,19 +32,22 @@ PROBES = {
     "unshare --mount sh -c 'mount --types=tmpfs tmpfs /mnt && cd /mnt && mkdir 1 2 3 4 && "
     "mount --types=overlay --options=lowerdir=1,upperdir=2,workdir=3 overlay 4'": "overlay file systems",
 }
-"""What the kernel has to let us do, tried where nobody sees it, and what to call it."""
+"""Commands that try what the kernel must allow, in namespaces of their own, with the name of each ability."""
 
 
 def missing_packages() -> list[str]:
-    """The packages of Debian that a node needs and this machine lacks."""
+    """Debian packages that a node needs and that are not installed."""
     return debian.missing_packages(PROGRAMS)
 
 
 def missing() -> list[Issue]:
-    """What keeps a node from running here, packages of Debian that set-up can install left out."""
+    """What keeps a node from running here, except Debian packages that set-up can install."""
     if os.geteuid() != 0:
         return [
-            Issue("you are not root, and a node mounts, bridges and limits", "run it as root, in a virtual machine")
+            Issue(
+                "you are not root, as mounts, networks and control groups require",
+                "run it as root, in a virtual machine",
+            )
         ]
     found = debian.install_issues(missing_packages(), "a node needs programs of Debian 12")
     absent = CONTROLLERS - control_groups.controllers()
@@ -55,20 +58,20 @@ def missing() -> list[Issue]:
     elif not all(os.access(hierarchy, os.W_OK) for hierarchy in control_groups.hierarchies()):
         found.append(Issue("control groups are read-only", "a machine instead of a container, or a privileged one"))
     if not missing_packages():
-        for command, what in PROBES.items():
+        for command, ability in PROBES.items():
             answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
             if answer.returncode != 0:
-                said = (answer.stderr.strip().splitlines() or ["it fails"])[-1]
-                found.append(Issue(f"no {what} ({said})", "a kernel that has them, and the right to make them"))
+                output = (answer.stderr.strip().splitlines() or ["it fails"])[-1]
+                found.append(Issue(f"no {ability} ({output})", "a kernel that has them, and the right to make them"))
     return found
 
 
-def message(problems: list[Issue]) -> str:
-    """All of it in one message, with the other ways to pods that run."""
+def message(issues: list[Issue]) -> str:
+    """One message for all of them, with another way to run pods."""
     return "\n".join(
         [
-            "the cluster has no node, so its objects are declared and no pod starts. This machine lacks:",
-            *(str(problem) for problem in problems),
-            "Or use a cluster that has nodes (kind, or one of yours): KUBECONFIG=… make up STACK=dev",
+            "the cluster has no node, so its objects are declared and no pod starts. Missing on this machine:",
+            *(str(issue) for issue in issues),
+            "Or use a cluster that has nodes (kind, or your own): KUBECONFIG=… make up STACK=dev",
         ]
     )

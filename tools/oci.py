@@ -1,4 +1,4 @@
-"""Container images without an engine: files in, an OCI archive out. The same files give the same bytes, and so the same digest."""
+"""Container images without a Docker engine: writes files as an OCI archive. The same files give the same bytes and digest."""
 
 import hashlib
 import io
@@ -22,19 +22,21 @@ ACCOUNTS = {
 }
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 REGISTRY = "docker.io"
-"""What the runtime puts before a name that says no registry."""
+"""The registry of image names that name none."""
 PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 _RECIPE = "1"
-"""Raise it when the same parts become another image."""
+"""A part of every reference: raise it when the same parts give another image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """`files` maps paths inside to files here, `texts` to their content; what of it is to be run is in `programs` as well.
-    `packages` are Debian's. Everything belongs to root, and nothing else is in it.
+    """``files`` maps paths in the image to files of this machine, ``texts`` maps them to content. ``programs`` are the executable
+    ones.
+
+    ``packages`` are Debian's. All files belong to root, and nothing else is in the image.
     """
 
     name: str
@@ -45,9 +47,9 @@ class Image:
     packages: Sequence[str] = ()
     environment: Sequence[str] = ()
 
-    @cached_property  # it reads all files, and is asked several times
+    @cached_property  # it reads all files, and is used several times
     def reference(self) -> str:
-        """What a pod names it by: changes with all that it is made of, but for the versions of Debian's packages."""
+        """The name for pods. It changes with all that the image is made of, except the versions of Debian's packages."""
         made_from = [
             _RECIPE,
             self.entrypoint,
@@ -64,7 +66,7 @@ class Image:
 
 
 def from_binary(name: str, binary: Path, *arguments: str) -> Image:
-    """The image of one static program: beside it there are the public authorities and the names of two users."""
+    """The image of one static program, with the public CA certificates and the names of two users."""
     path = f"usr/bin/{binary.name}"
     return Image(
         name=name,
@@ -76,7 +78,7 @@ def from_binary(name: str, binary: Path, *arguments: str) -> Image:
 
 
 def write(image: Image, target: IO[bytes]) -> None:
-    """Write the archive that `ctr images import` takes."""
+    """Write the archive for ``ctr images import``."""
     with tempfile.TemporaryFile() as layer:
         digest, size = _write_layer(image, layer)
         config = _json(
@@ -113,7 +115,7 @@ def write(image: Image, target: IO[bytes]) -> None:
 
 
 def _write_layer(image: Image, target: BinaryIO) -> tuple[str, int]:
-    """Its digest and size; `target` is at its beginning again."""
+    """The layer's digest and size. Afterwards ``target`` is at its beginning."""
     ours, written = {*image.texts, *image.files}, set[str]()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for entry, content in debian_tree.archive_entries(image.packages) if image.packages else ():
@@ -149,7 +151,7 @@ def _blob(digest: str) -> str:
 
 
 def _entry(path: str, mode: int = 0o644) -> tarfile.TarInfo:
-    """Root's, from 1970."""
+    """An entry that belongs to root and is of 1970."""
     entry = tarfile.TarInfo(path)
     entry.mode = mode
     return entry

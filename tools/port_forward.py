@@ -1,7 +1,7 @@
-"""Services of a cluster at ports of this machine's loopback address.
+"""Port forwards: Services of a cluster at ports of this machine's loopback address.
 
-By `kubectl port-forward`, which reaches what listens on a pod's loopback address; on the embedded node by its own network, where a
-pod is reached at its address, as Loki and Jaeger want it.
+Usually by ``kubectl port-forward``, which connects to a pod's loopback address. On the embedded node by ``socat`` in the node's
+network, which connects to the pod's own address, as Loki and Jaeger need it.
 """
 
 import json
@@ -9,7 +9,6 @@ import os
 import re
 import selectors
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +17,17 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TextIO, cast
 
+from tools.ports import LOOPBACK, draw_port
 from tools.supervised_process import ClusterError
 
 START_SECONDS = 15
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """How a cluster is reached: `environment` has the KUBECONFIG, `context` is the one that the stack names. `inside` begins a
-    command that runs in the embedded node's network, if there is one.
+    """How a cluster is reached: by the KUBECONFIG in ``environment`` and the context that the stack names.
+
+    ``node_command`` is the beginning of a command that runs in the embedded node's network; empty for other clusters.
     """
 
     environment: Mapping[str, str]
@@ -38,10 +38,10 @@ class Access:
         return ["kubectl", f"--context={self.context}", *arguments]
 
     def ask(self, *arguments: str) -> str:
-        """What kubectl answers.
+        """Run kubectl and return its output.
 
         Raises:
-            ClusterError: it fails; holds its words.
+            ClusterError: kubectl failed; holds its error output.
         """
         command = self.kubectl(*arguments)
         answer = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
@@ -52,7 +52,7 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class PortForward:
-    """A Service that people or tools open; `local` is the port here, 0 for any that is free."""
+    """A port of a Service, and the local port that is forwarded to it; 0 stands for any free port."""
 
     namespace: str
     service: str
@@ -62,12 +62,12 @@ class PortForward:
 
 @contextmanager
 def open_port_forward(forward: PortForward, access: Access) -> Iterator[int]:
-    """The port at which it answers, while the block lasts.
+    """Forward the port for the block, and yield the local port.
 
     Raises:
-        ClusterError: there is no pod behind it, or the port is taken.
+        ClusterError: the Service has no ready pod, or the local port is taken.
     """
-    local = forward.local_port or _free_port()
+    local = forward.local_port or draw_port()
     command = (
         _socat_command(forward, local, access) if access.node_command else _kubectl_command(forward, local, access)
     )
@@ -82,11 +82,11 @@ def open_port_forward(forward: PortForward, access: Access) -> Iterator[int]:
     )
     try:
         _wait_until_listening(process, forward)
-        # Each connection is told of. Unread, that fills the pipe, and the process stands still, even when it is to end.
+        # The process logs each connection. Unread output would fill the pipe and block it, even when it is told to end.
         Thread(target=cast("TextIO", process.stdout).read, daemon=True).start()
         yield local
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # with those that serve a connection
+        os.killpg(process.pid, signal.SIGTERM)  # the whole group, since each connection has a process
         process.wait()
 
 
@@ -116,21 +116,15 @@ def _socat_command(forward: PortForward, local: int, access: Access) -> list[str
         if endpoint.get("conditions", {}).get("ready")
     ]
     if not ready:
-        raise ClusterError("no pod of it is ready")
-    there = " ".join([*access.node_command, "socat", "-", f"TCP:{ready[0]}:{forward.port}"])
-    return ["socat", "-d", "-d", f"TCP-LISTEN:{local},bind={LOOPBACK},fork,reuseaddr", f'EXEC:"{there}"']
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+        raise ClusterError("it has no ready pod")
+    connect = " ".join([*access.node_command, "socat", "-", f"TCP:{ready[0]}:{forward.port}"])
+    return ["socat", "-d", "-d", f"TCP-LISTEN:{local},bind={LOOPBACK},fork,reuseaddr", f'EXEC:"{connect}"']
 
 
 def _wait_until_listening(process: subprocess.Popen[str], forward: PortForward) -> None:
-    """Until it listens."""
+    """Wait until it listens."""
     output = cast("TextIO", process.stdout)
-    end, said = time.monotonic() + START_SECONDS, ""
+    end, output_so_far = time.monotonic() + START_SECONDS, ""
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while time.monotonic() < end and selector.select(max(0.0, end - time.monotonic())):
@@ -139,5 +133,5 @@ def _wait_until_listening(process: subprocess.Popen[str], forward: PortForward) 
                 return
             if not line:
                 break
-            said += line
-    raise ClusterError(f"port {forward.local_port or 'of any number'}: {said.strip() or 'no answer'}")
+            output_so_far += line
+    raise ClusterError(f"port {forward.local_port or 'of any number'}: {output_so_far.strip() or 'no answer'}")

@@ -1,4 +1,4 @@
-"""What a machine must have before anything long begins. All that lacks is told at once, each with its mend."""
+"""Checks of the machine before a long set-up begins. All that is missing is told in one message, each with its fix."""
 
 import importlib.util
 import platform
@@ -13,26 +13,30 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Issue:
+    """Something that is missing or wrong, and what to do about it."""
+
     what: str
     fix: str
 
     def __str__(self) -> str:
-        return f"- {self.what}\n    mend: {self.fix}"
+        return f"- {self.what}\n    fix: {self.fix}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Requirements:
-    """What this set-up is going to do, as far as it decides what the machine must have."""
+    """What a set-up needs of the machine."""
 
     environments: bool = False
-    """A virtual environment is made with Python's own means (for uv or Go)."""
+    """Whether a virtual environment is made by Python's own ``venv`` module (for uv, Go or the checkers)."""
     writable: tuple[Path, ...] = ()
     space: tuple[tuple[Path, int], ...] = ()
-    """(directory, bytes) to be written there."""
+    """Directories, with the bytes to be written there."""
     memory: int = 0
+    """Bytes."""
 
 
 def find_issues(requirements: Requirements) -> list[Issue]:
+    """What this machine does not meet."""
     found: list[Issue] = []
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         found.append(
@@ -72,8 +76,9 @@ def find_issues(requirements: Requirements) -> list[Issue]:
 
 
 def message(issues: list[Issue]) -> str:
+    """One message for all of them."""
     count = "one thing is" if len(issues) == 1 else f"{len(issues)} things are"
-    return "\n".join([f"setup: {count} missing; nothing was built.", *(str(problem) for problem in issues)])
+    return "\n".join([f"setup: {count} missing; nothing was built.", *(str(issue) for issue in issues)])
 
 
 def _has_ca_certificates() -> bool:
@@ -93,7 +98,7 @@ def _unwritable(path: Path) -> str | None:
 
 
 def _missing_space(wanted: tuple[tuple[Path, int], ...]) -> list[Issue]:
-    """Directories on one file system need the sum."""
+    """Directories on the same file system need the sum of their bytes."""
     by_device: dict[int, tuple[list[Path], int]] = {}
     for path, size in wanted:
         existing = next(p for p in (path, *path.parents) if p.exists())
@@ -115,7 +120,7 @@ def _missing_space(wanted: tuple[tuple[Path, int], ...]) -> list[Issue]:
 
 
 def memory() -> dict[str, int]:
-    """What the kernel says of this machine's memory by its own names (proc_meminfo(5): MemTotal, MemAvailable), bytes."""
+    """This machine's memory in bytes, by the names of proc_meminfo(5): ``MemTotal``, ``MemAvailable``."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
 

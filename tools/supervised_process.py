@@ -1,4 +1,4 @@
-"""One long-lived process of the embedded cluster: started when it does not run as it should, stopped, and asked for its health."""
+"""One long-lived process of the embedded cluster: started when it does not run as configured, stopped, and asked for its health."""
 
 import hashlib
 import subprocess
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tools import processes
+from tools.progress import log
 
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -16,14 +17,14 @@ HEADINGS = ("COMPONENT", "PID", "PORT", "SINCE", "HEALTH", "MEMORY")
 
 
 class ClusterError(Exception):
-    """What stands in the way, in words for whoever typed the command."""
+    """Why the embedded cluster cannot do what was asked, for whoever typed the command."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisedProcess:
-    """`reads` are the files with which it has to be started anew when they change; `trouble` says why it is not healthy, or None.
+    """``config_files`` are files whose change restarts the process; ``health_error`` says why it is not healthy, or None.
 
-    `joins` are the `cgroup.procs` of the control groups into which the process goes before it becomes what `command` says.
+    ``cgroup_procs`` are the ``cgroup.procs`` files of the control groups that the process joins before it runs ``command``.
     """
 
     name: str
@@ -37,7 +38,7 @@ class SupervisedProcess:
     umask: int = 0o077
 
     def ensure_running(self) -> bool:
-        """True when it had to be started, because it was not running or not with these flags and files."""
+        """Start the process unless it runs with these flags and files. True when it had to be started or was not healthy yet."""
         digest = self._digest()
         running = processes.read(self.pid_file)
         if running is not None and running.digest == digest:
@@ -56,7 +57,7 @@ class SupervisedProcess:
             umask=self.umask,
         )
         self._wait_until_healthy(child)
-        say(f"  {self.name} ready in {time.monotonic() - began:.1f} s")
+        log(f"  {self.name} ready in {time.monotonic() - began:.1f} s")
         return True
 
     def stop(self) -> bool:
@@ -68,17 +69,17 @@ class SupervisedProcess:
         process, port = processes.read(self.pid_file), str(self.port or "-")
         if process is None:
             return (self.name, "-", port, "-", "not running", "-"), False
-        trouble = self.health_error()
+        error = self.health_error()
         since = datetime.fromtimestamp(process.since).strftime("%Y-%m-%d %H:%M:%S")
         memory = f"{process.memory / 2**20:.0f} MiB"
-        return (self.name, str(process.pid), port, since, trouble or "ok", memory), trouble is None
+        return (self.name, str(process.pid), port, since, error or "ok", memory), error is None
 
     def _wait_until_healthy(self, child: subprocess.Popen[bytes] | None) -> None:
         end = time.monotonic() + START_SECONDS
-        while (trouble := self.health_error()) is not None:
+        while (error := self.health_error()) is not None:
             ended = child.poll() is not None if child else processes.read(self.pid_file) is None
             if ended or time.monotonic() > end:
-                how = "ended" if ended else f"is not ready after {START_SECONDS} s ({trouble})"
+                how = "ended" if ended else f"is not ready after {START_SECONDS} s ({error})"
                 raise ClusterError(
                     f"{self.name} {how}. The end of {self.log_file}:\n{processes.last_lines(self.log_file)}"
                 )
@@ -92,12 +93,8 @@ class SupervisedProcess:
 
 
 def format_table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as aligned text."""
+    """Rows as text in aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-
-
-def say(text: str) -> None:
-    print(text, flush=True)

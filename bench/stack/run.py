@@ -1,9 +1,10 @@
-"""Measures the local stack while it runs, and prints Markdown tables: `make up`, then `make bench-stack`.
+"""Measures the running local stack, and prints Markdown tables: ``make up``, then ``make bench-stack``.
 
     python bench/stack/run.py [--stack FOLDER] [--samples N] [--seconds N]
 
-How long a log line and a span take to where a query finds them, and what the whole of it needs of memory and processors, idle and
-while users place orders. ``--stack`` is the clone whose stack it is. Figures go to .local/bench/stack.json.
+It measures how long a log line and a span take until a query finds them, and the memory and processors of the whole stack, idle
+and while users place orders. ``--stack`` is the clone that the stack runs from. The figures are written to
+``.local/bench/stack.json``.
 """
 
 import sys
@@ -48,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the local stack while it runs.")
     parser.add_argument("--stack", type=Path, default=ROOT)
     parser.add_argument("--samples", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=60, help="of each look at memory and processors")
+    parser.add_argument("--seconds", type=float, default=60, help="of each measurement of memory and processors")
     chosen = parser.parse_args()
     stack = live(chosen.stack.absolute())
     try:
@@ -67,8 +68,8 @@ def main() -> None:
     finally:
         stack.close()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    told = {"arrivals": arrivals, "idle": vars(idle), "busy": vars(busy)}
-    (RESULTS / "stack.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = {"arrivals": arrivals, "idle": vars(idle), "busy": vars(busy)}
+    (RESULTS / "stack.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""`make up` by its parts."""
+"""``make up`` by its parts."""

@@ -1,9 +1,10 @@
-"""Measures `make up` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
+"""Measures ``make up`` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
 
     python bench/up/run.py [--stack FOLDER]
 
-The copy's stack is made new, brought up without change, stopped, and brought up again; then it is forgotten. With ``--stack`` only
-the update without change is measured, of the stack that runs from that copy. Figures go to .local/bench/up.json.
+It measures a first ``make up``, one without change, ``make down`` and another ``make up``, and then wipes the copy's stack. With
+``--stack`` it measures only an update without change, of the stack that runs from that copy. The figures are written to
+``.local/bench/up.json``.
 """
 
 import sys
@@ -23,17 +24,18 @@ from deployed_copy import copied
 from harness import nothing_said
 
 from bench.process import CommandFailed
+from bench.progress import log
 from bench.up.parts import PARTS, MakeRun, run_make
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 SLOWEST = 5
 DOWN = "`make down`"
-"""It has steps, and not the parts of a `make up`."""
+"""This run has steps, but not the parts of a ``make up``."""
 
 
 def measure_all() -> dict[str, MakeRun]:
-    """Each `make`, in the order in which a developer would type it, of a stack of its own."""
+    """The runs of ``make`` in the order in which a developer types them, for a stack of their own."""
     with TemporaryDirectory(prefix="bench-up-") as folder:
         copy = Path(folder) / "atlas"
         copied(copy)
@@ -49,9 +51,9 @@ def measure_all() -> dict[str, MakeRun]:
 
 
 def measure(name: str, copy: Path, target: str) -> MakeRun:
-    print(f"{name} …", file=sys.stderr, flush=True)
+    log(f"{name} …")
     done = run_make(copy, target, nothing_said())
-    print(f"{name}: {done.seconds:.0f} s", file=sys.stderr, flush=True)
+    log(f"{name}: {done.seconds:.0f} s")
     return done
 
 
@@ -78,8 +80,10 @@ def main() -> int:
         return 1
     print("\n".join(tables(measured)))
     RESULTS.mkdir(parents=True, exist_ok=True)
-    told = {name: {"seconds": one.seconds, "parts": one.parts, "steps": one.slowest} for name, one in measured.items()}
-    (RESULTS / "up.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = {
+        name: {"seconds": one.seconds, "parts": one.parts, "steps": one.slowest} for name, one in measured.items()
+    }
+    (RESULTS / "up.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 

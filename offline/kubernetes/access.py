@@ -37,7 +37,7 @@ class Access:
 def connect(settings: Settings, temporary: Path) -> Access:
     """Access to the cluster in use.
 
-    `temporary` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
+    ``temporary`` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
     """
     try:
         config = load(settings.kubeconfig)

@@ -77,7 +77,7 @@ def preview_creation(cluster: Cluster, inputs: Object, manager: str) -> Object:
 def update(
     cluster: Cluster, live: Object, inputs: Object, manager: str, *, preview: bool, force: bool, ignored: list[str]
 ) -> Object:
-    """Change the object in place; fields in `ignored` keep what the cluster has."""
+    """Change the object in place; fields in ``ignored`` keep what the cluster has."""
     if inputs["kind"] == "CustomResourceDefinition":
         resource_version = live["metadata"]["resourceVersion"]
         body = {**inputs, "metadata": {**inputs["metadata"], "resourceVersion": resource_version}}

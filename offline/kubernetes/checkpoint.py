@@ -43,7 +43,7 @@ class Checkpoint:
 def state(
     inputs: Object, live: Object, with_secrets: dict[str, Json], api_version: str, manager: str
 ) -> dict[str, Json]:
-    """The properties to keep; what is secret in `given` is secret in them."""
+    """The properties to keep; what is secret in ``given`` is secret in them."""
     properties = mark_secrets(to_pulumi(live), with_secrets)
     properties[_INPUTS] = mark_secrets(to_pulumi(inputs), with_secrets)
     properties[_API_VERSION] = api_version
@@ -52,7 +52,7 @@ def state(
 
 
 def mark_secrets(outputs: dict[str, Json], with_secrets: dict[str, Json]) -> dict[str, Json]:
-    """A copy in which the values that are, or hold, a secret in `given` are secrets.
+    """A copy in which the values that are, or hold, a secret in ``given`` are secrets.
 
     A list with a secret inside is secret as a whole, since its order may change; a Secret's data always is.
     """
@@ -71,7 +71,7 @@ def mark_secrets(outputs: dict[str, Json], with_secrets: dict[str, Json]) -> dic
 
 
 def prune(live: Json, shape: Json) -> Json:
-    """The part of `live` that `shape` speaks of: what the cluster adds by itself is left out."""
+    """The part of ``live`` that ``shape`` speaks of: what the cluster adds by itself is left out."""
     if isinstance(live, dict) and isinstance(shape, dict):
         return {key: prune(value, shape[key]) for key, value in live.items() if key in shape}
     if isinstance(live, list) and isinstance(shape, list):

@@ -67,7 +67,7 @@ class Cluster:
     def request(
         self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, content: str = ""
     ) -> Object:
-        """One call; an answer that is not a success is an `ApiError`, no answer is a `Refused`."""
+        """One call; an answer that is not a success is an ``ApiError``, no answer is a ``Refused``."""
         headers = {"Accept": "application/json", **self._access.headers()}
         if body is not None:
             headers["Content-Type"] = content or "application/json"
@@ -130,7 +130,7 @@ class Cluster:
         }
 
     def path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
-        """Where an object, or the list of a kind when `name` is empty, is served."""
+        """Where an object, or the list of a kind when ``name`` is empty, is served."""
         served = self.kind(api_version, kind)
         parts = [_root(api_version)]
         if served.namespaced:

@@ -12,7 +12,7 @@ _STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]""")
 
 @dataclass(frozen=True)
 class Change:
-    """One changed field: `kind` is add, update or delete; a replacing one cannot be done in place."""
+    """One changed field: ``kind`` is add, update or delete; a replacing one cannot be done in place."""
 
     path: Path
     kind: str
@@ -20,7 +20,7 @@ class Change:
 
     @property
     def shown(self) -> str:
-        """The path as the engine writes it: `spec.ports[0].port`, `metadata.labels["a.b/c"]`."""
+        """The path as the engine writes it: ``spec.ports[0].port``, ``metadata.labels["a.b/c"]``."""
         text = ""
         for step in self.path:
             if isinstance(step, int):
@@ -35,9 +35,9 @@ class Change:
 def changes(
     old: Json, new: Json, previous_inputs: Json, replacing: list[tuple[str, ...]], ignored: list[str]
 ) -> list[Change]:
-    """The changes that make `new` out of `old`.
+    """The changes that make ``new`` out of ``old``.
 
-    `old` is the live object as far as `previous_inputs` spoke of it. An empty value that the inputs already held and
+    ``old`` is the live object as far as ``previous_inputs`` spoke of it. An empty value that the inputs already held and
     the API server left out means the same as none.
     """
     skipped = [parse(path) for path in ignored]
@@ -85,7 +85,7 @@ def _is_omitted(value: Json, before: Json) -> bool:
 
 
 def parse(text: str) -> Path:
-    """A property path as a program writes it in `ignore_changes`; `*` stands for any step."""
+    """A property path as a program writes it in ``ignore_changes``; ``*`` stands for any step."""
     steps: list[str | int] = []
     for plain, place, quoted in _STEP.findall(text):
         if plain:

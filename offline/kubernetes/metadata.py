@@ -48,13 +48,13 @@ def set_name(obj: Object, name: str) -> None:
 
 
 def made_up_name(prefix: str, seed: bytes = b"") -> str:
-    """`prefix-` and eight hex digits, always the same ones for a seed of the engine's."""
+    """``prefix-`` and eight hex digits, always the same ones for a seed of the engine's."""
     digits = hashlib.sha256(seed).hexdigest()[:8] if seed else secrets.token_hex(4)
     return f"{prefix}-{digits}"
 
 
 def identity(obj: Object) -> str:
-    """The resource's id: `namespace/name`, or the name alone."""
+    """The resource's id: ``namespace/name``, or the name alone."""
     metadata = of(obj)
     return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
 

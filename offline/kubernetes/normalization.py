@@ -77,7 +77,7 @@ def _without_nulls(value: Json) -> Json:
 
 
 def _secret(obj: Object) -> Object:
-    """The API server keeps `stringData` as base64 in `data`."""
+    """The API server keeps ``stringData`` as base64 in ``data``."""
     data = {key: _rewrapped(value) for key, value in (obj.get("data") or {}).items()}
     for key, value in (obj.get("stringData") or {}).items():
         data[key] = base64.b64encode(str(value).encode()).decode()
@@ -128,5 +128,5 @@ def to_kubernetes(value: Json) -> Json:
 
 
 def to_pulumi(value: Json) -> Json:
-    """The opposite of `to_kubernetes`."""
+    """The opposite of ``to_kubernetes``."""
     return _renamed(value, lambda key: _SCHEMA_NAMES.get(key, key))

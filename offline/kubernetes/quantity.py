@@ -1,4 +1,4 @@
-"""Kubernetes quantities in the spelling that the API server gives them: `1024Mi` is `1Gi`, `0.5` is `500m`."""
+"""Kubernetes quantities in the spelling that the API server gives them: ``1024Mi`` is ``1Gi``, ``0.5`` is ``500m``."""
 
 import re
 from fractions import Fraction

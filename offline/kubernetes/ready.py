@@ -16,7 +16,7 @@ SETTLE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an object is. `failed` means that waiting longer is in vain."""
+    """How far an object is. ``failed`` means that waiting longer is in vain."""
 
     ready: bool
     message: str = ""

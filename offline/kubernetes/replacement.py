@@ -57,7 +57,7 @@ _FIELDS: dict[tuple[str, str], list[str]] = {
 
 
 def replacing_fields(obj: Object, settings: Settings) -> list[tuple[str, ...]]:
-    """The paths whose change replaces this object; `*` stands for any place in a list."""
+    """The paths whose change replaces this object; ``*`` stands for any place in a list."""
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     kind, frozen = str(obj.get("kind", "")), obj.get("immutable") is True
     fields = ["metadata.name", "metadata.namespace", *_FIELDS.get((group, kind), [])]
@@ -69,7 +69,7 @@ def replacing_fields(obj: Object, settings: Settings) -> list[tuple[str, ...]]:
 
 
 def touches(field: tuple[str, ...], path: Path, value: object) -> bool:
-    """Whether a change at `path` to `value` changes the field: at it, inside it, or around it."""
+    """Whether a change at ``path`` to ``value`` changes the field: at it, inside it, or around it."""
     for part, place in zip(field, path, strict=False):
         if not (isinstance(place, int) if part == "*" else part == place):
             return False

@@ -28,7 +28,7 @@ _PREFIX = "kubernetes:config:"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What `Configure` was told; environment variables stand in for flags that are not set."""
+    """What ``Configure`` was told; environment variables stand in for flags that are not set."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -41,7 +41,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Settings":
-        """From the variables of a `Configure` call that `problems` found nothing wrong with."""
+        """From the variables of a ``Configure`` call that ``problems`` found nothing wrong with."""
         given = {key.removeprefix(_PREFIX): value for key, value in variables.items()}
 
         def flag(name: str) -> bool:

@@ -17,7 +17,7 @@ ShowProgress = Callable[[str], None]
 
 
 class NotReady(Exception):
-    """The object did not get there; `live` is what it is now."""
+    """The object did not get there; ``live`` is what it is now."""
 
     def __init__(self, live: Object, reasons: list[str]) -> None:
         super().__init__("; ".join(reasons))

@@ -63,7 +63,7 @@ def test_what_a_killed_engine_mounted_does_not_outlive_the_next_one(own: Engine)
 
 
 def test_what_it_needs_is_said_with_the_package(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "DEBIAN", "/nonexistent")
+    monkeypatch.setattr(docker, "DEBIAN_PATH", "/nonexistent")
     with pytest.raises(EngineError, match=r"dockerd and docker and .* not found: .*`apt-get install docker.io`"):
         own.up()
 

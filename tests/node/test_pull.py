@@ -73,5 +73,5 @@ def test_a_pod_runs_what_was_pulled_by_its_digest(cluster: EmbeddedCluster, regi
 def test_a_registry_that_is_not_there_is_named(cluster: EmbeddedCluster) -> None:
     node = Cluster(cluster.directory).node
 
-    assert pull(node, "localhost:1/grafana/grafana:1") == "the registry localhost is not reached"
+    assert pull(node, "localhost:1/grafana/grafana:1") == "the registry localhost cannot be reached"
     assert "registry.invalid" in (pull(node, "registry.invalid/a/b:1") or "")

@@ -65,16 +65,16 @@ def test_only_enough_rounds_judge_a_goal() -> None:
 # -- rounds
 
 
-def test_contenders_alternate_and_every_one_runs_in_every_round() -> None:
+def test_candidates_alternate_and_every_one_runs_in_every_round() -> None:
     order: list[str] = []
     told: list[str] = []
 
-    def contender(name: str) -> Run:
+    def candidate(name: str) -> Run:
         order.append(name)
         return Run(1, 1, 1)
 
     found = run_rounds(
-        {name: lambda name=name: contender(name) for name in ("a", "b", "c")},
+        {name: lambda name=name: candidate(name) for name in ("a", "b", "c")},
         rounds=3,
         until=time.monotonic() + 60,
         log=told.append,
@@ -93,22 +93,22 @@ def test_when_the_time_is_over_no_further_round_begins_and_one_is_always_made() 
 
 def plan(**changed: Any) -> Plan:
     usual = {"rounds": 1, "seconds": 60, "only": (), "stacks": ("local", "prod"), "sizes": (2, 5)}
-    return Plan(**{**usual, "growth_by_settings": False, "tell": lambda _: None, **changed})
+    return Plan(**{**usual, "growth_by_settings": False, "log": lambda _: None, **changed})
 
 
-def test_a_plan_makes_the_measures_that_are_asked_for_and_shares_its_time_among_them() -> None:
+def test_a_plan_runs_the_benchmarks_that_are_asked_for_and_shares_its_time_among_them() -> None:
     asked = plan(only=["prod: first", "growth"])
 
     assert not asked.wants(*stack_benchmarks("local"))
     assert asked.wants("prod: first up", "prod: no-op up")
     assert asked.wants(*GROWTH)
     asked.compare("prod: first up", {OURS: lambda: Run(1, 1, 1)})
-    assert not asked.wants("prod: first up"), "it is made"
+    assert not asked.wants("prod: first up"), "it has been run"
     assert list(measure_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
 
 
-def test_a_word_that_no_measure_has_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no measure has 'services' in its name; .*growth: first up"):
+def test_a_word_that_no_benchmark_has_is_refused_with_the_names_of_all() -> None:
+    with pytest.raises(ValueError, match=r"no benchmark has 'services' in its name; .*growth: first up"):
         plan(only=["prod", "services"])
 
 
@@ -240,7 +240,7 @@ def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
             (5, "[2/2] Debian packages installed in 3 s"),
             (9, "  kubelet ready in 2.5 s"),
             (10, "cluster is up in 5.0 s, kubeconfig somewhere, context atlas-local"),
-            (30, "  atlas/api:1 built and brought in 20.0 s"),
+            (30, "  atlas/api:1 built and loaded in 20.0 s"),
             (31, "Updating (local):"),
             (40, " +  kubernetes:apps/v1:Deployment loki creating (0s) "),
             (50, " +  kubernetes:apps/v1:Deployment loki created (10s) "),
@@ -250,7 +250,7 @@ def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
     )
     assert up.parts == {"set-up": 5, "cluster and node": 5, "images": 21, "objects and pods": 21}
     assert [step for step, _ in up.slowest] == [
-        *("atlas/api:1 built and brought", "Deployment loki created", "Debian packages installed", "kubelet ready"),
+        *("atlas/api:1 built and loaded", "Deployment loki created", "Debian packages installed", "kubelet ready"),
     ]
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, sys.argv[1])
 from tools.cache import Cache
 cache, pause = Cache(Path(sys.argv[2])), float(sys.argv[3])
 entry = cache.entry("tool", "key")
-with cache.alone():
+with cache.locked():
     if not entry.exists():
         with cache.new(entry) as target:
             (target / "half").write_text("x")
@@ -47,7 +47,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
     entry = cache.entry("tool", "key")
 
     def interrupted() -> None:
-        with cache.alone(), cache.new(entry) as target:
+        with cache.locked(), cache.new(entry) as target:
             (target / "half").write_text("x")
             raise KeyboardInterrupt
 

@@ -19,7 +19,7 @@ PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig
 
 
 def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Without a node: pods are for `tests/node`."""
+    """Without a node: pods are for ``tests/node``."""
     return harness.make(folder, *arguments, check=check, NODE="no")
 
 

@@ -13,7 +13,7 @@ DOOR = PortForward(namespace="observability", service="prometheus", port=9090)
 
 
 def access(folder: Path, script: str) -> Access:
-    """A way to a cluster whose kubectl is `script`."""
+    """A way to a cluster whose kubectl is ``script``."""
     kubectl = folder / "kubectl"
     kubectl.write_text(f"#!{sys.executable}\n{script}")
     kubectl.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What a machine lacks is told before anything is built: all of it, in one message, each with its mend."""
+"""What is missing on a machine is told before anything is built: all of it, in one message, each with its fix."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def set_up(environment: dict[str, str], *groups: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
+def test_all_that_is_missing_is_one_message(tmp_path: Path) -> None:
     environment = machine(tmp_path) | {
         "SSL_CERT_FILE": "/nowhere",
         "SSL_CERT_DIR": "/nowhere",
@@ -62,11 +62,11 @@ def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
     assert answer.stdout == ""
     assert "5 things are missing; nothing was built" in answer.stderr
     packages = ("git", "make", "ca-certificates", "chromium")
-    for mend in (*(f"apt-get install {package}" for package in packages), "set ATLAS_CACHE"):
-        assert answer.stderr.count(mend) == 1, answer.stderr
+    for fix in (*(f"apt-get install {package}" for package in packages), "set ATLAS_CACHE"):
+        assert answer.stderr.count(fix) == 1, answer.stderr
 
 
-def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
+def test_what_is_missing_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
     environment = machine(tmp_path)
     bring_go(tmp_path, "1.999.0")
     answer = set_up(environment, "checks")
@@ -75,13 +75,13 @@ def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
     assert answer.stderr.count("apt-get install git") == 1, answer.stderr
 
 
-def test_go_that_is_neither_there_nor_to_be_fetched_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_go_that_is_neither_on_path_nor_downloadable_is_told_with_its_fix(tmp_path: Path) -> None:
     answer = set_up(machine(tmp_path, "git", "make"), "cluster")
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("setup: one thing is missing; nothing was built.\n- Go 1.")
     assert "there is no Go on PATH, and fetching that release failed" in answer.stderr
-    assert "mend: install Go 1." in answer.stderr
+    assert "fix: install Go 1." in answer.stderr
     assert "go.dev/doc/install" in answer.stderr
 
 

@@ -92,7 +92,7 @@ def test_a_damaged_pid_file_counts_as_none(tmp_path: Path, content: str) -> None
 def test_a_process_outlives_its_starter_in_a_session_of_its_own(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import processes; d = Path(sys.argv[2]);"
-        "processes.start(['sleep', '300'], pid_file=d / 'x.pid', log=d / 'x.log', digest='d')"
+        "processes.start(['sleep', '300'], pid_file=d / 'x.pid', log_file=d / 'x.log', digest='d')"
     )
     subprocess.run([sys.executable, "-c", script, str(ROOT), str(tmp_path)], check=True)
 

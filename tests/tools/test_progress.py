@@ -30,19 +30,17 @@ def test_a_long_command_shows_signs_of_life(
     run("sleeping", ["sleep", "1"], cwd=tmp_path, environment=os.environ)
 
     most = (time.monotonic() - begun) / 0.1
-    assert 3 <= capsys.readouterr().out.count("sleeping: still at work after") <= most
+    assert 3 <= capsys.readouterr().out.count("sleeping: still running after") <= most
 
 
-def test_a_failed_command_shows_its_last_words_and_the_mend(tmp_path: Path) -> None:
+def test_a_failed_command_shows_its_last_lines_and_the_fix(tmp_path: Path) -> None:
     command = ["sh", "-c", "seq 100 >&2; exit 7"]
     with pytest.raises(SetupError) as failure:
-        run(
-            "counting", command, cwd=tmp_path, environment=os.environ, hint=lambda said: f"Mend: {len(said)} characters"
-        )
+        run("counting", command, cwd=tmp_path, environment=os.environ, hint=lambda said: f"fix: {len(said)} characters")
 
     message = str(failure.value)
     assert message.startswith("counting failed (exit code 7):\n    81\n")
-    assert message.endswith("    100\nMend: 292 characters")
+    assert message.endswith("    100\nfix: 292 characters")
 
 
 def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:

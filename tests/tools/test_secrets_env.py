@@ -65,7 +65,7 @@ def test_what_others_can_read_is_refused(conf: Path, name: str) -> None:
     private(conf / "secrets.env", "COINBASE_API_SECRET_FILE=coinbase_private_key.pem\n")
     read(conf / "secrets.env")
     (conf / name).chmod(0o640)
-    with pytest.raises(SecretsEnvError, match=rf"{name} can be read by others; mend: chmod 600"):
+    with pytest.raises(SecretsEnvError, match=rf"{name} can be read by others; fix: chmod 600"):
         read(conf / "secrets.env")
 
 

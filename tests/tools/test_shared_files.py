@@ -34,7 +34,7 @@ def test_what_is_linked_from_either_folder_stays_in_the_cache(local: Path) -> No
 
 
 def module(folder: Path, *names: str) -> str:
-    """What `go mod download -json` says of a module with these definitions."""
+    """What ``go mod download -json`` says of a module with these definitions."""
     definitions = folder / "example/prometheus-operator-crd"
     definitions.mkdir(parents=True)
     for name in names:

@@ -1,4 +1,4 @@
-"""What `make` does with a stack: the local one needs nothing, any other one everything from its user. No tracked file changes."""
+"""What ``make`` does with a stack: the local one needs nothing, any other one everything from its user. No tracked file changes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FIL
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own files, in a folder whose `.local` is empty but for the tools."""
+    """The project's own files, in a folder whose ``.local`` is empty but for the tools."""
     clone = tmp_path / "clone"
     clone.mkdir()
     for file in ROOT.glob("Pulumi*.yaml"):

@@ -1,4 +1,4 @@
-"""`make status`: what Prometheus says, in lines that a person reads at once."""
+"""``make status``: what Prometheus says, in lines that a person reads at once."""
 
 from collections.abc import Mapping
 
