@@ -1,7 +1,7 @@
-"""How to reach the API server that a kubeconfig means: a pool of connections, and the headers that say who asks.
+"""The connection to the API server that a kubeconfig names: a pool of connections, and the headers that authenticate.
 
-The official client knows every way to log in, and half a second of every preview goes into importing it. A certificate
-or a token that stands in the kubeconfig needs none of it, so the client is asked for all other ways only.
+The official client supports every way to log in, but importing it takes half a second of every preview. A kubeconfig with a
+certificate or a token does not need it, so it is imported for all other ways only.
 """
 
 import base64
@@ -26,7 +26,7 @@ _DIRECT_USER = {"client-certificate", "client-certificate-data", "client-key", "
 
 @dataclass(frozen=True)
 class Access:
-    """``headers`` are asked for anew with each request: a token may have been renewed."""
+    """``headers`` is called for each request, since a token may have been renewed."""
 
     server: str
     namespace: str
@@ -51,8 +51,8 @@ def connect(settings: Settings, temporary: Path) -> Access:
         if cluster and user and _is_direct(cluster, user):
             return _connect_directly(cluster, user, namespace, temporary)
         contexts = [{"name": context["name"], "context": {k: v for k, v in context.items() if k != "name"}}]
-        alone = {**config, "contexts": contexts, "current-context": context["name"]}
-        return _connect_by_client(alone, namespace, temporary)
+        reduced = {**config, "contexts": contexts, "current-context": context["name"]}
+        return _connect_by_client(reduced, namespace, temporary)
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise unusable(error) from error
 
@@ -63,7 +63,7 @@ def unusable(error: Exception) -> Refused:
 
 
 def _is_direct(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
-    """Whether these are credentials to be used as they stand, over a direct connection that is verified."""
+    """Whether the official client is not needed: plain credentials, and a direct, verified HTTPS connection."""
     server = urlsplit(cluster.get("server", ""))
     direct = "https" not in getproxies() or bool(proxy_bypass(server.netloc))
     return server.scheme == "https" and direct and cluster.keys() <= _DIRECT_CLUSTER and user.keys() <= _DIRECT_USER
@@ -71,7 +71,7 @@ def _is_direct(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
 
 def _connect_directly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temporary: Path) -> Access:
     def file(entry: dict[str, Any], key: str) -> str | None:
-        """The file that the entry names or holds; what it holds comes first."""
+        """The file that the entry names, or one with its embedded content, which takes precedence."""
         if f"{key}-data" not in entry:
             return entry.get(key)
         path = temporary / key

@@ -1,4 +1,4 @@
-"""The provider's service: the engine's calls, answered with what the other modules here know."""
+"""The ``kubernetes`` provider: the engine's calls, answered with the other modules of this package."""
 
 import threading
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _KINDS_OF_CHANGE = {
 
 
 class Kubernetes(Provider):
-    """Serves every kind that the cluster serves."""
+    """The provider of every kind that the cluster serves."""
 
     def __init__(self, engine_address: str) -> None:
         super().__init__("pulumi-kubernetes")
@@ -49,16 +49,16 @@ class Kubernetes(Provider):
         return self._connected
 
     def cancel(self) -> None:
-        """Make everything that waits stop waiting."""
+        """End all running waits."""
         self._cancelled.set()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """End all running waits, and remove temporary files."""
         self.cancel()
         if self._connected is not None:
             self._connected.close()
 
-    def _tell(self, urn: str) -> Callable[[str], None]:
+    def _show_progress(self, urn: str) -> Callable[[str], None]:
         return lambda message: self._engine.status(urn, message)
 
     def _sleep(self, seconds: float) -> None:
@@ -69,14 +69,14 @@ class Kubernetes(Provider):
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Refuse settings that are misspelt or that the stand-in does not have."""
+        """Refuse settings that do not exist or that the stand-in does not support."""
         found = find_failures(reveal(decode(request.news)))
         failures = [provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in found.items()]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     @rpc_method
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Another cluster replaces everything in it; any other change of settings replaces nothing."""
+        """Another cluster replaces all resources. No other change of the settings replaces anything."""
         old: dict[str, Json] = reveal(decode(request.old_inputs))
         new: dict[str, Json] = reveal(decode(request.news))
         changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
@@ -95,7 +95,7 @@ class Kubernetes(Provider):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Connect, and stop here with one sentence if there is nobody to talk to."""
+        """Connect to the cluster. Refused with one sentence when it does not answer."""
         self._settings = Settings.read(request.variables)
         cluster = Cluster(self._settings)
         try:
@@ -110,7 +110,7 @@ class Kubernetes(Provider):
         )
 
     def _is_namespaced(self, obj: Object) -> bool:
-        """Whether objects of this kind live in a namespace; assumed for a kind that is not defined yet."""
+        """Whether objects of this kind are in a namespace. True for a kind that is not defined yet."""
         try:
             return self._cluster.kind(obj["apiVersion"], obj["kind"]).namespaced
         except NoSuchKind:
@@ -118,24 +118,24 @@ class Kubernetes(Provider):
 
     @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """The inputs completed: in the API server's form, with a name and a namespace."""
-        given = decode(request.news)
-        obj = normalize(to_kubernetes(reveal(given)))
+        """Complete the inputs: in the API server's form, with a name and a namespace."""
+        with_secrets = decode(request.news)
+        obj = normalize(to_kubernetes(reveal(with_secrets)))
         refuse_unsupported(request.urn, obj)
         if not metadata.is_named(obj):
             self._name(request, obj)
         if not metadata.of(obj).get("namespace") and self._is_namespaced(obj):
             metadata.of(obj)["namespace"] = self._cluster.default_namespace
-        return provider_pb2.CheckResponse(inputs=encode(mark_secrets(to_pulumi(obj), given)))
+        return provider_pb2.CheckResponse(inputs=encode(mark_secrets(to_pulumi(obj), with_secrets)))
 
     def _name(self, request: provider_pb2.CheckRequest, obj: Object) -> None:
-        """Keep the made-up name that the object has, or make one up."""
+        """Keep the generated name that the object has, or generate one."""
         old = to_kubernetes(reveal(decode(request.olds)))
         if old:
             if metadata.is_autonamed(old):
                 metadata.set_name(obj, old["metadata"]["name"])
             return
-        name = metadata.made_up_name(request.name or request.urn.rsplit("::", 1)[1], request.randomSeed)
+        name = metadata.generate_name(request.name or request.urn.rsplit("::", 1)[1], request.randomSeed)
         if request.HasField("autonaming"):
             mode = request.autonaming.mode
             if mode == provider_pb2.CheckRequest.AutonamingOptions.Mode.DISABLE:
@@ -145,7 +145,7 @@ class Kubernetes(Provider):
 
     @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """What the inputs would change of what the cluster had when it was last looked at."""
+        """The changes from the last known live object to the inputs."""
         known = Checkpoint.parse(decode(request.olds))
         old_inputs, new = normalize(known.inputs), normalize(to_kubernetes(reveal(decode(request.news))))
         old = prune(known.live, old_inputs)
@@ -177,9 +177,9 @@ class Kubernetes(Provider):
 
     @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Apply a new object and wait until it is ready; a preview shows what the API server would make of it."""
-        given = decode(request.properties)
-        inputs = to_kubernetes(reveal(given))
+        """Apply a new object and wait until it is ready. A preview shows the result of a dry run."""
+        with_secrets = decode(request.properties)
+        inputs = to_kubernetes(reveal(with_secrets))
         if request.preview and contains_unknown(inputs):
             return provider_pb2.CreateResponse(properties=request.properties)
         manager = Checkpoint.parse({}).manager_for(inputs, request.urn)
@@ -194,27 +194,32 @@ class Kubernetes(Provider):
         if request.preview:
             live.pop("status", None)
         else:
-            live = self._wait(request, inputs, live, given, manager, created=True)
-        properties = state(inputs, live, given, inputs["apiVersion"], manager)
+            live = self._wait(request, inputs, live, with_secrets, manager, created=True)
+        properties = state(inputs, live, with_secrets, inputs["apiVersion"], manager)
         identity = "" if request.preview else metadata.identity(live)
         return provider_pb2.CreateResponse(id=identity, properties=encode(properties))
 
     def _create(self, request: provider_pb2.CreateRequest, inputs: Object, manager: str) -> Object:
-        seconds, tell = seconds_for(request.timeout, inputs), self._tell(request.urn)
+        seconds, show = seconds_for(request.timeout, inputs), self._show_progress(request.urn)
 
-        def outlast(left: Object) -> None:
-            until_gone(self._cluster, left, {}, seconds, self._cancelled, tell)
+        def wait_until_gone(live: Object) -> None:
+            until_gone(self._cluster, live, {}, seconds, self._cancelled, show)
 
         try:
             return apply.create(
-                self._cluster, inputs, manager, force=self._forces(inputs), sleep=self._sleep, wait_until_gone=outlast
+                self._cluster,
+                inputs,
+                manager,
+                force=self._forces(inputs),
+                sleep=self._sleep,
+                wait_until_gone=wait_until_gone,
             )
         except NotReady as waited:
             name = metadata.identity(inputs)
             raise Refused(f"{inputs['kind']} {name} was not created, the one it replaces stays: {waited}") from waited
 
     def _forces(self, inputs: Object) -> bool:
-        """Whether fields that another manager owns are taken over."""
+        """Whether to take over fields that another manager owns."""
         return self._settings.force or metadata.annotation(inputs, metadata.FORCE) == "true"
 
     def _wait(
@@ -222,7 +227,7 @@ class Kubernetes(Provider):
         request: provider_pb2.CreateRequest | provider_pb2.UpdateRequest,
         inputs: Object,
         live: Object,
-        given: dict[str, Json],
+        with_secrets: dict[str, Json],
         manager: str,
         *,
         created: bool,
@@ -232,18 +237,18 @@ class Kubernetes(Provider):
             return live
         seconds = seconds_for(request.timeout, inputs)
         try:
-            return until_ready(self._cluster, live, check, seconds, self._cancelled, self._tell(request.urn))
+            return until_ready(self._cluster, live, check, seconds, self._cancelled, self._show_progress(request.urn))
         except NotReady as waited:
-            properties = state(inputs, waited.live, given, inputs["apiVersion"], manager)
+            properties = state(inputs, waited.live, with_secrets, inputs["apiVersion"], manager)
             done = "created" if created else "updated"
             reason = f"{inputs['kind']} {metadata.identity(live)} was {done}, but is not ready"
             raise Unfinished(metadata.identity(live), properties, [reason, *waited.reasons]) from waited
 
     @rpc_method
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        """Apply the changed object and wait until it is ready; a preview shows what the API server would make of it."""
-        given = decode(request.news)
-        inputs = normalize(to_kubernetes(reveal(given)))
+        """Apply the changed object and wait until it is ready. A preview shows the result of a dry run."""
+        with_secrets = decode(request.news)
+        inputs = normalize(to_kubernetes(reveal(with_secrets)))
         if request.preview and (contains_unknown(inputs) or not self._is_served(inputs)):
             return provider_pb2.UpdateResponse(properties=request.news)
         known = Checkpoint.parse(decode(request.olds))
@@ -266,9 +271,9 @@ class Kubernetes(Provider):
             if not request.preview and known.manager and known.manager != manager:
                 apply.relinquish(self._cluster, live, known.manager)
         if not request.preview:
-            live = self._wait(request, inputs, live, given, manager, created=False)
+            live = self._wait(request, inputs, live, with_secrets, manager, created=False)
         return provider_pb2.UpdateResponse(
-            properties=encode(state(inputs, live, given, known.api_version or inputs["apiVersion"], manager))
+            properties=encode(state(inputs, live, with_secrets, known.api_version or inputs["apiVersion"], manager))
         )
 
     def _is_served(self, obj: Object) -> bool:
@@ -280,10 +285,10 @@ class Kubernetes(Provider):
 
     @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """What the cluster has now: for a refresh, an import, or a look-up."""
-        given = decode(request.inputs)
+        """The object as the cluster has it now, for a refresh, an import or a look-up."""
+        with_secrets = decode(request.inputs)
         known = Checkpoint.parse(decode(request.properties))
-        inputs = normalize(to_kubernetes(reveal(given)))
+        inputs = normalize(to_kubernetes(reveal(with_secrets)))
         api_version, kind = metadata.group_version_kind(request.urn)
         new = not inputs.get("kind")
         namespace, name = metadata.parse_identity(request.id)
@@ -304,8 +309,8 @@ class Kubernetes(Provider):
             return provider_pb2.ReadResponse()
         manager = known.manager_for(inputs, request.urn)
         found = imported_inputs(live) if new else live_inputs(live, inputs, manager)
-        properties = state(found, live, given, known.api_version or wanted["apiVersion"], manager)
-        declared = mark_secrets(to_pulumi(found), given)
+        properties = state(found, live, with_secrets, known.api_version or wanted["apiVersion"], manager)
+        declared = mark_secrets(to_pulumi(found), with_secrets)
         check = None if new else check_for(self._cluster, live, created=False)
         if check is not None:
             progress = check(live)
@@ -323,15 +328,17 @@ class Kubernetes(Provider):
     @rpc_method
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete the object and wait until it is gone."""
-        given = decode(request.properties)
-        known = Checkpoint.parse(given)
+        with_secrets = decode(request.properties)
+        known = Checkpoint.parse(with_secrets)
         seconds = seconds_for(request.timeout, known.inputs)
         try:
             with explain_errors("deleted", known.live):
                 apply.delete(self._cluster, known.live, known.inputs)
-                until_gone(self._cluster, known.live, known.inputs, seconds, self._cancelled, self._tell(request.urn))
+                until_gone(
+                    self._cluster, known.live, known.inputs, seconds, self._cancelled, self._show_progress(request.urn)
+                )
         except NotReady as waited:
-            properties = state(known.inputs, waited.live, given, known.api_version, known.manager)
+            properties = state(known.inputs, waited.live, with_secrets, known.api_version, known.manager)
             raise Unfinished(request.id, properties, waited.reasons) from waited
         except Refused as refusal:
             if not self._settings.delete_unreachable:
@@ -341,7 +348,7 @@ class Kubernetes(Provider):
 
     @rpc_method
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> Any:
-        """Helm, Kustomize and YAML files are rendered by functions that the stand-in does not have."""
+        """Refuse all functions. Those that render Helm charts, Kustomize and YAML files are not part of the stand-in."""
         raise Refused(f"the function {request.tok} is not supported by the stand-in Kubernetes provider")
 
 

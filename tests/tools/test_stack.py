@@ -16,7 +16,7 @@ from tools import stack as stack_module
 from tools.image_loader import canonical_name, with_overlay
 from tools.stack import Stack, StackError
 
-GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
+USER_VARIABLES = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(stack_module, "PRIVATE", clone / ".local")
     monkeypatch.setattr(stack_module, "PASSPHRASE", clone / ".local/passphrase")
     monkeypatch.setattr(stack_module, "DEPLOYED_TO", clone / ".local/deployed-to")
-    for name in GIVEN:
+    for name in USER_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return clone
 
