@@ -127,7 +127,7 @@ class Cluster:
         return self._get("/api/v1/namespaces/kube-system", self._remembered_ports())["metadata"]["uid"]
 
     def kubeconfig(self, context: str) -> bytes:
-        """The access file of this cluster under the given context name."""
+        """The cluster's access file, whose context has this name."""
         ports = self._remembered_ports()
         if not ports or not (self.paths.pki / "admin.crt").exists():
             raise ClusterError(f"there is no cluster in {self.paths.root}; `cluster.py up` makes one")
@@ -137,7 +137,7 @@ class Cluster:
     def _require_binaries() -> None:
         missing = [component.name for component in COMPONENTS if not (BINARIES / component.name).exists()]
         if missing:
-            raise ClusterError(f"{', '.join(missing)} missing: run `python3 tools/setup.py cluster`")
+            raise ClusterError(f"{', '.join(missing)} missing; fix: python3 tools/setup.py cluster")
 
     def _processes(self, ports: dict[str, int]) -> list[SupervisedProcess]:
         """The control plane's processes, in starting order."""
@@ -175,11 +175,12 @@ class Cluster:
 
     def _health_error(self, component: Component, ports: dict[str, int]) -> str | None:
         """Why the component is not healthy, or None."""
-        return local_http.health_error(
-            f"https://{LOOPBACK}:{ports[component.health_port]}{component.health_path}",
-            timeout=10,
-            context=pki.client_context(self.paths.pki, component.server_ca, component.client_certificate),
-        )
+        url = f"https://{LOOPBACK}:{ports[component.health_port]}{component.health_path}"
+        try:
+            context = pki.client_context(self.paths.pki, component.server_ca, component.client_certificate)
+        except OSError as error:  # somebody removed or changed a file
+            return str(error)
+        return local_http.health_error(url, timeout=10, context=context)
 
     def _get(self, path: str, ports: dict[str, int]) -> Any:
         """What the API server answers to the administrator."""

@@ -155,26 +155,26 @@ class Engine:
         missing = [name for name in PROGRAMS if shutil.which(name, path=DEBIAN_PATH) is None]
         if missing:
             raise EngineError(
-                f"{' and '.join(missing)} not found: install Debian's package (`apt-get install docker.io`), "
+                f"{' and '.join(missing)} not found; fix: apt-get install docker.io, "
                 "or use a running engine (DOCKER_HOST=unix:///var/run/docker.sock)"
             )
         if os.geteuid() != 0:
             raise EngineError(
-                "an engine of this clone's own needs root: run this as root, or use a running engine "
+                "an engine of this clone's own needs root; fix: run this as root, or use a running engine "
                 "(DOCKER_HOST=unix:///var/run/docker.sock)"
             )
         longest = self.directory / "run" / "containerd" / "containerd-debug.sock"
         if len(str(longest)) > MAX_SOCKET_PATH:
             raise EngineError(
-                f"{longest} is too long for a socket ({MAX_SOCKET_PATH} characters at most): "
-                "put the clone into a directory with a shorter path"
+                f"{longest} is too long for a socket ({MAX_SOCKET_PATH} characters at most); "
+                "fix: put the clone into a directory with a shorter path"
             )
 
 
 def _program(name: str) -> str:
     found = shutil.which(name, path=DEBIAN_PATH)
     if found is None:
-        raise EngineError(f"{name} not found: install Debian's package (`apt-get install docker.io`)")
+        raise EngineError(f"{name} not found; fix: apt-get install docker.io")
     return found
 
 

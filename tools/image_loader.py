@@ -19,6 +19,7 @@ from tools.node import Node
 from tools.node_services import ServiceImages
 from tools.oci import REGISTRY
 from tools.paths import ROOT
+from tools.ports import LOOPBACK
 from tools.progress import SetupError, log
 from tools.supervised_process import ClusterError
 
@@ -92,7 +93,7 @@ def pull(node: Node, reference: str) -> str | None:
     name = canonical_name(reference)
     host, _, port = name.partition("/")[0].partition(":")
     host = DOCKER_HUB if host == REGISTRY else host
-    local = host in ("localhost", "127.0.0.1")
+    local = host in ("localhost", LOOPBACK)
     try:
         socket.create_connection((host, int(port or 443)), timeout=CONNECT_SECONDS).close()
     except OSError:

@@ -195,8 +195,8 @@ class Node:
             self._process(
                 "containerd",
                 self.host.enter("containerd", f"--config={self._file('containerd.toml')}"),
-                reads=[self._file("containerd.toml")],
-                trouble=self._runtime_error,
+                config_files=[self._file("containerd.toml")],
+                health_error=self._runtime_error,
             ),
             # Two processes, since each has one network: this one connects in this machine's, the next one listens in the node's.
             self._process(
@@ -207,14 +207,14 @@ class Node:
                     f"TCP:{LOOPBACK}:{server}",
                     network=False,
                 ),
-                trouble=lambda: None if self.host.host_path("/run/api-server.sock").exists() else "no socket yet",
+                health_error=lambda: None if self.host.host_path("/run/api-server.sock").exists() else "no socket yet",
             ),
             self._process(
                 "api-server-outlet",
                 self.host.enter(
                     "socat", f"TCP-LISTEN:{API_PORT},bind={address},fork,reuseaddr", "UNIX-CONNECT:/run/api-server.sock"
                 ),
-                trouble=partial(self._https_error, API_PORT, "/readyz", check_name=False),
+                health_error=partial(self._https_error, API_PORT, "/readyz", check_name=False),
                 port=API_PORT,
             ),
             self._process(
@@ -227,12 +227,12 @@ class Node:
                     f"--node-ip={address}",
                     "--root-dir=/var/lib/kubelet",
                 ),
-                reads=[
+                config_files=[
                     self._file("kubelet.yaml"),
                     self._paths.credentials("kubelet"),
                     self._paths.pki / "kubelet.crt",
                 ],
-                trouble=partial(self._https_error, KUBELET_PORT, "/healthz"),
+                health_error=partial(self._https_error, KUBELET_PORT, "/healthz"),
                 port=KUBELET_PORT,
             ),
             self._process(
@@ -240,8 +240,8 @@ class Node:
                 self.host.enter(
                     str((self._binaries / "kube-proxy").resolve()), f"--config={self._file('kube-proxy.yaml')}"
                 ),
-                reads=[self._file("kube-proxy.yaml"), self._paths.credentials("kube-proxy")],
-                trouble=self._proxy_error,
+                config_files=[self._file("kube-proxy.yaml"), self._paths.credentials("kube-proxy")],
+                health_error=self._proxy_error,
                 port=PROXY_HEALTH_PORT,
             ),
         ]
@@ -251,20 +251,20 @@ class Node:
         name: str,
         command: Sequence[str],
         *,
-        trouble: Callable[[], str | None],
-        reads: Sequence[Path] = (),
+        health_error: Callable[[], str | None],
+        config_files: Sequence[Path] = (),
         port: int | None = None,
     ) -> SupervisedProcess:
         return SupervisedProcess(
             name=name,
             command=command,
-            config_files=reads,
+            config_files=config_files,
             pid_file=self._paths.pid_file(name),
             log_file=self._paths.log_file(name),
-            health_error=trouble,
+            health_error=health_error,
             port=port,
             cgroup_procs=self.host.groups.cgroup_procs,
-            umask=0o022,  # what it makes for pods is read by their users
+            umask=0o022,  # the users of pods read what it makes for them
         )
 
     def _runtime_error(self) -> str | None:

@@ -237,9 +237,8 @@ def _on_path(build: Build) -> str | None:
         return found if host and _version([found, "version"]) >= _pinned(build) else None
     if build is KUBECTL:
         major, minor = _pinned(build)
-        return (
-            found if _version([found, "version", "--client"]) >= (major, minor - 1) else None
-        )  # the version skew that kubectl supports
+        oldest = (major, minor - 1)  # by the version skew that kubectl supports
+        return found if _version([found, "version", "--client"]) >= oldest else None
     return None
 
 

@@ -68,6 +68,6 @@ def _require_private(file: Path) -> None:
     tracked = ["git", "-C", str(file.parent), "ls-files", "--error-unmatch", "--", file.name]
     if subprocess.run(tracked, capture_output=True, check=False).returncode == 0:
         raise SecretsEnvError(
-            f"{file} is tracked by git: whoever has the repository has these secrets. "
+            f"{file} is tracked by git: whoever has the repository has these secrets; "
             f"fix: git rm --cached {file}, and replace the secrets"
         )

@@ -6,14 +6,15 @@ servers that the tests run against and the programs of the cluster's node are De
 ``clean-cache`` removes cached builds that ``.local/bin`` does not use. ``lock-collector`` resolves our Collector's modules again.
 """
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python can run this file, and says what is wrong
-        found = ".".join(str(part) for part in sys.version_info[:2])
-        sys.exit(f"setup: Python 3.11 or newer is needed, this is {found} (Debian package python3)")
-    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+    # Any Python from 2.7 on gets this far and says what is wrong.
+    if sys.version_info < (3, 11):  # noqa: UP036
+        found = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+        sys.exit("setup: Python 3.11 or newer is needed, this is " + found + " (Debian package python3)")
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # the repository, instead of this folder
     from tools.provision import main
 
     sys.exit(main(sys.argv[1:]))

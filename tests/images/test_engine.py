@@ -64,13 +64,13 @@ def test_what_a_killed_engine_mounted_does_not_outlive_the_next_one(own: Engine)
 
 def test_what_it_needs_is_said_with_the_package(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "DEBIAN_PATH", "/nonexistent")
-    with pytest.raises(EngineError, match=r"dockerd and docker and .* not found: .*`apt-get install docker.io`"):
+    with pytest.raises(EngineError, match=r"dockerd and docker and .* not found; fix: apt-get install docker\.io"):
         own.up()
 
 
 def test_without_root_it_says_what_to_do(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker.os, "geteuid", lambda: 1000)
-    with pytest.raises(EngineError, match=r"needs root: .*DOCKER_HOST"):
+    with pytest.raises(EngineError, match=r"needs root; fix: .*DOCKER_HOST"):
         own.up()
 
 
