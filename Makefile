@@ -28,7 +28,7 @@ down: ## destroy what STACK deployed, and stop the embedded cluster
 	@$(PYTHON) tools/setup.py $(GROUPS)
 	@$(PROGRAM) tools/stack.py down $(STACK) $(ARGS)
 
-status: ## what runs at a glance: pods, targets, signals, alerts, queues
+status: ## show what runs: pods, targets, signals, alerts, queues
 	@$(PROGRAM) tools/stack.py status $(STACK)
 
 open: ## open Grafana, Prometheus, Alertmanager, Jaeger, ops-ui and the api at ports of this machine, until Ctrl-C

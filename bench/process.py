@@ -1,4 +1,4 @@
-"""Runs one command to its end: how long it took, and how much memory it and all that it started held at once."""
+"""Runs a command and measures its time, and the most memory that it and its child processes held at once."""
 
 import os
 import resource
@@ -11,21 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_SECONDS = 0.1
-"""Between two looks at the memory. Ten looks a second cost a hundredth of one core; a peak shorter than this may be missed."""
+SAMPLE_SECONDS = 0.1
+"""The time between two samples of the memory. Ten a second cost a hundredth of one core; a shorter peak may be missed."""
 _GRACE_SECONDS = 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class CommandFailed(Exception):
-    """The command ended otherwise than it may; the message holds the end of what it said."""
+    """The command ended with an unexpected exit code. Holds the end of its output."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """``seconds`` of wall time, ``cpu`` seconds of all processes together, and the largest sum of their resident bytes.
+    """``seconds`` of wall time, ``cpu`` seconds of all processes, and ``peak``, the largest sum of their resident bytes.
 
-    In ``peak`` pages that processes share count once each. On a busy machine ``cpu`` tells more than ``seconds``.
+    In ``peak``, a page that processes share counts once for each process. On a busy machine ``cpu`` says more than ``seconds``.
     """
 
     seconds: float
@@ -34,7 +34,7 @@ class Run:
 
 
 def resident(session: int) -> int:
-    """Resident bytes of all processes of a session now."""
+    """The resident bytes of all processes of a session now."""
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -47,7 +47,7 @@ def resident(session: int) -> int:
 
 
 def _used() -> float:
-    """Processor seconds of all that has ended under this process: each parent hands on what its own children used."""
+    """The processor seconds of all ended child processes, their own children included."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -55,30 +55,30 @@ def _used() -> float:
 def measure(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], accept: Sequence[int] = (0,)
 ) -> Run:
-    """Run ``command`` in a session of its own, so that plugins which outlive a parent still count as its.
+    """Run ``command`` in a session of its own, so that plugins that outlive their parent are still measured.
 
-    An interrupt is passed on, and awaited: a Pulumi that is killed leaves its stack locked.
+    An interrupt is passed on to the command and its end awaited: a killed Pulumi leaves its stack locked.
     """
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as output:
         used, began = _used(), time.perf_counter()
         child = subprocess.Popen(
             command,
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         peak, over = 0, threading.Event()
 
-        def look() -> None:
+        def sample() -> None:
             nonlocal peak
-            while not over.wait(LOOK_SECONDS):
+            while not over.wait(SAMPLE_SECONDS):
                 peak = max(peak, resident(child.pid))
 
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
+        sampling = threading.Thread(target=sample, daemon=True)
+        sampling.start()
         try:
             code = child.wait()
             seconds, cpu = time.perf_counter() - began, _used() - used
@@ -87,10 +87,10 @@ def measure(
             raise
         finally:
             over.set()
-            looking.join()
+            sampling.join()
         if code not in accept:
-            said.seek(0)
-            raise CommandFailed(f"{' '.join(command)} ended with {code}:\n{said.read()[-3000:]}")
+            output.seek(0)
+            raise CommandFailed(f"{' '.join(command)} ended with {code}:\n{output.read()[-3000:]}")
     return Run(seconds, cpu, peak)
 
 

@@ -1,27 +1,27 @@
-"""Measuring in rounds: every contender once a round, each round in the opposite order, so that a slow minute hits all of them."""
+"""Measuring in rounds: each round runs every candidate once, in alternating order, so that a slow minute affects all of them."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from process import Run
+from bench.process import Run
 
-Contender = Callable[[], Run]
-"""Does the thing once, leaves the world as it found it, and answers with what the thing itself took."""
-Tell = Callable[[str], None]
+Candidate = Callable[[], Run]
+"""Does the measured thing once, undoes it, and returns what the thing itself took."""
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity of ours against the same of another's, measured in the same rounds."""
+    """One quantity of ours and of another candidate, measured in the same rounds."""
 
     ours: Sequence[float]
     theirs: Sequence[float]
 
     @property
     def ratios(self) -> list[float]:
-        """Ours in theirs, round by round: what disturbs a whole round cancels out."""
+        """Ours divided by theirs for each round, so that what disturbs a whole round cancels out."""
         return [mine / other for mine, other in zip(self.ours, self.theirs, strict=True)]
 
     @property
@@ -35,23 +35,23 @@ class Comparison:
         return min(self.ratios), max(self.ratios)
 
 
-def measured(contenders: Mapping[str, Contender], *, rounds: int, until: float, tell: Tell) -> dict[str, list[Run]]:
-    """What each contender took in each round; at least one round, and no new one after ``until`` (``time.monotonic``)."""
-    found: dict[str, list[Run]] = {name: [] for name in contenders}
+def run_rounds(candidates: Mapping[str, Candidate], *, rounds: int, until: float, log: Log) -> dict[str, list[Run]]:
+    """The runs of each candidate. There is at least one round, and no new one begins after ``until`` (``time.monotonic``)."""
+    found: dict[str, list[Run]] = {name: [] for name in candidates}
     for number in range(rounds):
         if number and time.monotonic() > until:
-            tell(f"the time is over after {number} of {rounds} rounds")
+            log(f"the time is over after {number} of {rounds} rounds")
             break
-        forwards = list(contenders)
-        for name in forwards if number % 2 == 0 else reversed(forwards):
-            run = contenders[name]()
+        names = list(candidates)
+        for name in names if number % 2 == 0 else reversed(names):
+            run = candidates[name]()
             found[name].append(run)
-            tell(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
+            log(f"round {number + 1} of {rounds}: {name} {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
     return found
 
 
 def growth(small: Sequence[Run], large: Sequence[Run], more: int) -> list[Run]:
-    """What each of ``more`` further things costs, round by round."""
+    """The cost of each of ``more`` further things, for each round."""
     return [
         Run((much.seconds - little.seconds) / more, (much.cpu - little.cpu) / more, (much.peak - little.peak) // more)
         for little, much in zip(small, large, strict=True)

@@ -1,58 +1,61 @@
-"""Measures the program against its floors, in one run, and prints a Markdown table of ratios.
+"""Measures previews and updates of the program against floors, and prints a Markdown table of ratios.
 
     python bench/run.py [--quick] [--only WORD ...] [--minutes N]
 
-Everything happens in a cluster of its own in a temporary folder. Every round and its figures are written to .local/bench/.
-An interrupt ends it early: what was measured until then is printed, and nothing is left running.
+Everything happens in a cluster of its own in a temporary folder. The figures of every round are written to ``.local/bench/``.
+After an interrupt it prints what was measured until then, and leaves nothing running.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[1]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.append(str(root / "tests/engine"))
 
 import argparse
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from ground import ROOT, EmbeddedCluster, Ground
-from growth import of_growth
-from measures import STACKS, Plan, Row, of_stack
-from process import CommandFailed
-from table import Machine, as_json, markdown
+from bench.benchmarks import STACKS, Plan, Result, measure_stack
+from bench.environment import EmbeddedCluster, Environment
+from bench.growth import measure_growth
+from bench.process import CommandFailed
+from bench.progress import log
+from bench.table import Machine, as_json, markdown
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local" / "bench"
 
 
-def rows(ground: Ground, plan: Plan) -> Iterator[Row]:
-    """All that is asked for."""
+def results(environment: Environment, plan: Plan) -> Iterator[Result]:
+    """The results of all benchmarks of the plan, one after the other."""
     for stack in plan.stacks:
-        yield from of_stack(ground, stack, plan)
-    yield from of_growth(ground, plan)
+        yield from measure_stack(environment, stack, plan)
+    yield from measure_growth(environment, plan)
 
 
-def say(text: str) -> None:
-    """Progress, apart from the table."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
-def bench(plan: Plan) -> int:
-    """Measure, print and write. The exit code says whether it ran to its end, not whether a goal was met."""
-    before, found, code = Machine.now(), list[Row](), 0
+def run(plan: Plan) -> int:
+    """Measure, print and write. The exit code says whether all was measured, not whether the goals were met."""
+    before, found, code = Machine.now(), list[Result](), 0
     if before.busy > 0.5:
-        say(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
+        log(f"the machine is busy, {before.busy:.1f} runnable processes a core: trust the ratios, not the times")
     with tempfile.TemporaryDirectory(prefix="atlas-bench-") as name:
         cluster = EmbeddedCluster(Path(name, "cluster"))
         try:
-            say("starting a cluster")
+            log("starting a cluster")
             cluster.up()
-            for row in rows(Ground(cluster, Path(name)), plan):
+            for row in results(Environment(cluster, Path(name)), plan):
                 found.append(row)  # one by one, so that an interrupt keeps what there is
         except KeyboardInterrupt:
-            say("interrupted; the measures that were complete by then follow")
+            log("interrupted; the benchmarks that were complete by then follow")
             code = 130
         except (CommandFailed, AssertionError) as failure:
-            say(f"a command failed, so the rest is not measured:\n{failure}")
+            log(f"a command failed, so the rest is not measured:\n{failure}")
             code = 1
         finally:
             cluster.command("wipe")
@@ -60,8 +63,8 @@ def bench(plan: Plan) -> int:
     return code
 
 
-def report(found: list[Row], before: Machine) -> None:
-    """The table to stdout, everything to a file."""
+def report(found: list[Result], before: Machine) -> None:
+    """Print the table, and write the figures of every round to a file."""
     if not found:
         return
     after = Machine.now()
@@ -77,16 +80,18 @@ def report(found: list[Row], before: Machine) -> None:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Ratios of the program's times and memory to its floors.")
+    parser.add_argument("--quick", action="store_true", help="one round, the stack local alone, few services")
     parser.add_argument(
-        "--quick", action="store_true", help="one round, the stack local, few services: does it run at all?"
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="only benchmarks with a word, as 'prod', 'first up'",
     )
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="WORD", help="only measures with a word, as 'prod', 'first up'"
+        "--minutes", type=float, default=45, help="start no further round after so many minutes (default 45)"
     )
-    parser.add_argument(
-        "--minutes", type=float, default=45, help="start no further round when these are over (default 45)"
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each benchmark (default 5)")
     parser.add_argument(
         "--growth-by-settings", action="store_true", help="grow by platform.services, not by copies of a Workload"
     )
@@ -100,11 +105,11 @@ def main(arguments: list[str]) -> int:
             stacks=STACKS[:1] if options.quick else STACKS,
             sizes=(2, 5) if options.quick else (5, 50),
             growth_by_settings=options.growth_by_settings,
-            tell=say,
+            log=log,
         )
     except ValueError as error:
         parser.error(f"--only: {error}")
-    return bench(plan)
+    return run(plan)
 
 
 if __name__ == "__main__":

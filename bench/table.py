@@ -1,4 +1,4 @@
-"""The figures as people read them, a small Markdown table, and as programs do."""
+"""Results as a small Markdown table, and as JSON."""
 
 import json
 import os
@@ -11,24 +11,24 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import cast
 
-from measures import Row
+from bench.benchmarks import Result
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "processors", "memory, ours : theirs")
 JUDGED_ROUNDS = 3
-"""With fewer rounds nothing is said about a goal."""
+"""The fewest rounds from which a goal is judged."""
 
 
 def seconds(value: float) -> str:
-    """Milliseconds where seconds would say nothing."""
+    """A time in seconds, or in milliseconds when it is short."""
     return f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.0f} ms"
 
 
 def mebibytes(value: int) -> str:
-    """One decimal where it matters."""
+    """Bytes in MiB, with one decimal when there are few."""
     return f"{value / 2**20:.{0 if value >= 10 * 2**20 else 1}f} MiB"
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: Result) -> tuple[str, ...]:
     """One row of the table."""
     low, high = row.time.spread
     return (
@@ -36,24 +36,24 @@ def cells(row: Row) -> tuple[str, ...]:
         seconds(statistics.median(row.time.ours)),
         row.against,
         seconds(statistics.median(row.time.theirs)),
-        f"{row.time.ratio:.2f}{verdict(row)}",
+        f"{row.time.ratio:.2f}{goal_note(row)}",
         f"{low:.2f} to {high:.2f}",
         f"{row.cpu.ratio:.2f}",
         " : ".join(mebibytes(peak) for peak in row.memory),
     )
 
 
-def verdict(row: Row) -> str:
-    """Whether the goal is met, where there is one and enough rounds to judge it."""
+def goal_note(row: Result) -> str:
+    """Whether the goal is met. Empty when there is no goal, or too few rounds to judge it."""
     if row.goal is None or len(row.ours) < JUDGED_ROUNDS:
         return ""
     return f" ({'meets' if row.time.ratio <= row.goal else 'misses'} {row.goal})"
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """All rows, aligned."""
+def markdown(rows: Iterable[Result]) -> str:
+    """All results as an aligned table."""
     lines = [HEADER, *(cells(row) for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(HEADER))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     text = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     ]
@@ -62,7 +62,7 @@ def markdown(rows: Iterable[Row]) -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """What ran it, and how busy it was then. Without compiled bytecode every plugin and program compiles its imports anew."""
+    """The machine and its load. Without compiled bytecode, every plugin and program compiles its imports each time."""
 
     cpus: int
     python: str
@@ -77,7 +77,7 @@ class Machine:
 
     @property
     def busy(self) -> float:
-        """Runnable processes a core."""
+        """Runnable processes per core."""
         return self.load / self.cpus
 
     def __str__(self) -> str:
@@ -85,8 +85,8 @@ class Machine:
         return f"{self.cpus} cores, Python {self.python} with {compiled}"
 
 
-def as_json(rows: Sequence[Row], before: Machine, after: Machine) -> str:
-    """Every round of every row."""
+def as_json(rows: Sequence[Result], before: Machine, after: Machine) -> str:
+    """Every round of every result."""
     found = [
         {
             "what": row.what,

@@ -1,7 +1,7 @@
-"""The `docker-build` provider: images built by BuildKit in a local engine, and rebuilt when what they are made of has changed.
+"""The ``docker-build`` provider: builds images with BuildKit in a local engine, and again when their inputs change.
 
-It differs from the official plugin where it says so: previews build nothing, whatever `buildOnPreview` is, images stay in the
-engine, and inputs that it does not know are refused.
+It differs from the official plugin in three ways: a preview builds nothing, whatever ``buildOnPreview`` is; images stay in the
+engine; unknown inputs are refused.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import grpc
 
 from offline.docker_cli import Docker, end_all
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, answers, name_of, run, type_of
+from offline.provider import Provider, Refused, name_of, rpc_method, run, type_of
 from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
 
 IMAGE = "docker-build:index:Image"
@@ -21,46 +21,46 @@ _FLAGS = ("buildOnPreview", "load", "noCache", "pull", "push")
 KNOWN = frozenset((*_LISTS, *_FLAGS, "context", "dockerfile", "network", "target"))
 DEFAULTS: dict[str, Json] = {"buildOnPreview": True, "network": "default"}
 NOT_BUILT_FROM = ("ignoreSecretsInDiffCalculation", "secrets")
-"""Inputs that are compared in a way of their own, or not at all."""
+"""Inputs that are not compared like the others: secrets have rules of their own."""
 
 Values = dict[str, Json]
 
 
-def _image(urn: str) -> None:
+def _require_image(urn: str) -> None:
     if type_of(urn) != IMAGE:
         raise Refused(f"{type_of(urn)} is not supported by the stand-in docker-build provider, which knows {IMAGE}")
 
 
 def _locations(inputs: Values) -> tuple[str, str]:
-    """The context's folder and the Dockerfile."""
+    """The folder of the build context, and the Dockerfile."""
     folder = (inputs.get("context") or {}).get("location") or "."
     dockerfile = (inputs.get("dockerfile") or {}).get("location") or os.path.join(folder, "Dockerfile")
     return folder, dockerfile
 
 
-def _problems(inputs: Values) -> dict[str, str]:
-    """What is wrong with the inputs, by property."""
-    problems = {key: "is not supported by the stand-in" for key in inputs if key not in KNOWN}
+def _find_failures(inputs: Values) -> dict[str, str]:
+    """Why inputs are refused, by property."""
+    failures = {key: "is not supported by the stand-in" for key in inputs if key not in KNOWN}
     if inputs.get("push"):
-        problems["push"] = "the stand-in pushes nothing: use the official plugin, or set load instead"
+        failures["push"] = "the stand-in pushes nothing: use the official plugin, or set load instead"
     if (inputs.get("context") or {}).get("named"):
-        problems["context"] = "named contexts are not supported by the stand-in"
+        failures["context"] = "named contexts are not supported by the stand-in"
     if (inputs.get("dockerfile") or {}).get("inline"):
-        problems["dockerfile"] = "an inline Dockerfile is not supported by the stand-in"
+        failures["dockerfile"] = "an inline Dockerfile is not supported by the stand-in"
     if len(inputs.get("platforms") or []) > 1:
-        problems["platforms"] = "the stand-in builds for one platform"
-    if problems or contains_unknown(inputs.get("context")) or contains_unknown(inputs.get("dockerfile")):
-        return problems
+        failures["platforms"] = "the stand-in builds for one platform"
+    if failures or contains_unknown(inputs.get("context")) or contains_unknown(inputs.get("dockerfile")):
+        return failures
     folder, dockerfile = _locations(inputs)
     if not Path(folder).is_dir():
-        problems["context"] = f"{folder} is no folder"
+        failures["context"] = f"{folder} is no folder"
     elif not Path(dockerfile).is_file():
-        problems["dockerfile"] = f"{dockerfile} is no file"
-    return problems
+        failures["dockerfile"] = f"{dockerfile} is no file"
+    return failures
 
 
 def context_hash(folder: str, dockerfile: str) -> str:
-    """Changes with the name, mode or content of any file that a build could see."""
+    """A hash that changes with the name, mode or content of any file in the build context."""
     digest = hashlib.sha256(Path(dockerfile).read_bytes())
     for path in sorted(p for p in Path(folder).rglob("*") if p.is_file() or p.is_symlink()):
         content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
@@ -70,7 +70,7 @@ def context_hash(folder: str, dockerfile: str) -> str:
 
 
 def _changed(old: Values, new: Values) -> list[str]:
-    """Inputs that differ so that the image is to be built anew."""
+    """The inputs whose difference makes a new build necessary."""
     compared = (old.keys() | new.keys()) - set(NOT_BUILT_FROM) - {"dockerfile"}
     changed = [key for key in sorted(compared) if (old.get(key) or None) != (new.get(key) or None)]
     if _locations(old) != _locations(new) and "context" not in changed:
@@ -84,42 +84,44 @@ def _changed(old: Values, new: Values) -> list[str]:
 
 
 class DockerBuild(Provider):
-    """Serves `Image`."""
+    """The provider of the one resource type ``Image``."""
 
     def __init__(self) -> None:
         super().__init__("pulumi-docker-build")
         self._host: str | None = None
 
     def cancel(self) -> None:
-        """End the builds under way."""
+        """End running builds."""
         end_all()
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Take the engine's address, if one is configured. Another one replaces nothing: what it lacks is built there by a refresh
-        and an update."""
+        """Take the engine's address, if one is configured.
+
+        Another address replaces no image: a refresh and an update build there what is missing.
+        """
         host = reveal(decode(request.args)).get("host")
         self._host = host if isinstance(host, str) else None
         return super().Configure(request, context)
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Refuse inputs from which nothing can be built, and fill in defaults."""
-        _image(request.urn)
-        given = decode(request.news)
-        problems = _problems(reveal(given))
-        inputs = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
+        _require_image(request.urn)
+        news = decode(request.news)
+        failures = _find_failures(reveal(news))
+        inputs = {**DEFAULTS, **{key: value for key, value in news.items() if value is not None}}
         if "secrets" in inputs and not isinstance(inputs["secrets"], Secret):
             inputs["secrets"] = Secret(reveal(inputs["secrets"]))
         return provider_pb2.CheckResponse(
             inputs=encode(inputs),
-            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems.items()],
+            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in failures.items()],
         )
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Whatever an image is made of builds it anew, under the same name."""
+        """A change of anything that the image is made of updates it: it is built again under the same name."""
         old, new = reveal(decode(request.old_inputs)), reveal(decode(request.news))
         changed = [key for key in _changed(old, new) if key not in request.ignoreChanges]
         state = reveal(decode(request.olds))
@@ -128,18 +130,18 @@ class DockerBuild(Provider):
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed)
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Build; a preview leaves what comes of it unknown."""
+        """Build the image. In a preview, its digest and reference stay unknown."""
         inputs = decode(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=encode(_unbuilt(inputs)))
         state = self._build(inputs)
         return provider_pb2.CreateResponse(id=name_of(request.urn), properties=encode(state))
 
-    @answers
+    @rpc_method
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        """Build anew, and remove the image before it where no tag of ours is left on it."""
+        """Build the image again, and remove the tags that it no longer has."""
         inputs = decode(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode(_unbuilt(inputs)))
@@ -149,20 +151,20 @@ class DockerBuild(Provider):
             Docker(self._host).remove(tag)
         return provider_pb2.UpdateResponse(properties=encode(state))
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """An image that the engine has no longer, or another one by its name, is gone."""
+        """The image is gone when the engine does not have it, or has another one with its name."""
         state = reveal(decode(request.properties))
         if not state.get("digest"):
             raise Refused("importing an image is not supported by the stand-in docker-build provider")
-        there = Docker(self._host).identity(state["ref"] or state["digest"])
-        if there != state["digest"]:
+        present = Docker(self._host).identity(state["ref"] or state["digest"])
+        if present != state["digest"]:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
-    @answers
+    @rpc_method
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Remove the image's names from the engine, and with the last one the image."""
+        """Remove the image's tags from the engine. The engine removes the image with the last one."""
         state = reveal(decode(request.properties))
         for reference in state.get("tags") or [state.get("digest")]:
             Docker(self._host).remove(reference)

@@ -1,4 +1,4 @@
-"""Debian's `docker` command on one engine: what the stand-in for docker-build does with it."""
+"""The ``docker`` command, as the stand-in for docker-build uses it on one engine."""
 
 import json
 import os
@@ -12,20 +12,23 @@ from offline.provider import Refused
 
 OWN_ENGINE = Path(__file__).resolve().parents[1] / ".local/docker/docker.sock"
 LAST_LINES = 30
-SHORTEST_HIDDEN = 6
-"""Characters of a secret's line that is looked for in what a build said."""
+MIN_HIDDEN = 6
+"""The fewest characters of a line of a secret that is looked for in a build's output."""
 
-_under_way: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[str]] = set()
 
 
 def end_all() -> None:
-    """End the commands under way: the user has interrupted the engine. A build that is ended leaves no image."""
-    for process in tuple(_under_way):
+    """End running commands, since the user has interrupted the engine. A build that is ended leaves no image."""
+    for process in tuple(_running):
         process.terminate()
 
 
 class Docker:
-    """One engine: that of `host`, else of DOCKER_HOST, else this clone's own. Never the machine's unless one of them names it."""
+    """One engine: that of ``host``, else of DOCKER_HOST, else this clone's own.
+
+    The machine's own is used only if one of these names it.
+    """
 
     def __init__(self, host: str | None = None) -> None:
         self.host = host or os.environ.get("DOCKER_HOST") or f"unix://{OWN_ENGINE}"
@@ -33,10 +36,10 @@ class Docker:
     def build(
         self, folder: str, dockerfile: str, options: Sequence[str], secrets: Mapping[str, str], platform: str | None
     ) -> str:
-        """Build an image with BuildKit and return its id, `sha256:…`.
+        """Build an image with BuildKit and return its id, ``sha256:…``.
 
         Raises:
-            Refused: there is no engine, or the build failed; holds its last lines without any secret.
+            Refused: there is no engine, or the build failed; holds the last lines of its output without secrets.
         """
         with tempfile.TemporaryDirectory() as private:
             chosen = [*options, *([f"--platform={platform}"] if platform else [])]
@@ -55,7 +58,7 @@ class Docker:
             return written.read_text().strip()
 
     def identity(self, reference: str) -> str | None:
-        """The id of an image that the engine has."""
+        """The id of an image, or None when the engine does not have it."""
         answer = self._run("image", "inspect", reference)
         if answer.returncode == 0:
             return json.loads(answer.stdout)[0]["Id"]
@@ -64,17 +67,17 @@ class Docker:
         raise Refused(f"the engine at {self.host} cannot be asked for {reference}: {_last(answer.stderr, {})}")
 
     def remove(self, reference: str) -> None:
-        """Remove an image; one that is gone already, or with its engine, is as good."""
+        """Remove an image. It is no error when it is gone already."""
         answer = self._run("image", "rm", reference)
         if answer.returncode != 0 and "No such image" not in answer.stderr:
             raise Refused(f"{reference} was not removed: {_last(answer.stderr, {})}")
 
     def _has_bridge(self) -> bool:
-        """An engine that has none reaches registries by the machine's own network alone."""
+        """Whether the engine has a bridge network. Without one, only the host's network reaches registries."""
         return self._run("network", "inspect", "bridge").returncode == 0
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        # Debian's own first: it builds without the buildx plugin, which newer clients ask for.
+        # Debian's own first: it builds without the buildx plugin, which newer clients need.
         program = next(
             (path for path in ("/usr/bin/docker", shutil.which("docker")) if path and Path(path).exists()), None
         )
@@ -95,28 +98,28 @@ class Docker:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                start_new_session=True,  # a terminal's Ctrl-C is for the engine, which then ends us
+                start_new_session=True,  # Ctrl-C in a terminal is for the engine, which then ends us
             )
-            _under_way.add(process)
+            _running.add(process)
             try:
                 answer = subprocess.CompletedProcess(process.args, 0, *process.communicate())
             finally:
-                _under_way.discard(process)
+                _running.discard(process)
             answer.returncode = process.returncode
         if "Cannot connect to the Docker daemon" in answer.stderr:
             raise Refused(
                 f"no Docker engine answers at {self.host}: start this clone's own (`python3 tools/docker.py up`), "
-                "or name one that runs by DOCKER_HOST"
+                "or set DOCKER_HOST to a running one"
             )
         return answer
 
 
-def _last(said: str, secrets: Mapping[str, str]) -> str:
-    """The end of what a command said, without a line of any secret."""
-    text = "\n".join(said.strip().splitlines()[-LAST_LINES:])
+def _last(output: str, secrets: Mapping[str, str]) -> str:
+    """The end of a command's output, without any line of a secret."""
+    text = "\n".join(output.strip().splitlines()[-LAST_LINES:])
     for content in secrets.values():
         for line in content.splitlines():
             for word in {line, line.partition("=")[2].strip()}:
-                if len(word) >= SHORTEST_HIDDEN:
+                if len(word) >= MIN_HIDDEN:
                     text = text.replace(word, "[secret]")
     return text

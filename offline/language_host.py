@@ -1,8 +1,8 @@
 """The Python language host: runs the program of a Pulumi project for the engine.
 
-It starts the SDK's own `pulumi-language-python-exec`, found on `PATH`, through `program.py`, with the interpreter of
-the environment that `Pulumi.yaml` names (`runtime.options.virtualenv`; `.venv` when the toolchain is uv). What the
-program prints goes to this process's own stdout and stderr, which the engine shows.
+It starts the SDK's own ``pulumi-language-python-exec`` from ``PATH`` through ``program.py``, with the interpreter of the
+environment that ``Pulumi.yaml`` names (``runtime.options.virtualenv``; ``.venv`` when the toolchain is uv). The program's output
+goes to this process's stdout and stderr, which the engine shows.
 """
 
 import json
@@ -25,17 +25,18 @@ from offline.serving import serve
 
 EXECUTOR = "pulumi-language-python-exec"
 ALREADY_EXPLAINED = 32
-"""The executor's exit code when it has told the user what went wrong."""
+"""The executor's exit code when it has already shown the error to the user."""
 
 _PROGRAM = str(Path(__file__).resolve().with_name("program.py"))
 
-_DEAF = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
-"""Starts a command that does not hear SIGINT. The engine sends it to this process and all it started; the program
-would answer with a traceback, so only this process hears it, and ends the program quietly."""
+_IGNORING_SIGINT = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+"""Starts a command that ignores SIGINT. Ctrl-C sends SIGINT to this process and to the program, which would print a traceback. So
+only this process handles it, and ends the program.
+"""
 
 
 class Failure(Exception):
-    """Something the user can mend; the message says how."""
+    """An error that the user can fix; the message says how."""
 
 
 def _options(info: language_pb2.ProgramInfo) -> dict[str, Any]:
@@ -66,17 +67,23 @@ def _site_packages(environment: Path) -> list[str]:
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """Serves the engine's questions about one project and runs its program."""
+    """The language host of one project: answers the engine's calls and runs the program."""
 
     def __init__(self, engine_address: str) -> None:
         self._engine_address = engine_address
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def Run(self, request: language_pb2.RunRequest, context: grpc.ServicerContext) -> language_pb2.RunResponse:
-        """Run the program to its end; a failure is a result, not a failed call."""
+        """Run the program to its end. Its failure is a result, not a failed call."""
         try:
             environment = _environment(request.info)
-            command = [*_DEAF, str(environment / "bin" / "python"), _PROGRAM, _executor(), *self._arguments(request)]
+            command = [
+                *_IGNORING_SIGINT,
+                str(environment / "bin" / "python"),
+                _PROGRAM,
+                _executor(),
+                *self._arguments(request),
+            ]
         except Failure as failure:
             return language_pb2.RunResponse(error=str(failure))
         variables = {
@@ -110,11 +117,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             "parallel": str(request.parallel),
             "organization": request.organization,
         }
-        given = [part for name, value in flags.items() if value for part in (f"--{name}", value)]
-        return [*given, request.info.entry_point or ".", *request.args]
+        present = [part for name, value in flags.items() if value for part in (f"--{name}", value)]
+        return [*present, request.info.entry_point or ".", *request.args]
 
     def _end(self, program: subprocess.Popen[bytes]) -> None:
-        """Ask the program to stop, and make it stop if it has not after five seconds."""
+        """Send SIGTERM to the program, and SIGKILL after five seconds."""
         if program.poll() is None:
             program.terminate()
             timer = threading.Timer(5, program.kill)
@@ -122,12 +129,12 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             timer.start()
 
     def cancel(self) -> None:
-        """End whatever runs."""
+        """End all running programs."""
         for program in list(self._running):
             self._end(program)
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """The engine's wish to end whatever runs."""
+        """The engine's call to end all running programs."""
         self.cancel()
         return empty_pb2.Empty()
 
@@ -157,7 +164,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        """What is installed in the project's environment."""
+        """The packages in the project's environment, with their versions."""
         try:
             folders = _site_packages(_environment(request.info))
         except Failure as failure:
@@ -170,7 +177,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
-        """`uv sync` in the project, its output streamed."""
+        """``uv sync`` in the project, its output streamed."""
         if _options(request.info).get("toolchain") != "uv":
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the stand-in language host installs with uv only")
         if shutil.which("uv") is None:
@@ -184,19 +191,19 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             context.abort(grpc.StatusCode.UNKNOWN, f"'uv sync' failed with exit code {command.returncode}")
 
     def About(self, request: language_pb2.AboutRequest, context: grpc.ServicerContext) -> language_pb2.AboutResponse:
-        """Which interpreter this is."""
+        """The interpreter of this process."""
         return language_pb2.AboutResponse(
             executable=sys.executable, version=".".join(str(part) for part in sys.version_info[:3])
         )
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """The version of the protocol spoken, which is the SDK's."""
+        """The version of the protocol, which is that of the SDK."""
         return plugin_pb2.PluginInfo(version=version("pulumi"))
 
     def RuntimeOptionsPrompts(
         self, request: language_pb2.RuntimeOptionsRequest, context: grpc.ServicerContext
     ) -> language_pb2.RuntimeOptionsResponse:
-        """Nothing to ask: the project file says it all."""
+        """No prompts: the project file has all options."""
         return language_pb2.RuntimeOptionsResponse()
 
 

@@ -1,7 +1,7 @@
-"""Runs the SDK's executor (`python program.py <executor> [arguments]`) as itself would run, but with a quick end.
+"""Runs the SDK's executor (``python program.py <executor> [arguments]``) as Python itself would, but faster.
 
-An interpreter that ends takes a program's thousands of classes apart one by one, which nobody needs: the operating
-system takes it all back at once. And it looks for garbage while it imports them, where there is none.
+At exit an interpreter destroys a program's thousands of classes one by one, though the operating system frees all memory at once.
+And while it imports them, it searches for garbage where there is none. This module avoids both.
 """
 
 import atexit
@@ -11,11 +11,11 @@ import runpy
 import sys
 
 OBJECTS = 50_000
-"""New objects between two looks for garbage; the interpreter's own 700 mean hundreds of looks in a start."""
+"""New objects between two garbage collections. The interpreter's default of 700 means hundreds of collections in a start."""
 
 
 class Ending:
-    """The exit code, and the end with it. Registered first, so that it comes after whatever else waits for the end."""
+    """Ends the process at once with the exit code. Registered first with ``atexit``, so that it is called last."""
 
     code = 0
 

@@ -1,4 +1,4 @@
-"""The engine's protocol: the generated messages and stubs that ship inside the `pulumi` package."""
+"""The engine's protocol: the generated messages and stubs that ship inside the ``pulumi`` package."""
 
 from google.protobuf import any_pb2, empty_pb2, struct_pb2
 from pulumi.runtime.proto import (

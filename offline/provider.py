@@ -1,4 +1,4 @@
-"""What every resource provider here shares: serving, and the two ways in which an operation can fail."""
+"""What all resource providers here share: serving, and the two ways in which an operation can fail."""
 
 import sys
 import traceback
@@ -17,11 +17,11 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Refused(Exception):
-    """The operation was not done and changed nothing; the message is one plain sentence for the user."""
+    """The operation was refused and changed nothing. The message is one sentence for the user."""
 
 
 class Unfinished(Exception):
-    """The object was changed but is not ready; the engine records it, with the reasons."""
+    """The object was changed but is not ready. The engine records it with the reasons."""
 
     def __init__(
         self, identity: str, state: dict[str, Json], reasons: list[str], inputs: dict[str, Json] | None = None
@@ -33,8 +33,8 @@ class Unfinished(Exception):
         self.inputs = inputs
 
 
-def answers(method: Method) -> Method:
-    """Turn what a method raises into the protocol's errors."""
+def rpc_method(method: Method) -> Method:
+    """Decorates a method of the protocol: its exceptions become the protocol's errors."""
 
     @wraps(method)
     def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
@@ -67,19 +67,19 @@ def _abort_unfinished(unfinished: Unfinished, context: grpc.ServicerContext) -> 
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """The calls whose answer is the same for every provider, or for every one without a configuration to judge.
+    """Answers the calls whose answer is the same for all providers, or for all that have no configuration to check.
 
-    Calls not written here are refused by gRPC itself.
+    gRPC itself refuses calls that a provider does not implement.
     """
 
     def __init__(self, package: str) -> None:
         self._package = package
 
     def cancel(self) -> None:
-        """End what waits. A provider that never waits has nothing to do."""
+        """End running operations. A provider that never waits has nothing to do."""
 
     def close(self) -> None:
-        """The end of the process: stop waiting, and leave nothing behind."""
+        """Called at the end of the process: end running operations, and remove temporary files."""
         self.cancel()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
@@ -89,17 +89,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Whatever the SDK sends is right."""
+        """Accept every configuration."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """No configuration is a difference to a resource."""
+        """A change of the configuration changes no resource."""
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Say what every provider here understands."""
+        """Say which features of the protocol the provider supports."""
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
@@ -114,7 +114,7 @@ def run(provider: Provider) -> None:
 
 
 def type_of(urn: str) -> str:
-    """The type token of the resource itself, without its parents' types."""
+    """The resource's type token, without the types of its parents."""
     return urn.split("::")[2].split("$")[-1]
 
 

@@ -1,7 +1,7 @@
-"""The `random` provider: passwords, strings, ids and UUIDs that are made once and kept in the state.
+"""The ``random`` provider: passwords, strings, ids and UUIDs that are made once and kept in the state.
 
-Whatever shapes a value replaces it when changed, as the official plugin does. `bcryptHash` and a password's `result`
-are secrets.
+As with the official plugin, a change of an input that shapes a value replaces the value. ``bcryptHash`` and a password's
+``result`` are secrets.
 """
 
 import base64
@@ -15,19 +15,19 @@ import bcrypt
 import grpc
 
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, answers, run, type_of
+from offline.provider import Provider, Refused, rpc_method, run, type_of
 from offline.values import UNKNOWN, Json, Secret, contains_unknown, decode, encode, reveal
 
 SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 BCRYPT_BYTES = 72
-"""bcrypt looks at no more of a password than this."""
+"""bcrypt ignores the bytes of a password after these."""
 
 Values = dict[str, Json]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of random resource: its inputs with their defaults (`...` marks a required one), and its maker."""
+    """One kind of random resource: inputs with their defaults (``...`` marks a required one), and the function that makes it."""
 
     defaults: Values
     computed: frozenset[str]
@@ -45,8 +45,8 @@ def _text(inputs: Values) -> str:
         ("special", "minSpecial", special),
     ]
     chosen: list[str] = []
-    for _, least, characters in classes:
-        chosen += [secrets.choice(characters) for _ in range(inputs[least])]
+    for _, minimum, characters in classes:
+        chosen += [secrets.choice(characters) for _ in range(inputs[minimum])]
     everything = "".join(characters for flag, _, characters in classes if inputs[flag])
     chosen += [secrets.choice(everything) for _ in range(inputs["length"] - len(chosen))]
     secrets.SystemRandom().shuffle(chosen)
@@ -120,84 +120,84 @@ def _kind(urn: str) -> Kind:
 
 
 def _complete(kind: Kind, inputs: Values) -> Values:
-    """The inputs with the defaults filled in; `number` is the old name of `numeric`."""
-    given = {key: value for key, value in inputs.items() if value is not None}
-    values = {key: given.get(key, default) for key, default in kind.defaults.items()}
+    """The inputs with the defaults filled in; ``number`` is the old name of ``numeric``."""
+    present = {key: value for key, value in inputs.items() if value is not None}
+    values = {key: present.get(key, default) for key, default in kind.defaults.items()}
     if "numeric" in kind.defaults:
-        values["numeric"] = values["number"] = given.get("numeric", given.get("number", True))
+        values["numeric"] = values["number"] = present.get("numeric", present.get("number", True))
     return values
 
 
-def _problems(kind: Kind, inputs: Values) -> dict[str, str]:
-    """What is wrong with the inputs, by property."""
-    problems = {key: "there is no such input" for key in inputs if key not in kind.defaults}
+def _find_failures(kind: Kind, inputs: Values) -> dict[str, str]:
+    """Why inputs are refused, by property."""
+    failures = {key: "there is no such input" for key in inputs if key not in kind.defaults}
     values = _complete(kind, inputs)
     for key, default in kind.defaults.items():
         value = values[key]
         if value is ...:
-            problems[key] = "is required"
+            failures[key] = "is required"
         elif contains_unknown(value) or value is None:
             continue
         elif isinstance(default, bool) and not isinstance(value, bool):
-            problems[key] = f"must be true or false, got {value!r}"
+            failures[key] = f"must be true or false, got {value!r}"
         elif default is ... or (isinstance(default, int) and not isinstance(default, bool)):
-            least = 1 if default is ... else 0
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                problems[key] = f"must be a whole number of at least {least}, got {value!r}"
-    if "length" in values and not problems and not contains_unknown(values):
+            minimum = 1 if default is ... else 0
+            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+                failures[key] = f"must be a whole number of at least {minimum}, got {value!r}"
+    if "length" in values and not failures and not contains_unknown(values):
         if sum(values[key] for key in values if key.startswith("min")) > values["length"]:
-            problems["length"] = "must be at least the sum of minLower, minUpper, minNumeric and minSpecial"
+            failures["length"] = "must be at least the sum of minLower, minUpper, minNumeric and minSpecial"
         if not any(values[key] for key in ("lower", "upper", "numeric", "special")):
-            problems["special"] = "at least one of lower, upper, numeric and special must be true"
-    return problems
+            failures["special"] = "at least one of lower, upper, numeric and special must be true"
+    return failures
 
 
 class Random(Provider):
-    """Serves the four kinds in `KINDS`."""
+    """Serves the four kinds in ``KINDS``."""
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """Refuse inputs from which nothing can be made."""
-        problems = _problems(_kind(request.urn), reveal(decode(request.news)))
+        """Refuse inputs from which no value can be made."""
+        failures = _find_failures(_kind(request.urn), reveal(decode(request.news)))
         return provider_pb2.CheckResponse(
             inputs=request.news,
-            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems.items()],
+            failures=[provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in failures.items()],
         )
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Every input that changes what would be made replaces the value."""
+        """A change of any input replaces the value."""
         kind = _kind(request.urn)
         old = _complete(kind, reveal(decode(request.old_inputs)))
         new = _complete(kind, reveal(decode(request.news)))
-        given = decode(request.news).keys() | decode(request.old_inputs).keys()
-        changed = sorted(key for key in given if old.get(key) != new.get(key) and key not in request.ignoreChanges)
+        keys = decode(request.news).keys() | decode(request.old_inputs).keys()
+        changed = sorted(key for key in keys if old.get(key) != new.get(key) and key not in request.ignoreChanges)
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=changed)
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Make the value; a preview leaves it unknown."""
+        """Make the value. In a preview it stays unknown."""
         kind = _kind(request.urn)
-        given = decode(request.properties)
-        state = {key: value for key, value in {**_complete(kind, given), **given}.items() if value is not None}
+        inputs = decode(request.properties)
+        state = {key: value for key, value in {**_complete(kind, inputs), **inputs}.items() if value is not None}
         if request.preview:
             identity, made = "", dict.fromkeys(kind.computed, UNKNOWN)
         else:
-            identity, made = kind.make(_complete(kind, reveal(given)))
+            identity, made = kind.make(_complete(kind, reveal(inputs)))
             state["id"] = identity
         state |= {key: Secret(value) if key in kind.secret else value for key, value in made.items()}
         return provider_pb2.CreateResponse(id=identity, properties=encode(state))
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """The value lives in the state alone, so a refresh finds what was left there."""
+        """The value exists in the state alone, so a refresh changes nothing."""
         if not request.properties.fields:
             raise Refused("importing a random value is not supported by the stand-in random provider")
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Forgetting the state is all there is to it."""
+        """Nothing to do: the engine removes the value from the state."""
         return empty_pb2.Empty()
 
 

@@ -1,6 +1,7 @@
-"""Property values as the engine sends them, as plain Python data and back.
+"""Conversion of the engine's property values to plain Python data and back.
 
-A secret is a `Secret` around its value, a value not yet known in a preview is `UNKNOWN`. Whole numbers are `int`.
+A secret becomes a ``Secret`` around its value, a value that a preview does not know yet becomes ``UNKNOWN``. Whole numbers are
+``int``.
 """
 
 from dataclasses import dataclass
@@ -23,12 +24,12 @@ _UNKNOWNS = {
 }
 
 Json = Any
-"""Plain data: dict, list, str, int, float, bool, None; with `Secret` and `UNKNOWN` where a function says so."""
+"""Plain data: dict, list, str, int, float, bool, None; with ``Secret`` and ``UNKNOWN`` where a function says so."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A value the engine keeps encrypted in its state and hides in what it shows."""
+    """A value that the engine keeps encrypted in its state and hides in its output."""
 
     value: Json
 
@@ -48,7 +49,7 @@ UNKNOWN = _Unknown()
 
 
 def decode(struct: struct_pb2.Struct) -> dict[str, Json]:
-    """The properties in a message, with `Secret` and `UNKNOWN`."""
+    """The properties of a message, with ``Secret`` and ``UNKNOWN``."""
     return {key: _decode(value) for key, value in struct.fields.items()}
 
 
@@ -83,7 +84,7 @@ def _decode_struct(struct: struct_pb2.Struct) -> Json:
 
 
 def encode(properties: dict[str, Json]) -> struct_pb2.Struct:
-    """The message for properties, with `Secret` and `UNKNOWN`."""
+    """The message for properties that may have ``Secret`` and ``UNKNOWN``."""
     struct = struct_pb2.Struct()
     for key, value in properties.items():
         _encode(value, struct.fields[key])
@@ -114,11 +115,11 @@ def _encode(value: Json, into: struct_pb2.Value) -> None:
         case _Unknown():
             into.string_value = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
         case _:
-            raise TypeError(f"a value of type {type(value).__name__} has no place in a property")
+            raise TypeError(f"a value of type {type(value).__name__} cannot be a property")
 
 
 def reveal(value: Json) -> Json:
-    """The value with every `Secret` opened; `UNKNOWN` stays."""
+    """The value with each ``Secret`` replaced by its content. ``UNKNOWN`` stays."""
     match value:
         case Secret():
             return reveal(value.value)
@@ -159,5 +160,5 @@ def contains_unknown(value: Json) -> bool:
 
 
 def is_empty(value: Json) -> bool:
-    """Whether the value is what a field without a value means: false, zero, or nothing at all."""
+    """Whether the value means the same as an absent field: false, zero, or empty."""
     return value is False or (not isinstance(value, bool) and value in (0, "", [], {}))

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/unit", "tests/data", "tests/engine", "tools"))]
+sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/unit", "tests/data", "tests/engine"))]

@@ -1,4 +1,7 @@
-"""What is built from source, each from its own pinned go.mod, and how. A binary's key is the hash of all that it is made from."""
+"""The programs that are built from source, each from its own pinned go.mod.
+
+A build's key is the hash of all that it is made from.
+"""
 
 import hashlib
 import json
@@ -8,22 +11,22 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from golang import Go
-from steps import SetupError, run
+from tools.golang import Go
+from tools.paths import ROOT, TOOLS
+from tools.progress import SetupError, run
 
-ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ROOT / "tools"
 COLLECTOR_MANIFEST = ROOT / "images" / "collector" / "builder.yaml"
 COLLECTOR_LOCK = TOOLS / "collector" / "distribution"
 _RECIPE = "1"
-"""Raise it when the way of building changes: it is part of every key."""
+"""A part of every key: raise it when the way of building changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One binary: `package` of the module in `tools/<module>`; the variables `stamps` get the version of the module `versioned`.
+    """One binary: the Go package ``package``, built in the module ``tools/<module>``.
 
-    Of OPERATOR_CRDS, `package` is the module that carries the files.
+    The linker sets the variables ``stamps`` to the version of the module ``versioned``. For OPERATOR_CRDS, ``package`` is the
+    module that contains the files.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Build:
     versioned: str = ""
     stamps: tuple[str, ...] = ()
     small: bool = False
-    """Its modules and compiled packages take megabytes, not gigabytes."""
+    """Whether its modules and compiled packages take megabytes instead of gigabytes."""
 
     @property
     def go_mod(self) -> Path:
@@ -55,18 +58,20 @@ def _kubernetes(name: str, group: str = "cluster") -> Build:
 
 
 def _node(name: str, package: str) -> Build:
-    """What pods of the embedded cluster alone run."""
+    """A program that only the embedded cluster runs."""
     return Build(name=name, groups=("node",), module=name, package=package)
 
 
 def _server(name: str, package: str, module: str | None = None) -> Build:
-    """What the tests run, and the embedded cluster's pods as well."""
+    """A server that both the tests and the embedded cluster's pods run."""
     return Build(name=name, groups=("checks", "node"), module=module or name, package=package)
 
 
-def _checker(name: str, package: str, beside: str | None = None) -> Build:
-    """`beside` is the bigger module that has it."""
-    return Build(name=name, groups=("checks",), module=beside or name, package=package, small=beside is None)
+def _checker(name: str, package: str, bigger_module: str | None = None) -> Build:
+    """A program for the tests. ``bigger_module`` is the module of a server that contains it as well."""
+    return Build(
+        name=name, groups=("checks",), module=bigger_module or name, package=package, small=bigger_module is None
+    )
 
 
 PULUMI = Build(
@@ -116,7 +121,7 @@ BUILDS = (
 
 
 def key(build: Build, go: Go) -> str:
-    """Changes whenever the binary could come out differently."""
+    """The key of a build: it changes whenever the binary could."""
     digest = hashlib.sha256()
     for word in (_RECIPE, build.package, *build.stamps, go.key, platform.machine()):
         digest.update(word.encode() + b"\0")
@@ -129,7 +134,7 @@ def key(build: Build, go: Go) -> str:
 
 
 def make(build: Build, go: Go, target: Path) -> None:
-    """Build into `target`/bin, and what is no program into `target`/share."""
+    """Build programs into ``target``/bin, and other files into ``target``/share."""
     binaries = target / "bin"
     binaries.mkdir()
     if build is COLLECTOR:
@@ -140,15 +145,15 @@ def make(build: Build, go: Go, target: Path) -> None:
         return
     _compile(build, go, binaries / build.name)
     if build is PULUMI:
-        # The SDK's own starter of Python programs; the official distribution also keeps it beside the engine.
+        # The SDK's launcher of Python programs; the official distribution also has it beside the engine.
         sdk = _go(build, go, ["list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]).strip()
-        starter = "pulumi-language-python-exec"
-        shutil.copyfile(Path(sdk) / "python" / "cmd" / starter, binaries / starter)
-        (binaries / starter).chmod(0o755)
+        launcher = "pulumi-language-python-exec"
+        shutil.copyfile(Path(sdk) / "python" / "cmd" / launcher, binaries / launcher)
+        (binaries / launcher).chmod(0o755)
 
 
 def lock_collector(go: Go, scratch: Path) -> None:
-    """Resolve the Collector's modules anew, and keep the result beside the builder's own module."""
+    """Resolve the Collector's modules again, and write go.mod and go.sum to ``COLLECTOR_LOCK``."""
     sources = _generate_collector(go, scratch, locked=False)
     run("go mod tidy", [go.command, "mod", "tidy"], cwd=sources, environment=go.environment, hint=_hint)
     COLLECTOR_LOCK.mkdir(exist_ok=True)
@@ -174,10 +179,10 @@ def _make_collector(go: Go, target: Path) -> None:
         [go.command, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", output, "."],
         cwd=sources,
         environment=go.environment,
-        hint=lambda said: (
-            "Mend: the manifest and its lock differ; run `python3 tools/setup.py lock-collector`"
-            if "go.mod" in said or "go.sum" in said
-            else _hint(said)
+        hint=lambda output: (
+            "fix: the manifest and its lock differ; run `python3 tools/setup.py lock-collector`"
+            if "go.mod" in output or "go.sum" in output
+            else _hint(output)
         ),
     )
     shutil.rmtree(sources)
@@ -194,7 +199,7 @@ def _copy_operator_crds(go: Go, target: Path) -> None:
 
 
 def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:
-    """The distribution's source, written by the official builder; its modules are those of our lock."""
+    """The distribution's source as the official builder writes it, with the module versions of our lock."""
     builder = scratch / "builder"
     _compile(COLLECTOR, go, builder)
     sources = scratch / "build"
@@ -223,23 +228,23 @@ def _go(build: Build, go: Go, arguments: list[str]) -> str:
 
 
 def version(build: Build) -> str:
-    """The pinned version of what is built, as its go.mod requires it."""
+    """The pinned version of what is built: the one that its go.mod requires."""
     match = re.search(rf"^\s+{re.escape(build.versioned)} (v\S+)", build.go_mod.read_text(), re.MULTILINE)
     if not match:
         raise SetupError(f"{build.go_mod} does not require {build.versioned}")
     return match[1]
 
 
-def _hint(said: str) -> str:
+def _hint(output: str) -> str:
     if re.search(
-        r"dial tcp|proxyconnect|no such host|i/o timeout|x509|Forbidden|connection refused|TLS handshake", said
+        r"dial tcp|proxyconnect|no such host|i/o timeout|x509|Forbidden|connection refused|TLS handshake", output
     ):
         return (
-            "Mend: let Go reach a module proxy (GOPROXY), through HTTPS_PROXY if there is one; "
+            "fix: let Go reach a module proxy (GOPROXY), through HTTPS_PROXY if there is one; "
             "SSL_CERT_FILE names an authority of your own"
         )
-    if "no space left" in said:
-        return "Mend: free disk space, or set ATLAS_CACHE, GOCACHE and GOMODCACHE to a bigger disk"
-    if re.search(r"signal: killed|cannot allocate memory", said):
-        return "Mend: more memory; building needs about 4 GB"
+    if "no space left" in output:
+        return "fix: free disk space, or set ATLAS_CACHE, GOCACHE and GOMODCACHE to a bigger disk"
+    if re.search(r"signal: killed|cannot allocate memory", output):
+        return "fix: more memory; building needs about 4 GB"
     return ""

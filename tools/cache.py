@@ -1,6 +1,5 @@
-"""Where built tools live: `<cache>/<name>-<key>/bin/`, shared by all clones of one user. An entry is whole or absent."""
+"""The cache of built tools, ``<cache>/<name>-<key>/bin/``, which all clones of one user share. An entry is complete or absent."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -8,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from steps import say
+from tools import file_lock
 
 
 class Cache:
-    """A directory of finished entries: each appears by one rename, so an interrupted build leaves nothing that looks finished."""
+    """A directory of finished entries. Each appears by one rename, so an interrupted build leaves nothing that looks finished."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @classmethod
     def of_user(cls) -> "Cache":
-        """`$ATLAS_CACHE`, else `atlas` in the user's cache directory."""
+        """``$ATLAS_CACHE``, else ``atlas`` in the user's cache directory."""
         if chosen := os.environ.get("ATLAS_CACHE"):
             return cls(Path(chosen).absolute())
         return cls(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "atlas")
@@ -28,22 +27,17 @@ class Cache:
         return self.root / f"{name}-{key}"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """One builder at a time; another one waits, and then finds the work done."""
+    def locked(self) -> Iterator[None]:
+        """Lock the cache: only one set-up builds at a time. Another one waits, and then finds the work done."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("      another set-up is building; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in self.root.glob(".new-*"):  # of a builder that was killed: nobody else is at work
+        with file_lock.locked(self.root / "lock", "      another set-up is building; waiting for it"):
+            for leftover in self.root.glob(".new-*"):  # of a set-up that was killed: nobody else builds now
                 shutil.rmtree(leftover)
             yield
 
     @contextmanager
     def new(self, entry: Path) -> Iterator[Path]:
-        """A directory to fill, which becomes `entry` when the block ends well. Only inside `alone`."""
+        """A directory to fill, which becomes ``entry`` when the block ends without an error. Only inside ``locked``."""
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
         try:
             yield temporary
@@ -53,11 +47,11 @@ class Cache:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def prune(self, used: set[Path]) -> list[str]:
-        """Remove every entry but those used; returns the names removed."""
+        """Remove every entry that is not in ``used``, and return the names of the removed ones."""
         removed: list[str] = []
         if not self.root.is_dir():
             return removed
-        with self.alone():
+        with self.locked():
             for entry in sorted(self.root.iterdir()):
                 if entry.is_dir() and entry not in used:
                     shutil.rmtree(entry)

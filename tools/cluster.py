@@ -1,40 +1,49 @@
-"""The embedded cluster: a Kubernetes control plane of one's own, on the loopback address, in one directory, and a node if wanted.
+"""The embedded cluster: a Kubernetes control plane on the loopback address, with a node if wanted, all in one directory.
 
     cluster.py up|down|status|wipe|kubeconfig [--node] [--directory D] [--context NAME]
 
-`up` starts what does not run and returns when the API answers, and with `--node` when pods can run; a cluster keeps the node that
-it once got. `down` stops everything and keeps the data; `wipe` removes it as well; `status` says what runs; `kubeconfig` prints the
-access file, under another context name if wanted. No other kubeconfig is read or written.
+``up`` starts what does not run. It returns when the API answers, and with ``--node`` when pods can run. A cluster that once got a
+node keeps it. ``down`` stops everything and keeps the data, ``wipe`` removes the data as well. ``status`` prints what runs.
+``kubeconfig`` prints the access file, with another name of its context if wanted. No other kubeconfig is read or written.
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
+
 import argparse
-import fcntl
 import json
 import os
-import random
 import shutil
-import socket
 import ssl
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pki
-import processes
-from control_plane import CERTIFICATES, COMPONENTS, LOOPBACK, Component, Places, ensure_encryption, kubeconfig
-from node import Node
-from units import HEADINGS, START_SECONDS, ClusterError, Unit, columns, say
+from tools import file_lock, local_http, pki, processes
+from tools.control_plane import (
+    API_CA,
+    CERTIFICATES,
+    COMPONENTS,
+    ClusterPaths,
+    Component,
+    ensure_encryption_config,
+    kubeconfig,
+)
+from tools.node import Node
+from tools.paths import ROOT
+from tools.ports import LOOPBACK, draw_port, is_free
+from tools.progress import log
+from tools.supervised_process import HEADINGS, START_SECONDS, ClusterError, SupervisedProcess, format_table
+from tools.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ROOT / ".local" / "bin"
 CONTEXT = "atlas-local"
-COUNTED = {
+COUNTED_KINDS = {
     "namespaces": "/api/v1/namespaces",
     "deployments": "/apis/apps/v1/deployments",
     "statefulsets": "/apis/apps/v1/statefulsets",
@@ -48,204 +57,170 @@ COUNTED = {
 
 
 class Cluster:
-    """One embedded cluster. Only one command at a time changes it; the others wait."""
+    """One embedded cluster. Only one command at a time changes it, others wait."""
 
     def __init__(self, directory: Path) -> None:
-        self.places = Places(directory.resolve())
-        self.node = Node(self.places, BINARIES)
+        self.paths = ClusterPaths(directory.resolve())
+        self.node = Node(self.paths, BINARIES)
 
     def up(self, context: str, *, node: bool = False) -> None:
-        """Bring every component to the state that its flags and files describe, and wait until the API serves and, with a node,
-        pods can run.
-        """
+        """Start what does not run as configured, and wait until the API answers and, with a node, pods can run."""
         begun = time.monotonic()
-        self._demand_binaries()
-        with self._alone():
-            pki.ensure(self.places.pki, CERTIFICATES)
-            ensure_encryption(self.places.encryption)
-            ports = self._ports()
+        self._require_binaries()
+        with self._exclusive():
+            pki.ensure(self.paths.pki, CERTIFICATES)
+            ensure_encryption_config(self.paths.encryption)
+            ports = self._assign_ports()
             try:
                 changed = self._start(ports)
             except ClusterError:
-                free = self._ports()  # others draw ports too, and may have taken one before it was used
+                free = self._assign_ports()  # another program may have taken a port between its draw and its use
                 if free == ports:
                     raise
                 ports = free
                 changed = self._start(ports)
             self._wait_for_service_accounts(ports)
-            pki.write_changed(self.places.kubeconfig, kubeconfig(self.places, ports, client="admin", context=context))
-            if node or self.node.wanted:
+            pki.write_if_changed(self.paths.kubeconfig, kubeconfig(self.paths, ports, client="admin", context=context))
+            if node or self.node.exists:
                 changed |= self.node.up(ports, context)
         if changed:
-            say(
-                f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.places.kubeconfig}, context {context}"
+            log(
+                f"cluster is up in {time.monotonic() - begun:.1f} s, kubeconfig {self.paths.kubeconfig}, context {context}"
             )
         else:
-            say("cluster is already running")
+            log("cluster is already running")
 
     def down(self) -> None:
-        """Stop all components, the last started first."""
-        if not self.places.root.exists():
-            say("cluster is not running")
+        """Stop all components, in the reverse of their starting order."""
+        if not self.paths.root.exists():
+            log("cluster is not running")
             return
-        with self._alone():
+        with self._exclusive():
             stopped = self.node.down()
-            stopped += [unit.name for unit in reversed(self._units(self._remembered_ports())) if unit.stop()]
-        say(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
+            stopped += [each.name for each in reversed(self._processes(self._remembered_ports())) if each.stop()]
+        log(f"stopped {', '.join(stopped)}" if stopped else "cluster is not running")
 
     def wipe(self) -> None:
-        """Stop everything and remove the directory. Refuses a directory that no cluster has made."""
-        root = self.places.root
+        """Stop everything and remove the directory. Refuses a directory that is not a cluster's."""
+        root = self.paths.root
         if not root.exists():
-            say("nothing to wipe")
+            log("nothing to wipe")
             return
-        if any(root.iterdir()) and not self.places.pki.exists() and not self.places.ports.exists():
+        if any(root.iterdir()) and not self.paths.pki.exists() and not self.paths.ports.exists():
             raise ClusterError(f"{root} does not look like a cluster's directory; nothing was removed")
         self.down()
         shutil.rmtree(root)
-        say(f"removed {root}")
+        log(f"removed {root}")
 
     def status(self) -> bool:
-        """Print what runs, and count the objects. True when all components are healthy."""
+        """Print the processes and the number of objects. True when all components are healthy."""
         ports = self._remembered_ports()
-        lines = [unit.row() for unit in self._units(ports)] + self.node.rows(ports)
-        say(columns([HEADINGS, *(row for row, _ in lines)]))
-        healthy = all(well for _, well in lines)
+        lines = [each.status_row() for each in self._processes(ports)] + self.node.status_rows(ports)
+        log(format_table([HEADINGS, *(row for row, _ in lines)]))
+        healthy = all(ok for _, ok in lines)
         if healthy:
-            say("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
+            log("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
         return healthy
 
     def identity(self) -> str:
-        """The same for as long as the cluster's data live: a wiped cluster comes back as another one."""
+        """The UID of ``kube-system``: it stays as long as the cluster's data do, so a wiped cluster gets another one."""
         return self._get("/api/v1/namespaces/kube-system", self._remembered_ports())["metadata"]["uid"]
 
     def kubeconfig(self, context: str) -> bytes:
-        """The access file of this cluster under the given context name."""
+        """The cluster's access file, whose context has this name."""
         ports = self._remembered_ports()
-        if not ports or not (self.places.pki / "admin.crt").exists():
-            raise ClusterError(f"there is no cluster in {self.places.root}; `cluster.py up` makes one")
-        return kubeconfig(self.places, ports, client="admin", context=context)
+        if not ports or not (self.paths.pki / "admin.crt").exists():
+            raise ClusterError(f"there is no cluster in {self.paths.root}; `cluster.py up` makes one")
+        return kubeconfig(self.paths, ports, client="admin", context=context)
 
     @staticmethod
-    def _demand_binaries() -> None:
+    def _require_binaries() -> None:
         missing = [component.name for component in COMPONENTS if not (BINARIES / component.name).exists()]
         if missing:
-            raise ClusterError(f"{', '.join(missing)} missing: run `python3 tools/setup.py cluster`")
+            raise ClusterError(f"{', '.join(missing)} missing; fix: python3 tools/setup.py cluster")
 
-    def _units(self, ports: dict[str, int]) -> list[Unit]:
+    def _processes(self, ports: dict[str, int]) -> list[SupervisedProcess]:
         """The control plane's processes, in starting order."""
-        units: list[Unit] = []
+        found: list[SupervisedProcess] = []
         for component in COMPONENTS:
-            arguments = component.arguments(self.places, ports) if ports else []
-            units.append(
-                Unit(
+            arguments = component.arguments(self.paths, ports) if ports else []
+            found.append(
+                SupervisedProcess(
                     name=component.name,
                     command=[str((BINARIES / component.name).resolve()), *arguments],
-                    reads=component.reads(self.places),
-                    pid_file=self.places.pid_file(component.name),
-                    log=self.places.log(component.name),
-                    trouble=partial(self._trouble, component, ports),
+                    config_files=component.config_files(self.paths),
+                    pid_file=self.paths.pid_file(component.name),
+                    log_file=self.paths.log_file(component.name),
+                    health_error=partial(self._health_error, component, ports),
                     port=ports.get(component.health_port),
                 )
             )
-        return units
+        return found
 
     def _start(self, ports: dict[str, int]) -> bool:
-        """Start what does not run, with these ports. True when there was something."""
+        """Start what does not run, with these ports. True when something had to be started."""
         for name in ("kube-controller-manager", "kube-scheduler"):
-            pki.write_changed(self.places.credentials(name), kubeconfig(self.places, ports, client=name, context=name))
+            pki.write_if_changed(self.paths.credentials(name), kubeconfig(self.paths, ports, client=name, context=name))
         changed = False
-        for unit in self._units(ports):
-            changed |= unit.ensure_running()
+        for process in self._processes(ports):
+            changed |= process.ensure_running()
         return changed
 
     def _wait_for_service_accounts(self, ports: dict[str, int]) -> None:
-        """The controllers work when they have given the default namespace its service account."""
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self._get("/api/v1/namespaces/default/serviceaccounts/default", ports)
-                return
-            except (OSError, ValueError) as error:
-                if time.monotonic() > end:
-                    raise ClusterError(f"the default service account does not appear ({error})") from error
-                time.sleep(0.1)
+        """The controllers work once the default namespace has its service account."""
+        url, context = self._api("/api/v1/namespaces/default/serviceaccounts/default", ports)
+        if not wait_until(lambda: local_http.health_error(url, timeout=10, context=context) is None, START_SECONDS):
+            error = local_http.health_error(url, timeout=10, context=context)
+            raise ClusterError(f"the default service account does not appear ({error})")
 
-    def _trouble(self, component: Component, ports: dict[str, int]) -> str | None:
+    def _health_error(self, component: Component, ports: dict[str, int]) -> str | None:
         """Why the component is not healthy, or None."""
+        url = f"https://{LOOPBACK}:{ports[component.health_port]}{component.health_path}"
         try:
-            self._ask(component.health_port, component.health_path, component.authority, component.client, ports)
-        except urllib.error.HTTPError as error:
-            return f"HTTP {error.code}"
-        except (OSError, ValueError) as error:
-            return str(getattr(error, "reason", error))
-        return None
+            context = pki.client_context(self.paths.pki, component.server_ca, component.client_certificate)
+        except OSError as error:  # somebody removed or changed a file
+            return str(error)
+        return local_http.health_error(url, timeout=10, context=context)
 
     def _get(self, path: str, ports: dict[str, int]) -> Any:
-        return json.loads(self._ask("kube-apiserver", path, "ca", "admin", ports))
+        """What the API server answers to the administrator."""
+        url, context = self._api(path, ports)
+        return json.loads(local_http.get(url, timeout=10, context=context))
 
-    def _ask(self, port: str, path: str, authority: str, client: str, ports: dict[str, int]) -> bytes:
-        context = ssl.create_default_context(cafile=str(self.places.pki / f"{authority}.crt"))
-        context.load_cert_chain(self.places.pki / f"{client}.crt", self.places.pki / f"{client}.key")
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),  # a proxy of the environment is not for the loopback address
-            urllib.request.HTTPSHandler(context=context),
-        )
-        with opener.open(f"https://{LOOPBACK}:{ports[port]}{path}", timeout=10) as answer:
-            return answer.read()
+    def _api(self, path: str, ports: dict[str, int]) -> tuple[str, ssl.SSLContext]:
+        """A URL of the API server, and the administrator's TLS settings for it."""
+        context = pki.client_context(self.paths.pki, API_CA, "admin")
+        return f"https://{LOOPBACK}:{ports['kube-apiserver']}{path}", context
 
     def _counts(self, ports: dict[str, int]) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for kind, path in COUNTED.items():
+        for kind, path in COUNTED_KINDS.items():
             page = self._get(f"{path}?limit=1", ports)
             counts[kind] = len(page["items"]) + page["metadata"].get("remainingItemCount", 0)
         return counts
 
-    def _ports(self) -> dict[str, int]:
-        """Remembered ports; a stopped component gets a new one when someone else has taken its port meanwhile."""
+    def _assign_ports(self) -> dict[str, int]:
+        """The remembered ports. A stopped component gets a new one when another program has taken its port meanwhile."""
         ports = self._remembered_ports()
         for component in COMPONENTS:
-            stopped = processes.read(self.places.pid_file(component.name)) is None
+            stopped = processes.read(self.paths.pid_file(component.name)) is None
             for name in component.ports:
-                if name not in ports or (stopped and not _free(ports[name])):
-                    ports[name] = _draw_port(ports.values())
-        pki.write_changed(self.places.ports, json.dumps(ports, indent=2).encode())
+                if name not in ports or (stopped and not is_free(ports[name])):
+                    ports[name] = draw_port(ports.values())
+        pki.write_if_changed(self.paths.ports, json.dumps(ports, indent=2).encode())
         return ports
 
     def _remembered_ports(self) -> dict[str, int]:
         try:
-            return json.loads(self.places.ports.read_text())
+            return json.loads(self.paths.ports.read_text())
         except (FileNotFoundError, ValueError):
             return {}
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self.places.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.places.root / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("another command works on this cluster; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    def _exclusive(self) -> Iterator[None]:
+        self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with file_lock.locked(self.paths.root / "lock", "another command works on this cluster; waiting for it"):
             yield
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
-
-
-def _draw_port(drawn: Collection[int]) -> int:
-    """Another free port, below those that the kernel gives to outgoing connections and that Kubernetes gives to Services."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 30000)
-        if port not in drawn and _free(port):
-            return port
 
 
 def main(arguments: list[str]) -> int:
@@ -272,7 +247,7 @@ def main(arguments: list[str]) -> int:
         print(f"cluster: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("cluster: interrupted; the same command goes on from here", file=sys.stderr)
+        print("cluster: interrupted; the same command continues from here", file=sys.stderr)
         return 130
     return 0
 

@@ -1,6 +1,6 @@
-"""The control groups of one node: every process of it is below one of ours in each hierarchy, so none is missed when it ends.
+"""The control groups of one node. Each of its processes, pods included, is in a group below ours, so all of them can be ended.
 
-Both versions: one unified hierarchy, or one for each controller as on older machines.
+Works with control groups version 2 (one hierarchy) and version 1 (a hierarchy for each controller).
 """
 
 import os
@@ -11,58 +11,65 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mounts")
 SYSTEM = "system"
-"""Beside the pods' groups: in version 2 a group that has groups below it holds no process of its own."""
+"""The group of the node's own processes, beside the pods' groups: in version 2 a group with groups below it may hold no process."""
 
 
 def hierarchies() -> list[Path]:
-    """Where control groups are mounted."""
+    """The folders where control groups are mounted."""
     fields = [line.split() for line in MOUNTS.read_text().splitlines()]
-    return [Path(place) for _, place, kind, *_ in fields if kind in ("cgroup", "cgroup2")]
+    return [Path(hierarchy) for _, hierarchy, kind, *_ in fields if kind in ("cgroup", "cgroup2")]
 
 
 def controllers() -> set[str]:
-    """The controllers that there are, of either version."""
+    """The available controllers."""
     found: set[str] = set()
-    for place in hierarchies():
-        listed = place / "cgroup.controllers"
-        found |= set(listed.read_text().split()) if listed.exists() else {place.name, *place.name.split(",")}
+    for hierarchy in hierarchies():
+        listed = hierarchy / "cgroup.controllers"
+        found |= set(listed.read_text().split()) if listed.exists() else {hierarchy.name, *hierarchy.name.split(",")}
     return found
 
 
 class ControlGroups:
-    """The groups called `name` at the root of each hierarchy."""
+    """The groups named ``name`` at the root of each hierarchy."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @property
-    def joins(self) -> list[Path]:
-        """What a process of the node writes its number into."""
-        return [place / self.name / SYSTEM / "cgroup.procs" for place in hierarchies()]
+    def cgroup_procs(self) -> list[Path]:
+        """The files into which a process of the node writes its number to join the groups."""
+        return [hierarchy / self.name / SYSTEM / "cgroup.procs" for hierarchy in hierarchies()]
 
     def ensure(self) -> None:
-        for place in hierarchies():
-            for above, group in ((place, place / self.name), (place / self.name, place / self.name / SYSTEM)):
-                _delegate(above)
+        """Create the groups."""
+        for hierarchy in hierarchies():
+            for parent, group in (
+                (hierarchy, hierarchy / self.name),
+                (hierarchy / self.name, hierarchy / self.name / SYSTEM),
+            ):
+                _delegate(parent)
                 group.mkdir(exist_ok=True)
-                for setting in ("cpuset.cpus", "cpuset.mems"):  # version 1 has them empty, and then takes no process
+                for setting in (
+                    "cpuset.cpus",
+                    "cpuset.mems",
+                ):  # empty in a new group of version 1, which then takes no process
                     if (group / setting).exists() and not (group / setting).read_text().strip():
-                        (group / setting).write_text((above / setting).read_text())
+                        (group / setting).write_text((parent / setting).read_text())
 
     def processes(self) -> set[int]:
-        """Everything that lives in them, pods included."""
+        """The numbers of all processes in the groups, pods included."""
         return {int(pid) for group in self._groups() for pid in _read(group / "cgroup.procs").split()}
 
-    def end(self, seconds: float = 15) -> None:
-        """Kill what lives in them, and remove them.
+    def remove(self, seconds: float = 15) -> None:
+        """Kill all processes in the groups, and remove the groups.
 
         Raises:
-            RuntimeError: something does not die.
+            RuntimeError: a process or a group is still there after ``seconds``.
         """
         end = time.monotonic() + seconds
         while pids := self.processes():
             if time.monotonic() > end:
-                raise RuntimeError(f"processes {sorted(pids)} do not end, not even by SIGKILL")
+                raise RuntimeError(f"processes {sorted(pids)} do not end, even after SIGKILL")
             for pid in pids:
                 self._kill(pid)
             time.sleep(0.05)
@@ -70,13 +77,13 @@ class ControlGroups:
             for group in groups:
                 try:
                     group.rmdir()
-                except OSError as error:  # one that has just become empty may still be busy
+                except OSError as error:  # a group that has just become empty may still be busy
                     if time.monotonic() > end:
                         raise RuntimeError(f"{group} cannot be removed: {error.strerror}") from error
             time.sleep(0.02)
 
     def _kill(self, pid: int) -> None:
-        """By a handle that is checked after it was taken: a number may have passed to someone else."""
+        """Kill by a pidfd. The group is checked after it was opened, since the number may belong to another process by now."""
         try:
             handle = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -90,22 +97,22 @@ class ControlGroups:
             os.close(handle)
 
     def _groups(self) -> Iterator[Path]:
-        """Ours and all below, the deepest first."""
-        for place in hierarchies():
-            for folder, _, _ in os.walk(place / self.name, topdown=False):
+        """Our groups and all groups below them, the deepest first."""
+        for hierarchy in hierarchies():
+            for folder, _, _ in os.walk(hierarchy / self.name, topdown=False):
                 yield Path(folder)
 
 
 def _delegate(group: Path) -> None:
-    """Let groups below have the controllers that this one has; version 2 asks for it."""
+    """Enable this group's controllers for the groups below it, as version 2 requires."""
     available = _read(group / "cgroup.controllers").split()
-    lacking = set(available) - set(_read(group / "cgroup.subtree_control").split())
-    for controller in sorted(lacking):
+    missing = set(available) - set(_read(group / "cgroup.subtree_control").split())
+    for controller in sorted(missing):
         (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _read(file: Path) -> str:
     try:
         return file.read_text()
-    except OSError:  # gone meanwhile, or of the other version
+    except OSError:  # the group is gone, or of the other version
         return ""

@@ -1,4 +1,4 @@
-"""Debian's own servers and programs, which the tests and the node use: installed system-wide, so the message names them first."""
+"""Servers and programs that the tests and the node take from Debian's packages. They are installed for the whole machine."""
 
 import os
 import shutil
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-from preflight import Problem
-from steps import run, say
+from tools.preflight import Issue
+from tools.progress import log, run
 
 PROGRAMS: Mapping[str, str] = {
     "redis-server": "redis-server",
@@ -20,36 +20,36 @@ PROGRAMS: Mapping[str, str] = {
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }
-"""The package that has each program."""
+"""Programs, with the package that has each."""
 
-SEARCHED = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
-"""Where Debian puts servers and network plugins beside PATH."""
+SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
+"""Folders outside PATH where Debian puts servers and network plugins."""
 
-POLICY = Path("/usr/sbin/policy-rc.d")
-"""Debian asks it whether an installed server may be started. 101 is no."""
+POLICY_RC = Path("/usr/sbin/policy-rc.d")
+"""Debian runs this script to ask whether a newly installed server may start; exit code 101 says no."""
 
 
-def missing(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
-    """The packages whose program is not on this machine."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCHED])
+def missing_packages(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
+    """The packages of which a program is not on this machine."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SEARCH_PATH])
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
-def problems(packages: Sequence[str], why: str = "the tests need servers of Debian 12") -> list[Problem]:
-    """What keeps these packages from being installed by us."""
+def install_issues(packages: Sequence[str], reason: str = "the tests need servers of Debian 12") -> list[Issue]:
+    """Why set-up cannot install these packages itself: it needs root and ``apt-get``. ``reason`` says what they are for."""
     if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
         return []
-    return [Problem(why, f"as root: apt-get install {' '.join(packages)}")]
+    return [Issue(reason, f"as root: apt-get install {' '.join(packages)}")]
 
 
 def install(packages: Sequence[str]) -> str:
-    """Install them, and start none of them."""
-    say(f"      installs for the whole machine: {' '.join(packages)}")
+    """Install the packages without starting their servers."""
+    log(f"      installing for the whole machine: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    ours = not POLICY.exists()
+    ours = not POLICY_RC.exists()
     if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
+        POLICY_RC.write_text("#!/bin/sh\nexit 101\n")
+        POLICY_RC.chmod(0o755)
     try:
         run("apt-get update", ["apt-get", "update"], cwd=Path("/"), environment=environment)
         run(
@@ -57,9 +57,9 @@ def install(packages: Sequence[str]) -> str:
             ["apt-get", "install", "--yes", "--no-install-recommends", *packages],
             cwd=Path("/"),
             environment=environment,
-            hint=lambda _: f"Mend: apt-get install {' '.join(packages)}",
+            hint=lambda _: f"fix: apt-get install {' '.join(packages)}",
         )
     finally:
         if ours:
-            POLICY.unlink(missing_ok=True)
+            POLICY_RC.unlink(missing_ok=True)
     return "installed"

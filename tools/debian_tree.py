@@ -1,4 +1,4 @@
-"""Files of Debian's packages for an image, unpacked and no more: nothing of them is run or installed on this machine."""
+"""The files of Debian's packages, for an image. The packages are only unpacked: nothing of them is run or installed here."""
 
 import os
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from steps import SetupError, run
+from tools.progress import SetupError, run
 
-NEVER = (
+EXCLUDED_PACKAGES = (
     "adduser",
     "cron",
     "cron-daemon-common",
@@ -48,8 +48,8 @@ NEVER = (
     "ucf",
     "usrmerge",
 )
-"""What packages depend on to be installed and looked after, and no program of ours to run."""
-NOT_THERE = (
+"""Packages that others need for their installation and maintenance, but not to run."""
+EXCLUDED_FOLDERS = (
     "usr/share/doc/",
     "usr/share/man/",
     "usr/share/locale/",
@@ -58,52 +58,52 @@ NOT_THERE = (
     "var/",
     "run/",
 )
-MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
-"""Folders that Debian has below /usr, with a link at the root."""
+MERGED_USR = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+"""Folders that Debian keeps below ``/usr``, with a link at the root."""
 
 
-def members(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """The files of these packages and of what they depend on, by package, as entries of an archive.
+def archive_entries(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """The files of these packages and of their dependencies, as entries of a tar archive.
 
     Raises:
-        SetupError: they cannot be fetched.
+        SetupError: the packages cannot be downloaded.
     """
-    for folder in MERGED[:4]:
+    for folder in MERGED_USR[:4]:
         link = tarfile.TarInfo(folder)
         link.type, link.linkname = tarfile.SYMTYPE, f"usr/{folder}"
         yield link, None
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _fetch(packages, Path(scratch)):
+        for file in _download(packages, Path(scratch)):
             with (
                 subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE) as unpacked,
                 tarfile.open(fileobj=unpacked.stdout, mode="r|") as archive,
             ):
                 for entry in archive:
-                    if _settle(entry):
+                    if _normalize(entry):
                         yield entry, archive.extractfile(entry) if entry.isreg() else None
 
 
-def _settle(entry: tarfile.TarInfo) -> bool:
-    """Put the entry where it belongs, as root's and from 1970. False when it is left out."""
-    entry.name = _merged(entry.name)
+def _normalize(entry: tarfile.TarInfo) -> bool:
+    """Move the entry below ``/usr``, and make it root's and of 1970. False when it is to be left out."""
+    entry.name = _usr_path(entry.name)
     if entry.islnk():
-        entry.linkname = _merged(entry.linkname)
-    entry.mode &= 0o1777  # nobody becomes another user here
+        entry.linkname = _usr_path(entry.linkname)
+    entry.mode &= 0o1777  # no setuid and setgid
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = 0
     entry.pax_headers = {}
-    wanted = not f"{entry.name}/".startswith(NOT_THERE) and entry.name not in ("", ".", *MERGED)
-    return wanted and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
+    included = not f"{entry.name}/".startswith(EXCLUDED_FOLDERS) and entry.name not in ("", ".", *MERGED_USR)
+    return included and (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk())
 
 
-def _merged(path: str) -> str:
+def _usr_path(path: str) -> str:
     name = path.removeprefix("./").strip("/")
-    return f"usr/{name}" if name.partition("/")[0] in MERGED else name
+    return f"usr/{name}" if name.partition("/")[0] in MERGED_USR else name
 
 
-def _fetch(packages: Sequence[str], scratch: Path) -> list[Path]:
-    """Download them and what they need, as if nothing were installed."""
+def _download(packages: Sequence[str], scratch: Path) -> list[Path]:
+    """Download the packages with all their dependencies, whether these are installed here or not."""
     (scratch / "archives/partial").mkdir(parents=True)
     (scratch / "status").touch()
     command = [
@@ -122,9 +122,9 @@ def _fetch(packages: Sequence[str], scratch: Path) -> list[Path]:
         command,
         cwd=scratch,
         environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        hint=lambda _: "Mend: apt-get update; the images of the data services are made from Debian 12's packages",
+        hint=lambda _: "fix: apt-get update; the images of the data services are made from Debian 12's packages",
     )
     files = sorted((scratch / "archives").glob("*.deb"))
     if not files:
         raise SetupError(f"apt-get fetched nothing for {' '.join(packages)}")
-    return [file for file in files if file.name.partition("_")[0] not in NEVER]
+    return [file for file in files if file.name.partition("_")[0] not in EXCLUDED_PACKAGES]

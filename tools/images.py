@@ -1,30 +1,33 @@
-"""Base images for a machine that reaches no container registry, made in this clone's own engine, and what is in images.
+"""Base images for a machine that cannot reach a container registry, and a table of what is in images.
 
-`bases` makes them from Debian's packages (debootstrap) and images/base, and prints the setting that names them. They are kept under
-a hash of what they are made from, so the second time takes no time; `--fresh` fetches newer packages. `table IMAGE…` prints
-what is in images above their bases, in MiB.
+``bases`` makes the base images from Debian's packages (debootstrap) and ``images/base`` in this clone's own engine, and prints the
+setting that names them. Their tag is a hash of what they are made from, so the second run takes no time; ``--fresh`` fetches newer
+packages. ``table IMAGE…`` prints the megabytes that images add to their base.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
 
 import argparse
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-import images_contents
-from docker import DIRECTORY, ROOT, Engine, EngineError
-from steps import SetupError, Steps, run
-
-sys.path.insert(0, str(ROOT))
 from image_build.registry_access import registry_files
+from tools import images_contents
+from tools.docker import DIRECTORY, Engine, EngineError
+from tools.paths import ROOT, TOOLS
+from tools.progress import SetupError, Steps, run
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 BASE = ROOT / "images" / "base"
-GO = ROOT / "tools" / "go.txt"
+GO = TOOLS / "go.txt"
 TARGETS = {
     "nodeBuilder": "builder",
     "nodeRuntime": "node",
@@ -33,11 +36,11 @@ TARGETS = {
     "goBuilder": "go",
     "staticRuntime": "static",
 }
-"""The settings of `build.bases` by the stages of images/base/Dockerfile."""
+"""The settings of ``build.bases``, each with its stage of images/base/Dockerfile."""
 
 
 def references() -> dict[str, str]:
-    """The reference of each base, by its setting; changes whenever a base could come out differently but for Debian's packages."""
+    """The reference of each base image by its setting. It changes with all that the image is made of, except Debian's packages."""
     digest = hashlib.sha256(f"{SUITE}\0{MIRROR}\0".encode())
     for path in (*sorted(BASE.iterdir()), GO):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
@@ -46,20 +49,20 @@ def references() -> dict[str, str]:
 
 
 def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
-    """Make what is not there, and return the references.
+    """Make the base images that are not there, and return the references of all.
 
     Raises:
-        EngineError, SetupError: say what is missing, and the mend.
+        EngineError, SetupError: say what is missing and how to fix it.
     """
     wanted = references()
     stages = sorted(set(TARGETS.values()))
     by_stage = {TARGETS[setting]: reference for setting, reference in wanted.items()}
     steps = Steps(1 + len(stages))
     debian = f"atlas/debian:{SUITE}"
-    if fresh or not engine.has(debian):
+    if fresh or not engine.has_image(debian):
         steps.do("Debian", lambda: _bootstrap(engine, debian))
     else:
-        steps.skip("Debian", "is there")
+        steps.skip("Debian", "exists")
     with tempfile.TemporaryDirectory() as private:
         context = Path(private, "context")
         shutil.copytree(BASE, context)
@@ -67,8 +70,8 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
         options = build_secrets(Path(private))
         for stage in stages:
             reference = by_stage[stage]
-            if not fresh and engine.has(reference):
-                steps.skip(reference, "is there")
+            if not fresh and engine.has_image(reference):
+                steps.skip(reference, "exists")
                 continue
             arguments = [f"--build-arg=DEBIAN={debian}", f"--target={stage}", f"--tag={reference}"]
             arguments += ["--no-cache"] if fresh else []
@@ -82,7 +85,7 @@ def make_bases(engine: Engine, *, fresh: bool = False) -> dict[str, str]:
 
 
 def build_secrets(private: Path) -> list[str]:
-    """The flags of `docker build` with which it reaches the package registries; their files go into `private`."""
+    """The flags that give ``docker build`` access to the package registries. Their files go into ``private``."""
     options: list[str] = []
     for name, content in registry_files(os.environ, Path.home()).items():
         file = private / name
@@ -94,7 +97,7 @@ def build_secrets(private: Path) -> list[str]:
 
 def _bootstrap(engine: Engine, reference: str) -> str:
     if shutil.which("debootstrap") is None:
-        raise SetupError("debootstrap is missing. Mend: apt-get install debootstrap")
+        raise SetupError("debootstrap is missing; fix: apt-get install debootstrap")
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch, "debian")
         run(
@@ -102,7 +105,7 @@ def _bootstrap(engine: Engine, reference: str) -> str:
             ["debootstrap", "--variant=minbase", SUITE, str(tree), MIRROR],
             cwd=ROOT,
             environment=os.environ,
-            hint=lambda _: f"Mend: let this machine reach {MIRROR}, as root",
+            hint=lambda _: f"fix: let this machine reach {MIRROR}, as root",
         )
         archive = subprocess.run(
             ["tar", "--numeric-owner", "-C", str(tree), "-c", "."], capture_output=True, check=True
@@ -112,11 +115,11 @@ def _bootstrap(engine: Engine, reference: str) -> str:
 
 
 def sizes(engine: Engine, images: list[str]) -> str:
-    """The table of these images; each must have been made from one of the bases here."""
+    """The table of these images, each of which must have been made from one of our base images."""
     bases = [
         images_contents.read(engine, reference)
         for reference in sorted(set(references().values()))
-        if engine.has(reference)
+        if engine.has_image(reference)
     ]
     rows = [
         images_contents.row(image, _base_of(image, bases))
@@ -131,7 +134,7 @@ def _base_of(image: images_contents.Contents, bases: list[images_contents.Conten
         own = base.config["RootFS"]["Layers"]
         if layers[: len(own)] == own:
             return base
-    raise EngineError(f"{image.reference} was made from none of the bases here")
+    raise EngineError(f"{image.reference} was made from none of our base images")
 
 
 def main(arguments: list[str]) -> int:

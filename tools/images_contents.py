@@ -1,4 +1,4 @@
-"""What is in an image, read from its layers as `docker save` writes them: all files, also those that a later layer hides."""
+"""The files of an image, read from the layers that ``docker save`` writes, including files that a later layer removes."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docker import Engine
+from tools.docker import Engine
 
 MIB = 1024 * 1024
 _HIDES = ".wh."
@@ -19,7 +19,7 @@ _OPAQUE = ".wh..wh..opq"
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of a layer. `size` is in bytes, `digest` of a file's content; `link` is where a link leads."""
+    """One entry of a layer. ``size`` is in bytes, ``digest`` is the hash of a file's content, ``link`` the target of a link."""
 
     path: str
     mode: int
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass
 class Contents:
-    """`layers` are the entries, lowest layer first; `config` is what `docker inspect` says."""
+    """An image: ``layers`` are its entries, lowest layer first; ``config`` is the output of ``docker inspect``."""
 
     reference: str
     config: dict[str, Any]
@@ -41,7 +41,7 @@ class Contents:
 
     @property
     def files(self) -> dict[str, Member]:
-        """What a container sees, by path."""
+        """The files that a container sees, by path."""
         seen: dict[str, Member] = {}
         for layer in self.layers:
             for member in layer:
@@ -55,26 +55,26 @@ class Contents:
         return seen
 
     def above(self, base: "Contents") -> list[Member]:
-        """The files of the layers that are not the base's."""
+        """The files in the layers on top of the base image."""
         ours, theirs = (each.config["RootFS"]["Layers"] for each in (self, base))
         if ours[: len(theirs)] != theirs:
             raise ValueError(f"{self.reference} was not made from {base.reference}")
         return [member for layer in self.layers[len(theirs) :] for member in layer if member.kind == "file"]
 
 
-def read(engine: Engine, reference: str, look: Callable[[str, bytes], None] | None = None) -> Contents:
-    """Read the image. `look` is shown each file of each layer, with its path and content, and each part of the configuration."""
+def read(engine: Engine, reference: str, visit: Callable[[str, bytes], None] | None = None) -> Contents:
+    """Read an image. ``visit`` is called with the path and content of each file of each layer, and with the configuration."""
     contents = Contents(reference, json.loads(engine.run("image", "inspect", reference))[0])
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch, "image.tar")
         engine.run("save", "--output", str(archive), reference)
         with tarfile.open(archive) as image:
             (manifest,) = json.loads(_content(image, "manifest.json"))
-            if look:
-                look(manifest["Config"], _content(image, manifest["Config"]))
+            if visit:
+                visit(manifest["Config"], _content(image, manifest["Config"]))
             for name in manifest["Layers"]:
                 with tarfile.open(fileobj=image.extractfile(image.getmember(name))) as layer:
-                    contents.layers.append([_member(layer, info, look) for info in layer])
+                    contents.layers.append([_member(layer, info, visit) for info in layer])
     return contents
 
 
@@ -83,19 +83,19 @@ def _content(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read() if file else b""
 
 
-def _member(layer: tarfile.TarFile, info: tarfile.TarInfo, look: Callable[[str, bytes], None] | None) -> Member:
+def _member(layer: tarfile.TarFile, info: tarfile.TarInfo, visit: Callable[[str, bytes], None] | None) -> Member:
     path = info.name.removeprefix("./").rstrip("/")
     file = layer.extractfile(info) if info.isreg() else None
     content = file.read() if file else b""
-    if look and file:
-        look(path, content)
+    if visit and file:
+        visit(path, content)
     kind = "file" if info.isreg() else "folder" if info.isdir() else "link" if info.issym() or info.islnk() else "other"
     digest = hashlib.sha256(content).hexdigest() if file else ""
     return Member(path, info.mode, (info.uid, info.gid), kind, info.size, info.linkname, digest, int(info.mtime))
 
 
 def part_of(path: str) -> str:
-    """What a file above the base belongs to, in words for the table."""
+    """The column of the table that counts a file above the base."""
     for folder, words in (
         ("opt/atlas/", "instrumentation"),
         ("app/node_modules/", "packages"),
@@ -107,7 +107,7 @@ def part_of(path: str) -> str:
 
 
 def _package_of(path: str) -> str | None:
-    """The npm package, or the top-level folder of Python's packages."""
+    """The npm package of a file, or the top-level folder among Python's packages."""
     for folder in ("app/node_modules/", "usr/local/lib/python3.11/dist-packages/"):
         if path.startswith(folder):
             first, *rest = path.removeprefix(folder).split("/")
@@ -116,7 +116,7 @@ def _package_of(path: str) -> str | None:
 
 
 def row(image: Contents, base: Contents) -> list[str]:
-    """Cells of the table: name, the base's size, what is above it in whole and by part, and the largest packages. MiB."""
+    """The cells of an image's row, sizes in MiB: name, base, all above it and its parts, largest packages."""
     members = image.above(base)
     parts: Counter[str] = Counter()
     packages: Counter[str] = Counter()
@@ -134,6 +134,6 @@ HEAD = ("image", "base", "above it", "packages", "instrumentation", "own code", 
 
 
 def table(rows: list[list[str]]) -> str:
-    """Markdown."""
+    """The rows as a Markdown table."""
     lines = [" | ".join(HEAD), " | ".join("---" for _ in HEAD), *(" | ".join(cells) for cells in rows)]
     return "\n".join(f"| {line} |" for line in lines)

@@ -1,7 +1,7 @@
-"""The machine that the node believes to be on: mounts and a network of its own, joined to this machine by one pair of interfaces.
+"""The namespaces in which the node runs: mounts and a network of its own, connected to this machine by one pair of interfaces.
 
-Nothing of this machine's firewall, routes and kernel settings is changed, and nothing is mounted that it would see. All of it is
-gone with the last process in it.
+This machine's firewall, routes and kernel settings stay as they are, and the node's mounts are not visible to it. The namespaces go
+with the last process in them.
 """
 
 import hashlib
@@ -12,15 +12,15 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-import processes
-from control_groups import ControlGroups
-from pki import write_private
-from units import ClusterError
+from tools import processes
+from tools.control_groups import ControlGroups
+from tools.pki import write_private
+from tools.supervised_process import ClusterError
 
 NETWORKS = ipaddress.ip_network("10.231.0.0/16")
-"""Each node has four addresses of these, drawn once: with its machine, it has two of them in use."""
-HIDDEN = (Path("/run"), Path("/var"))
-"""Folders of which the node has its own: what is below them here, it does not see."""
+"""Each node draws a network of four addresses of these once. Two are used: the node's and this machine's."""
+PRIVATE_FOLDERS = (Path("/run"), Path("/var"))
+"""Folders of which the node has its own. It does not see this machine's."""
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -29,11 +29,14 @@ KERNEL_SETTINGS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
-"""What the kubelet demands of its machine. They are this machine's, so the node reads files in their place and changes none."""
+"""Kernel settings that the kubelet requires.
+
+They belong to this machine, so the node gets files with these values mounted over them.
+"""
 
 
 class NodeHost:
-    """One node's surroundings, with its files in `directory`."""
+    """The namespaces of one node, with its files in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -43,19 +46,19 @@ class NodeHost:
         self._finished = directory / "run" / "holder.finished"
 
     @property
-    def holder(self) -> processes.Process | None:
-        """The process that keeps the namespaces, when they are complete."""
+    def namespace_holder(self) -> processes.Process | None:
+        """The process that keeps the namespaces open. None when there is none, or when it was not set up completely."""
         process = processes.read(self._pid_file)
         finished = self._finished.exists() and self._finished.read_text()
         return process if process is not None and finished == f"{process.pid} {process.started}" else None
 
     @property
     def address(self) -> str:
-        """The node's."""
-        return str(self._network()[2])
+        """The node's address."""
+        return str(self._assigned_network()[2])
 
     def enter(self, *command: str, network: bool = True, mounts: bool = True) -> list[str]:
-        """The command that runs `command` inside; or with this machine's network, or its files, instead of the node's."""
+        """The command that runs ``command`` in the namespaces. Without ``network`` or ``mounts`` it keeps this machine's."""
         holder = processes.read(self._pid_file)
         if holder is None:
             raise ClusterError("the node has ended meanwhile")
@@ -68,26 +71,26 @@ class NodeHost:
             *command,
         ]
 
-    def inside(self, path: str) -> Path:
-        """A file of the node as this machine reaches it."""
+    def host_path(self, path: str) -> Path:
+        """The path by which this machine reaches a file of the node."""
         holder = processes.read(self._pid_file)
         return Path(f"/proc/{holder.pid}/root{path}") if holder else self.directory / "gone"
 
     def ensure(self) -> bool:
-        """True when it had to be made. What a crash has left of an earlier one goes first."""
-        if self.holder is not None:
+        """Set up the namespaces unless they exist. True when they had to be made. Remains of a crashed node are removed first."""
+        if self.namespace_holder is not None:
             return False
         self.remove()
-        for hidden in HIDDEN:
+        for hidden in PRIVATE_FOLDERS:
             if self.directory.is_relative_to(hidden):
                 raise ClusterError(f"a node has its own {hidden}, so its directory cannot be {self.directory}")
         self.groups.ensure()
         processes.start(
             ["unshare", "--mount", "--net", "--propagation=private", "sleep", "infinity"],
             pid_file=self._pid_file,
-            log=self.directory / "logs" / "holder.log",
+            log_file=self.directory / "logs" / "holder.log",
             digest="",
-            joins=self.groups.joins,
+            cgroup_procs=self.groups.cgroup_procs,
         )
         self._wait_for_namespaces()
         self._mount()
@@ -99,11 +102,11 @@ class NodeHost:
         return True
 
     def remove(self) -> None:
-        """End all that runs in it, and what keeps it."""
+        """End all processes of the node and the one that keeps its namespaces."""
         self._finished.unlink(missing_ok=True)
-        self.groups.end()
+        self.groups.remove()
         self._pid_file.unlink(missing_ok=True)
-        if Path(f"/sys/class/net/{self.name}").exists():  # with the last process it goes by itself, but not at once
+        if Path(f"/sys/class/net/{self.name}").exists():  # the kernel removes it with the last process, but not at once
             _run(["ip", "link", "delete", self.name], may_fail=True)
 
     def _wait_for_namespaces(self) -> None:
@@ -125,46 +128,46 @@ class NodeHost:
         (var / "tmp").chmod(0o1777)
         if not (var / "run").is_symlink():
             (var / "run").symlink_to("/run")
-        self._inside("mount", "--make-rshared", "/")
-        self._inside("mount", "--types=tmpfs", "--options=mode=755,nosuid,nodev", "tmpfs", "/run")
-        self._inside("mount", "--bind", str(var), "/var")
+        self._run_inside("mount", "--make-rshared", "/")
+        self._run_inside("mount", "--types=tmpfs", "--options=mode=755,nosuid,nodev", "tmpfs", "/run")
+        self._run_inside("mount", "--bind", str(var), "/var")
         settings.mkdir(exist_ok=True)
         for name, wanted in KERNEL_SETTINGS.items():
             real, file = Path("/proc/sys") / name, settings / name.replace("/", ".")
             if real.read_text().strip() != wanted:
                 file.write_text(f"{wanted}\n")
-                self._inside("mount", "--bind", str(file), str(real))
+                self._run_inside("mount", "--bind", str(file), str(real))
 
     def _connect(self) -> None:
-        network = self._draw()
+        network = self._draw_network()
         ours, theirs, length = network[1], network[2], network.prefixlen
         holder = processes.read(self._pid_file)
         peer = ["peer", "name", "eth0", "netns", str(holder.pid if holder else 0)]
         _run(["ip", "link", "add", self.name, "type", "veth", *peer])
         _run(["ip", "address", "add", f"{ours}/{length}", "dev", self.name])
         _run(["ip", "link", "set", self.name, "up"])
-        self._inside("ip", "link", "set", "lo", "up")
-        self._inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
-        self._inside("ip", "link", "set", "eth0", "up")
-        # Whoever looks for something else is told at once that it is not there, instead of waiting for an answer.
-        self._inside("ip", "route", "add", "unreachable", "default")
-        self._inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        self._run_inside("ip", "link", "set", "lo", "up")
+        self._run_inside("ip", "address", "add", f"{theirs}/{length}", "dev", "eth0")
+        self._run_inside("ip", "link", "set", "eth0", "up")
+        # Connections to anywhere else fail at once instead of waiting for an answer.
+        self._run_inside("ip", "route", "add", "unreachable", "default")
+        self._run_inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
-    def _inside(self, *command: str) -> None:
+    def _run_inside(self, *command: str) -> None:
         _run(self.enter(*command))
 
-    def _network(self) -> ipaddress.IPv4Network:
-        return self._remembered() or self._draw()
+    def _assigned_network(self) -> ipaddress.IPv4Network:
+        return self._remembered_network() or self._draw_network()
 
-    def _remembered(self) -> ipaddress.IPv4Network | None:
+    def _remembered_network(self) -> ipaddress.IPv4Network | None:
         try:
             return ipaddress.IPv4Network(json.loads((self.directory / "network.json").read_text()))
         except (FileNotFoundError, ValueError):
             return None
 
-    def _draw(self) -> ipaddress.IPv4Network:
-        """The remembered network, or another one when somebody has it."""
-        remembered, taken = self._remembered(), list(_networks_here())
+    def _draw_network(self) -> ipaddress.IPv4Network:
+        """The remembered network, or another one when an interface of this machine uses it."""
+        remembered, taken = self._remembered_network(), list(_host_networks())
         if remembered is not None and not any(remembered.overlaps(each) for each in taken):
             return remembered
         while True:
@@ -175,12 +178,14 @@ class NodeHost:
                 return drawn
 
 
-def _networks_here() -> Iterable[ipaddress.IPv4Network]:
+def _host_networks() -> Iterable[ipaddress.IPv4Network]:
     """The networks of this machine's interfaces."""
     for link in json.loads(_run(["ip", "-json", "-4", "address"])):
         for each in link.get("addr_info", []):
             network = ipaddress.IPv4Network(f"{each['local']}/{each['prefixlen']}", strict=False)
-            if network.prefixlen > NETWORKS.prefixlen:  # of a wider one we take four addresses
+            if (
+                network.prefixlen > NETWORKS.prefixlen
+            ):  # a wider network, such as 10.0.0.0/8, would leave no address to draw
                 yield network
 
 

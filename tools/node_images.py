@@ -1,14 +1,16 @@
-"""Images for the embedded cluster without a registry: of our own builds, of Debian's packages, and of the platform's services.
+"""Images for the embedded cluster that need no registry, made from our own builds and from Debian's packages.
 
-What is made is named by what it is made from, so the second time takes no time; the stack's settings name it (`stack.py`).
+An image's tag is a hash of what it is made from, so nothing is made twice. ``stack.py`` writes the references into the stack's
+settings.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import oci
+from tools import oci
+from tools.paths import TOOLS
 
-TEXTS = Path(__file__).resolve().parent / "node/images"
+FILES = TOOLS / "node/images"
 BINARIES: Mapping[str, str] = {
     "otel-collector": "otelcol-atlas",
     "prometheus": "prometheus",
@@ -19,26 +21,26 @@ BINARIES: Mapping[str, str] = {
     "blackbox-exporter": "blackbox-exporter",
     "postgres-exporter": "postgres-exporter",
 }
-"""The images of single programs, by their names in images/upstream.yaml, and the programs that set-up builds."""
+"""Images of a single program: their names in images/upstream.yaml, with the program that set-up builds."""
 NEEDS_REGISTRY = ("grafana",)
-"""What can be had neither from Debian nor as a Go module."""
+"""Images whose program is neither in Debian nor a Go module."""
 POSTGRES = 70
-"""The user of PostgreSQL in the upstream image, which the program takes over."""
+"""The numeric user of PostgreSQL in the upstream image, which the stack uses as well."""
 
 
-def made(binaries: Path) -> list[oci.Image]:
-    """Every image that is made here."""
-    return [*of_programs(binaries), *of_debian()]
+def all_images(binaries: Path) -> list[oci.Image]:
+    """All images of this module."""
+    return [*program_images(binaries), *debian_images()]
 
 
-def of_programs(binaries: Path) -> Iterator[oci.Image]:
-    """The images of what set-up has built."""
+def program_images(binaries: Path) -> Iterator[oci.Image]:
+    """The images of programs that set-up has built."""
     for name, program in BINARIES.items():
-        yield oci.of_binary(name, binaries / program)
+        yield oci.from_binary(name, binaries / program)
 
 
-def of_debian() -> Iterator[oci.Image]:
-    """Data services and an exporter, which start as the upstream images do."""
+def debian_images() -> Iterator[oci.Image]:
+    """The images of data services and an exporter. They start as the upstream images do."""
     start = "usr/local/bin/start-postgresql"
     yield oci.Image(
         name="db",
@@ -47,7 +49,7 @@ def of_debian() -> Iterator[oci.Image]:
         texts={
             **oci.ACCOUNTS,
             "etc/passwd": f"{oci.ACCOUNTS['etc/passwd']}postgres:x:{POSTGRES}:{POSTGRES}::/tmp:/sbin/nologin\n",
-            start: (TEXTS / "start-postgresql.sh").read_text(),
+            start: (FILES / "start-postgresql.sh").read_text(),
         },
         programs=(start,),
     )

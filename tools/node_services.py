@@ -1,4 +1,4 @@
-"""Images of the platform's own services for the embedded cluster: built in this clone's engine as the program builds them."""
+"""Images of the platform's services for the embedded cluster, built as the Pulumi program does, in this clone's Docker engine."""
 
 import tempfile
 import time
@@ -6,26 +6,26 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from docker import ROOT, Engine
-from node import Node
-from steps import say
-
-import images as bases_of
 from components.image_builds import LOCAL, ImageBuildsArgs, build_arguments, version
 from image_build.context import Context
 from image_build.plan import plan_builds
 from settings.model import Bases, Settings
+from tools import images as base_images
+from tools.docker import Engine
+from tools.node import Node
+from tools.paths import ROOT
+from tools.progress import log
 
 
-class Services:
-    """The services' images, by what they are made of. `source` is the platform's checkout; without one, the reference services.
+class ServiceImages:
+    """The images of the services in ``source``, the platform's checkout, or of the reference services when there is none.
 
-    Those of `without` come from elsewhere.
+    ``without`` names services whose image comes from elsewhere.
     """
 
     def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
-        bases = Bases.model_validate(bases_of.references())
-        settings = Settings.model_validate(_least(bases, source))
+        bases = Bases.model_validate(base_images.references())
+        settings = Settings.model_validate(_minimal_settings(bases, source))
         self._contexts = [each for each in plan_builds(settings, ROOT) if each.service not in without]
         self._args = ImageBuildsArgs(
             settings=settings.build,
@@ -36,35 +36,35 @@ class Services:
 
     @property
     def references(self) -> dict[str, str]:
-        """What pods name them by."""
+        """The references of the images, by service."""
         return {context.service: self._reference(context) for context in self._contexts}
 
-    def bring(self, node: Node) -> None:
-        """Build what the node does not have, and give it to it. The engine runs only as long as it is needed.
+    def load(self, node: Node) -> None:
+        """Build and load the images that the node does not have. The engine runs only while it is needed.
 
         Raises:
-            EngineError, SetupError: say what is missing, and the mend.
+            EngineError, SetupError: say what is missing and how to fix it.
         """
-        there = node.images()
-        lacking = [context for context in self._contexts if self._reference(context) not in there]
-        if not lacking:
+        present = node.images()
+        missing = [context for context in self._contexts if self._reference(context) not in present]
+        if not missing:
             return
         with Engine().running() as engine:
-            bases_of.make_bases(engine)
-            for context in lacking:
+            base_images.make_bases(engine)
+            for context in missing:
                 began = time.monotonic()
-                self._bring(context, engine, node)
-                say(f"  {self._reference(context)} built and brought in {time.monotonic() - began:.1f} s")
+                self._load(context, engine, node)
+                log(f"  {self._reference(context)} built and loaded in {time.monotonic() - began:.1f} s")
 
-    def _bring(self, context: Context, engine: Engine, node: Node) -> None:
+    def _load(self, context: Context, engine: Engine, node: Node) -> None:
         reference = self._reference(context)
-        if not engine.has(reference):
+        if not engine.has_image(reference):
             self._build(context, engine)
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch, "image.tar")
             engine.run("save", f"--output={file}", reference)
             with file.open("rb") as archive:
-                node.take(archive)
+                node.import_archive(archive)
 
     def _reference(self, context: Context) -> str:
         return f"{LOCAL}/{context.service}:{version(context, build_arguments(context, self._args))}"
@@ -72,13 +72,13 @@ class Services:
     def _build(self, context: Context, engine: Engine) -> None:
         options = [f"--build-arg={key}={value}" for key, value in build_arguments(context, self._args).items()]
         with tempfile.TemporaryDirectory() as private:
-            options += bases_of.build_secrets(Path(private))
+            options += base_images.build_secrets(Path(private))
             tag = f"--tag={self._reference(context)}"
             engine.run("build", "--network=host", f"--target={context.service}", tag, *options, str(context.folder))
 
 
-def _least(bases: Bases, source: str | None) -> dict[str, Any]:
-    """Settings that plan the services' images, and are of no cluster."""
+def _minimal_settings(bases: Bases, source: str | None) -> dict[str, Any]:
+    """The least settings from which the services' builds can be planned. They name no real cluster."""
     return {
         "cluster": {"context": "none", "apiServer": "10.0.0.1/32"},
         "grafana": {"url": "http://localhost:3000"},

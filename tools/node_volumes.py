@@ -1,4 +1,7 @@
-"""Volumes of the embedded node: folders of it, made beforehand, each bound to one claim and made anew when that claim is gone."""
+"""Volumes of the embedded node: folders that are made in advance.
+
+Each is bound to one claim, and replaced when the claim is gone.
+"""
 
 import json
 import shutil
@@ -6,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-COUNT = 16
-"""So many are free after each start. The local stack claims eight."""
+FREE_VOLUMES = 16
+"""The number of free volumes after each start. The local stack claims eight."""
 SIZE = "10Gi"
-"""What each says of itself; the disk is shared."""
+"""The capacity that each volume declares. In fact all share the disk."""
 FOLDER = "lib/atlas-volumes"
 
 
-def volumes(node: str, var: Path, kubectl: Callable[..., str]) -> list[dict[str, Any]]:
-    """The volumes that are to be there. What was released is removed with its content first. `var` is the node's /var."""
-    there: list[dict[str, Any]] = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
-    ours = {each["metadata"]["name"]: each for each in there if each["spec"].get("storageClassName") == "local"}
+def missing_volumes(node: str, var: Path, kubectl: Callable[..., str]) -> list[dict[str, Any]]:
+    """The volumes that are to be created. Released volumes are deleted with their content. ``var`` is the node's ``/var``."""
+    present: list[dict[str, Any]] = json.loads(kubectl("get", "persistentvolumes", "--output=json"))["items"]
+    ours = {each["metadata"]["name"]: each for each in present if each["spec"].get("storageClassName") == "local"}
     free = {name for name, each in ours.items() if each["status"].get("phase") in ("Available", "Pending")}
     released = [name for name, each in ours.items() if each["status"].get("phase") in ("Released", "Failed")]
     if released:
@@ -24,8 +27,8 @@ def volumes(node: str, var: Path, kubectl: Callable[..., str]) -> list[dict[str,
     for name in released:
         shutil.rmtree(var / FOLDER / name, ignore_errors=True)
     kept = set(ours) - set(released)
-    names = [f"local-{number}" for number in range(len(kept) + COUNT)]
-    new = [name for name in names if name not in kept][: max(0, COUNT - len(free))]
+    names = [f"local-{number}" for number in range(len(kept) + FREE_VOLUMES)]
+    new = [name for name in names if name not in kept][: max(0, FREE_VOLUMES - len(free))]
     for name in new:
         (var / FOLDER / name).mkdir(parents=True, exist_ok=True)
         (var / FOLDER / name).chmod(0o755)

@@ -1,4 +1,4 @@
-"""Container images without an engine: files in, an OCI archive out. The same files give the same bytes, and so the same digest."""
+"""Container images without a Docker engine: writes files as an OCI archive. The same files give the same bytes and digest."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-import debian_tree
+from tools import debian_tree
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 USER = 10001
@@ -20,21 +20,23 @@ ACCOUNTS = {
     "etc/passwd": f"root:x:0:0:root:/root:/sbin/nologin\natlas:x:{USER}:{USER}:atlas:/tmp:/sbin/nologin\n",
     "etc/group": f"root:x:0:\natlas:x:{USER}:\n",
 }
-AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 REGISTRY = "docker.io"
-"""What the runtime puts before a name that says no registry."""
+"""The registry of image names that name none."""
 PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 _RECIPE = "1"
-"""Raise it when the same parts become another image."""
+"""A part of every reference: raise it when the same parts give another image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """`files` maps paths inside to files here, `texts` to their content; what of it is to be run is in `programs` as well.
-    `packages` are Debian's. Everything belongs to root, and nothing else is in it.
+    """``files`` maps paths in the image to files of this machine, ``texts`` maps them to content. ``programs`` are the executable
+    ones.
+
+    ``packages`` are Debian's. All files belong to root, and nothing else is in the image.
     """
 
     name: str
@@ -45,9 +47,9 @@ class Image:
     packages: Sequence[str] = ()
     environment: Sequence[str] = ()
 
-    @cached_property  # it reads all files, and is asked several times
+    @cached_property  # it reads all files, and is used several times
     def reference(self) -> str:
-        """What a pod names it by: changes with all that it is made of, but for the versions of Debian's packages."""
+        """The name for pods. It changes with all that the image is made of, except the versions of Debian's packages."""
         made_from = [
             _RECIPE,
             self.entrypoint,
@@ -63,20 +65,20 @@ class Image:
         return f"atlas/{self.name}:{digest.hexdigest()[:16]}"
 
 
-def of_binary(name: str, binary: Path, *arguments: str) -> Image:
-    """The image of one static program: beside it there are the public authorities and the names of two users."""
+def from_binary(name: str, binary: Path, *arguments: str) -> Image:
+    """The image of one static program, with the public CA certificates and the names of two users."""
     path = f"usr/bin/{binary.name}"
     return Image(
         name=name,
         entrypoint=(f"/{path}", *arguments),
-        files={path: binary.resolve(), "etc/ssl/certs/ca-certificates.crt": AUTHORITIES},
+        files={path: binary.resolve(), "etc/ssl/certs/ca-certificates.crt": CA_BUNDLE},
         texts=ACCOUNTS,
         programs=(path,),
     )
 
 
 def write(image: Image, target: IO[bytes]) -> None:
-    """Write the archive that `ctr images import` takes."""
+    """Write the archive for ``ctr images import``."""
     with tempfile.TemporaryFile() as layer:
         digest, size = _write_layer(image, layer)
         config = _json(
@@ -96,12 +98,12 @@ def write(image: Image, target: IO[bytes]) -> None:
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": _described(CONFIG, config),
+                "config": _descriptor(CONFIG, config),
                 "layers": [{"mediaType": LAYER, "digest": digest, "size": size}],
             }
         )
         name = {"io.containerd.image.name": f"{REGISTRY}/{image.reference}"}
-        index = _json({"schemaVersion": 2, "manifests": [_described(MANIFEST, manifest) | {"annotations": name}]})
+        index = _json({"schemaVersion": 2, "manifests": [_descriptor(MANIFEST, manifest) | {"annotations": name}]})
         with tarfile.open(fileobj=target, mode="w|") as archive:
             _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
             for blob in (config, manifest):
@@ -113,10 +115,10 @@ def write(image: Image, target: IO[bytes]) -> None:
 
 
 def _write_layer(image: Image, target: BinaryIO) -> tuple[str, int]:
-    """Its digest and size; `target` is at its beginning again."""
+    """The layer's digest and size. Afterwards ``target`` is at its beginning."""
     ours, written = {*image.texts, *image.files}, set[str]()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for entry, content in debian_tree.members(image.packages) if image.packages else ():
+        for entry, content in debian_tree.archive_entries(image.packages) if image.packages else ():
             if entry.name not in ours | written:
                 archive.addfile(entry, content)
                 written.add(entry.name)
@@ -149,7 +151,7 @@ def _blob(digest: str) -> str:
 
 
 def _entry(path: str, mode: int = 0o644) -> tarfile.TarInfo:
-    """Root's, from 1970."""
+    """An entry that belongs to root and is of 1970."""
     entry = tarfile.TarInfo(path)
     entry.mode = mode
     return entry
@@ -161,7 +163,7 @@ def _add(archive: tarfile.TarFile, path: str, content: bytes, mode: int = 0o644)
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _described(kind: str, blob: bytes) -> dict[str, Any]:
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
     return {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
 
 

@@ -1,11 +1,12 @@
-"""The embedded cluster's certificates: two authorities, so that no client of the API can reach the store, and what they sign.
+"""The embedded cluster's certificates. There are two certificate authorities, so that no client of the API server can reach etcd.
 
-`ensure` makes what is absent, near its end, or signed by an authority that is gone, and leaves the rest untouched.
-Every file has mode 600.
+``ensure`` makes what is absent, expires soon, or was signed by a CA that is gone. It leaves the rest untouched. Every file has
+mode 600.
 """
 
 import ipaddress
 import os
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,17 +17,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_LIFE = timedelta(days=3650)
+CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """A leaf: who it names (`organization` is the RBAC group), who signs it, and what it may be used for."""
+    """A certificate that a CA signs.
+
+    ``organization`` is the RBAC group; with ``hosts`` it may serve, with ``client`` it may identify a client.
+    """
 
     name: str
-    authority: str
+    ca: str
     common_name: str
     organization: str | None = None
     hosts: tuple[str, ...] = ()
@@ -34,7 +38,7 @@ class Certificate:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` in one step, readable by its owner alone at every moment."""
+    """Replace ``path`` by one rename. At no moment can others than its owner read it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
@@ -43,19 +47,19 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.rename(path)
 
 
-def write_changed(path: Path, content: bytes) -> None:
-    """Write a private file, unless it holds just that already."""
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write a private file, unless it has this content already."""
     if not path.exists() or path.read_bytes() != content:
         write_private(path, content)
 
 
 def ensure(directory: Path, certificates: tuple[Certificate, ...]) -> None:
-    """Make `directory` hold a `.crt` and a `.key` for each certificate and authority, and `service-account.{key,pub}`."""
-    authorities = {name: _ensure_authority(directory, name) for name in {c.authority for c in certificates}}
+    """Write a ``.crt`` and a ``.key`` for each certificate and CA, and ``service-account.{key,pub}``, into ``directory``."""
+    cas = {name: _ensure_ca(directory, name) for name in {c.ca for c in certificates}}
     for certificate in certificates:
-        issuer, issuer_key = authorities[certificate.authority]
+        issuer, issuer_key = cas[certificate.ca]
         found = _load(directory, certificate.name)
-        if found is None or not _names(found[0], certificate) or not _signed_by(found[0], issuer):
+        if found is None or not _matches(found[0], certificate) or not _signed_by(found[0], issuer):
             _issue(directory, certificate, issuer, issuer_key)
     if not (directory / "service-account.key").exists() or not (directory / "service-account.pub").exists():
         key = ec.generate_private_key(ec.SECP256R1())
@@ -66,14 +70,21 @@ def ensure(directory: Path, certificates: tuple[Certificate, ...]) -> None:
         write_private(directory / "service-account.key", _pem(key))
 
 
-def _ensure_authority(directory: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def client_context(directory: Path, ca: str, client: str) -> ssl.SSLContext:
+    """TLS settings of a client that trusts ``ca`` and presents the certificate ``client``."""
+    context = ssl.create_default_context(cafile=str(directory / f"{ca}.crt"))
+    context.load_cert_chain(directory / f"{client}.crt", directory / f"{client}.key")
+    return context
+
+
+def _ensure_ca(directory: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     found = _load(directory, name)
     if found is not None:
         return found
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"atlas-{name}")])
     certificate = (
-        _builder(subject, subject, key, AUTHORITY_LIFE)
+        _builder(subject, subject, key, CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -115,7 +126,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))  # another clock may be a little behind
+        .not_valid_before(now - timedelta(minutes=5))  # another clock may be slow by a little
         .not_valid_after(now + life)
     )
 
@@ -151,7 +162,7 @@ def _hosts(wanted: Certificate) -> list[x509.GeneralName]:
     return names
 
 
-def _names(certificate: x509.Certificate, wanted: Certificate) -> bool:
+def _matches(certificate: x509.Certificate, wanted: Certificate) -> bool:
     if certificate.subject != _subject(wanted):
         return False
     try:
@@ -170,7 +181,7 @@ def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def _load(directory: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """The stored pair, or None when it is absent, unreadable as such, not a pair, or near its end."""
+    """The stored certificate and key. None when they are absent, unreadable, do not belong together, or expire soon."""
     try:
         certificate = x509.load_pem_x509_certificate((directory / f"{name}.crt").read_bytes())
         key = serialization.load_pem_private_key((directory / f"{name}.key").read_bytes(), password=None)

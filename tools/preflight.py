@@ -1,4 +1,4 @@
-"""What a machine must have before anything long begins. All that lacks is told at once, each with its mend."""
+"""Checks of the machine before a long set-up begins. All that is missing is told in one message, each with its fix."""
 
 import importlib.util
 import platform
@@ -12,71 +12,76 @@ GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Problem:
+class Issue:
+    """Something that is missing or wrong, and what to do about it."""
+
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"- {self.what}\n    mend: {self.mend}"
+        return f"- {self.what}\n    fix: {self.fix}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """What this set-up is going to do, as far as it decides what the machine must have."""
+class Requirements:
+    """What a set-up needs of the machine."""
 
     environments: bool = False
-    """A virtual environment is made with Python's own means (for uv or Go)."""
+    """Whether a virtual environment is made by Python's own ``venv`` module (for uv, Go or the checkers)."""
     writable: tuple[Path, ...] = ()
     space: tuple[tuple[Path, int], ...] = ()
-    """(directory, bytes) to be written there."""
+    """Directories, with the bytes to be written there."""
     memory: int = 0
+    """Bytes."""
 
 
-def problems(need: Need) -> list[Problem]:
-    found: list[Problem] = []
+def find_issues(requirements: Requirements) -> list[Issue]:
+    """What this machine does not meet."""
+    found: list[Issue] = []
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         found.append(
-            Problem(
+            Issue(
                 f"{platform.system()} on {platform.machine()}", "use Linux on x86-64 or ARM, also as a virtual machine"
             )
         )
-    if need.environments and importlib.util.find_spec("ensurepip") is None:
-        found.append(Problem("Python cannot make virtual environments", "apt-get install python3-venv"))
+    if requirements.environments and importlib.util.find_spec("ensurepip") is None:
+        found.append(Issue("Python cannot make virtual environments", "apt-get install python3-venv"))
     found += [
-        Problem(f"{command} is not on PATH", f"apt-get install {command}")
+        Issue(f"{command} is not on PATH", f"apt-get install {command}")
         for command in ("git", "make")
         if shutil.which(command) is None
     ]
-    if not _has_authorities():
+    if not _has_ca_certificates():
         found.append(
-            Problem("no certificate authorities, so nothing can be downloaded", "apt-get install ca-certificates")
+            Issue("no certificate authorities, so nothing can be downloaded", "apt-get install ca-certificates")
         )
     found += [
-        Problem(
+        Issue(
             f"{path} cannot be written ({trouble})",
             "give yourself the right, or set ATLAS_CACHE, GOCACHE and GOMODCACHE",
         )
-        for path in need.writable
+        for path in requirements.writable
         if (trouble := _unwritable(path))
     ]
-    found += _lacking_space(need.space)
+    found += _missing_space(requirements.space)
     available = _available_memory()
-    if available is not None and available < need.memory:
+    if available is not None and available < requirements.memory:
         found.append(
-            Problem(
-                f"{available / GIB:.1f} GiB of memory are free, building needs {need.memory / GIB:.0f}",
+            Issue(
+                f"{available / GIB:.1f} GiB of memory are free, building needs {requirements.memory / GIB:.0f}",
                 "close something, or add swap",
             )
         )
     return found
 
 
-def message(found: list[Problem]) -> str:
-    count = "one thing is" if len(found) == 1 else f"{len(found)} things are"
-    return "\n".join([f"setup: {count} missing; nothing was built.", *(str(problem) for problem in found)])
+def message(issues: list[Issue]) -> str:
+    """One message for all of them."""
+    count = "one thing is" if len(issues) == 1 else f"{len(issues)} things are"
+    return "\n".join([f"setup: {count} missing; nothing was built.", *(str(issue) for issue in issues)])
 
 
-def _has_authorities() -> bool:
+def _has_ca_certificates() -> bool:
     paths = ssl.get_default_verify_paths()
     if paths.cafile and Path(paths.cafile).is_file():
         return True
@@ -92,21 +97,21 @@ def _unwritable(path: Path) -> str | None:
         return error.strerror or str(error)
 
 
-def _lacking_space(wanted: tuple[tuple[Path, int], ...]) -> list[Problem]:
-    """Directories on one file system need the sum."""
+def _missing_space(wanted: tuple[tuple[Path, int], ...]) -> list[Issue]:
+    """Directories on the same file system need the sum of their bytes."""
     by_device: dict[int, tuple[list[Path], int]] = {}
     for path, size in wanted:
         existing = next(p for p in (path, *path.parents) if p.exists())
         paths, total = by_device.get(existing.stat().st_dev, ([], 0))
         by_device[existing.stat().st_dev] = ([*paths, path], total + size)
-    found: list[Problem] = []
+    found: list[Issue] = []
     for paths, total in by_device.values():
         existing = next(p for p in (paths[0], *paths[0].parents) if p.exists())
         free = shutil.disk_usage(existing).free
         if free < total:
             names = ", ".join(str(path) for path in paths)
             found.append(
-                Problem(
+                Issue(
                     f"{free / GIB:.1f} GiB are free for {names}; {total / GIB:.0f} are needed",
                     "free space, or set ATLAS_CACHE, GOCACHE and GOMODCACHE to a bigger disk",
                 )
@@ -115,7 +120,7 @@ def _lacking_space(wanted: tuple[tuple[Path, int], ...]) -> list[Problem]:
 
 
 def memory() -> dict[str, int]:
-    """What the kernel says of this machine's memory by its own names (proc_meminfo(5): MemTotal, MemAvailable), bytes."""
+    """This machine's memory in bytes, by the names of proc_meminfo(5): ``MemTotal``, ``MemAvailable``."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
 

@@ -1,7 +1,7 @@
-"""Long-lived processes by pid file: started in a session of their own, so that they outlive who starts them, and never mistaken.
+"""Long-lived processes by pid file: started in a session of their own, so that they outlive the command that starts them.
 
-A pid alone may have passed to someone else. The file therefore also holds the boot and the kernel's start time of the process;
-what does not match is taken as dead, and is never signalled.
+The kernel may give a process's number to another one later. The pid file therefore also holds the boot id and the kernel's start
+time of the process. A process that does not match both counts as dead and is never signalled.
 """
 
 import json
@@ -13,12 +13,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tools.waiting import wait_until
+
 _LOG_LIMIT = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Process:
-    """What a pid file says. `digest` tells with which configuration the process was started, `since` when (Unix seconds)."""
+    """The content of a pid file.
+
+    ``digest`` identifies the configuration that it was started with, ``since`` is when (Unix seconds).
+    """
 
     pid: int
     boot: str
@@ -40,7 +45,10 @@ class Process:
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the process through a handle that is checked after it was taken, so that a pid reused in between is not hit."""
+        """Signal the process by a pidfd.
+
+        It is checked after the pidfd was opened, so another process of the same number is not hit.
+        """
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -58,29 +66,31 @@ def start(
     command: list[str],
     *,
     pid_file: Path,
-    log: Path,
+    log_file: Path,
     digest: str,
-    joins: Sequence[Path] = (),
+    cgroup_procs: Sequence[Path] = (),
     umask: int = 0o077,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` detached, its output appended to `log`. The child itself writes the pid file first, so none is lost, and
-    enters the control groups whose `cgroup.procs` are `joins`.
+    """Start ``command`` detached, with its output appended to ``log_file``.
+
+    The child itself writes the pid file before it becomes ``command``, so no process is lost, and joins the control groups whose
+    ``cgroup.procs`` files are named.
     """
-    for path in (pid_file, log):
+    for path in (pid_file, log_file):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.rename(log.with_suffix(".old"))
+    if log_file.exists() and log_file.stat().st_size > _LOG_LIMIT:
+        log_file.rename(log_file.with_suffix(".old"))
 
     def record() -> None:
         pid = os.getpid()
-        for group in joins:
+        for group in cgroup_procs:
             group.write_text(str(pid))
         process = Process(pid=pid, boot=_boot(), started=_started(pid) or 0, digest=digest, since=time.time())
         temporary = pid_file.with_suffix(".new")
         temporary.write_text(json.dumps(asdict(process)))
         temporary.rename(pid_file)
 
-    with log.open("ab") as output:
+    with log_file.open("ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -94,7 +104,7 @@ def start(
 
 
 def read(pid_file: Path) -> Process | None:
-    """The process of a pid file when it is alive, else None."""
+    """The process of this pid file, or None when it is not alive."""
     try:
         process = Process(**json.loads(pid_file.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -103,36 +113,27 @@ def read(pid_file: Path) -> Process | None:
 
 
 def stop(pid_file: Path, *, grace: float) -> bool:
-    """End the process politely, after `grace` seconds by force. True when there was one."""
+    """End the process by SIGTERM, and by SIGKILL after ``grace`` seconds. True when it was alive."""
     process = read(pid_file)
     if process is not None:
         process.signal(signal.SIGTERM)
-        if not _ended(process, grace):
+        if not wait_until(lambda: not process.alive, grace, every=0.05):
             process.signal(signal.SIGKILL)
-            if not _ended(process, 10):
-                raise RuntimeError(f"process {process.pid} does not end, not even by SIGKILL")
+            if not wait_until(lambda: not process.alive, 10, every=0.05):
+                raise RuntimeError(f"process {process.pid} does not end, even after SIGKILL")
     pid_file.unlink(missing_ok=True)
     return process is not None
 
 
-def last_lines(log: Path, count: int = 12) -> str:
+def last_lines(log_file: Path, count: int = 12) -> str:
     """The end of a log, for a message about a crash."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 32768))
+        with log_file.open("rb") as file:
+            file.seek(max(0, log_file.stat().st_size - 32768))
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return "(no log)"
     return "\n".join(lines[-count:]) or "(empty log)"
-
-
-def _ended(process: Process, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while process.alive:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def _boot() -> str:
@@ -140,7 +141,7 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """The kernel's start time (ticks since boot) of a process that still runs; a zombie does not."""
+    """The kernel's start time (ticks since boot) of a running process. None when there is none, or only a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

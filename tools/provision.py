@@ -1,4 +1,4 @@
-"""What setup.py does: the preflight, then one step after the other. Needs nothing but Python's standard library."""
+"""The work of ``setup.py``: checks of the machine first, then one step after the other. It needs only Python's standard library."""
 
 import argparse
 import hashlib
@@ -12,48 +12,47 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import builds
-import debian
-import golang
-import node_needs
-import preflight
-from builds import BUILDS, KUBECTL, PULUMI, ROOT, Build
-from cache import Cache
-from preflight import GIB, Need, Problem
-from steps import SetupError, Steps, run, say
+from tools import builds, debian, golang, node_requirements, preflight
+from tools.builds import BUILDS, KUBECTL, PULUMI, Build
+from tools.cache import Cache
+from tools.paths import ROOT, TOOLS
+from tools.preflight import GIB, Issue, Requirements
+from tools.progress import SetupError, Steps, log, run
 
 GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
-CHECKERS_LOCK = golang.TOOLS / "checkers.txt"
+CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
-NODE = (20,)
-"""The oldest release that is still kept up."""
+MIN_NODEJS = (20,)
+"""The oldest release of Node.js that is still maintained."""
 BINARY_SPACE = GIB // 8
 CHECKERS_SPACE = GIB // 2
 SMALL_SPACE = GIB // 4
 MODULES_SPACE = GIB
 COMPILED_SPACE = GIB
 BUILD_MEMORY = 3 * GIB
-"""What a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of any other, and the largest
-link step with a compiler beside it take."""
+"""What these take at most: a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of another
+go.mod, and the memory of the largest link step with a compiler running beside it."""
 
 
 def set_up(groups: list[str]) -> None:
-    """Do what the groups need, the preflight first. Without what a node needs, its group is left out: the cluster goes without."""
+    """Provide what the groups need. On a machine that cannot run a node, the group ``node`` is left out."""
     cache = Cache.of_user()
-    if "node" in groups and node_needs.lacking():
+    if "node" in groups and node_requirements.missing():
         groups = [group for group in groups if group != "node"]
     ours = [build for build in BUILDS if set(build.groups) & set(groups)]
     found = {build.name: path for build in ours if (path := _on_path(build))}
     wanted = [build for build in ours if build.name not in found]
-    uv = shutil.which("uv", path=_foreign_path())
+    uv = shutil.which("uv", path=_user_path())
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
     with_servers, with_node = "servers" in groups, "node" in groups
-    lacking = set(debian.missing() if with_servers else ()) | set(node_needs.packages() if with_node else ())
-    packages = sorted(lacking)
+    missing = set(debian.missing_packages() if with_servers else ()) | set(
+        node_requirements.missing_packages() if with_node else ()
+    )
+    packages = sorted(missing)
 
     go, keys = _preflight(
         wanted,
@@ -96,7 +95,7 @@ def set_up(groups: list[str]) -> None:
         else:
             steps.skip("Debian packages", "installed")
     if with_servers:
-        _ensure_node(steps)
+        _ensure_nodejs(steps)
 
 
 def _preflight(
@@ -107,20 +106,24 @@ def _preflight(
     needs_checkers: bool = False,
     packages: Sequence[str] = (),
 ) -> tuple[golang.Go | None, dict[str, str]]:
-    """Tell everything that lacks in one message; else give a Go (None when nothing is built from source) and each build's key."""
+    """Check the machine. A Go, or None when nothing is built from source, and the key of each build.
+
+    Raises:
+        SetupError: something is missing; one message holds all of it.
+    """
     needed = golang.needed_release([build.go_mod for build in BUILDS]) if wanted else None  # one Go for all
     go = golang.on_path(needed) if needed else None
     fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
-    found = preflight.problems(
-        Need(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
+    found = preflight.find_issues(
+        Requirements(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
     )
-    found += debian.problems(packages)
+    found += debian.install_issues(packages)
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)
         except SetupError as error:
-            what, _, mend = str(error).rpartition("\nMend: ")
-            found.append(Problem(what, mend))
+            what, _, fix = str(error).rpartition("\nfix: ")
+            found.append(Issue(what, fix))
     keys = {build.name: builds.key(build, go) for build in wanted} if go else {}
     missing = [
         build for build in wanted if build.name in keys and not cache.entry(build.name, keys[build.name]).exists()
@@ -130,8 +133,8 @@ def _preflight(
         trees = len({build.module for build in missing if not build.small})
         small = len([build for build in missing if build.small]) * SMALL_SPACE
         binaries = len(missing) * BINARY_SPACE + (CHECKERS_SPACE if needs_checkers else 0)
-        found += preflight.problems(
-            Need(
+        found += preflight.find_issues(
+            Requirements(
                 writable=(modules, compiled),
                 space=(
                     (cache.root, binaries),
@@ -142,14 +145,14 @@ def _preflight(
             )
         )
     elif needs_checkers:
-        found += preflight.problems(Need(space=((cache.root, CHECKERS_SPACE),)))
+        found += preflight.find_issues(Requirements(space=((cache.root, CHECKERS_SPACE),)))
     if found:
         raise SetupError(preflight.message(list(dict.fromkeys(found))))
     return go, keys
 
 
 def _build(build: Build, entry: Path, go: golang.Go, cache: Cache) -> str:
-    with cache.alone():
+    with cache.locked():
         if entry.exists():
             return "built by another set-up"
         with cache.new(entry) as target:
@@ -163,17 +166,17 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
         steps.skip("uv", f"{found} is used")
         link.unlink(missing_ok=True)
         return
-    requirements = golang.TOOLS / "uv.txt"
+    requirements = TOOLS / "uv.txt"
     entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
     _fetch("uv", requirements, entry, cache, steps)
     _link(link, entry / "bin" / "uv")
 
 
-def _ensure_node(steps: Steps) -> None:
-    """Node with npm for the platform's services and their instrumentation: the user's, or the one that PyPI has."""
+def _ensure_nodejs(steps: Steps) -> None:
+    """Node.js with npm, for the platform's services and instrumentation: the user's, or the wheel of the Python environment."""
     links = [LINKS / name for name in ("node", "npm", "npx")]
-    found = shutil.which("node", path=_foreign_path())
-    if found and shutil.which("npm", path=_foreign_path()) and _version([found, "--version"]) >= NODE:
+    found = shutil.which("node", path=_user_path())
+    if found and shutil.which("npm", path=_user_path()) and _version([found, "--version"]) >= MIN_NODEJS:
         for link in links:
             link.unlink(missing_ok=True)
         steps.skip("node", f"{found} is used")
@@ -185,16 +188,16 @@ def _ensure_node(steps: Steps) -> None:
 
 
 def _checkers_entry(cache: Cache) -> Path:
-    """An environment holds packages for one release of Python."""
+    """The cache entry of the checkers. It depends on the release of Python, as installed packages do."""
     made_from = CHECKERS_LOCK.read_bytes() + f"{sys.version_info[:2]}".encode()
     return cache.entry("checkers", hashlib.sha256(made_from).hexdigest()[:16])
 
 
 def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Steps) -> None:
-    """Make the environment of these pinned requirements, unless it is there."""
+    """Make a virtual environment of these pinned requirements, unless it exists."""
 
     def fetch() -> str:
-        with cache.alone():
+        with cache.locked():
             if not entry.exists():
                 with cache.new(entry) as target:
                     golang.install(requirements, target, entry)
@@ -207,9 +210,9 @@ def _fetch(name: str, requirements: Path, entry: Path, cache: Cache, steps: Step
 
 
 def _sync() -> str:
-    """Bring .venv to the lock file. What was installed there by hand stays.
+    """Bring .venv to the state of uv.lock. What was installed there by hand stays.
 
-    Compiled: else each preview would compile the Kubernetes SDK anew where Python may not write beside its modules.
+    Bytecode is compiled now: where Python may not write beside its modules, each preview would compile the Kubernetes SDK again.
     """
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     environment |= {"PATH": f"{LINKS}:{environment['PATH']}", "UV_PYTHON_DOWNLOADS": "never"}
@@ -219,22 +222,23 @@ def _sync() -> str:
         [uv, "sync", "--locked", "--inexact", "--compile-bytecode", "--quiet"],
         cwd=ROOT,
         environment=environment,
-        hint=lambda _: "Mend: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",
+        hint=lambda _: "fix: let uv reach a package index (UV_DEFAULT_INDEX, HTTPS_PROXY, SSL_CERT_FILE)",
     )
     return "in step with uv.lock"
 
 
 def _on_path(build: Build) -> str | None:
-    """The user's own tool where any suitable one will do: the engine when it is complete, and kubectl. Servers are always ours."""
-    found = shutil.which(build.name, path=_foreign_path())
+    """The user's own engine or kubectl, when it is complete and new enough. All other programs are always our own builds."""
+    found = shutil.which(build.name, path=_user_path())
     if found is None:
         return None
     if build is PULUMI:
-        host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_foreign_path()}")
+        host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_user_path()}")
         return found if host and _version([found, "version"]) >= _pinned(build) else None
     if build is KUBECTL:
         major, minor = _pinned(build)
-        return found if _version([found, "version", "--client"]) >= (major, minor - 1) else None  # the skew it supports
+        oldest = (major, minor - 1)  # by the version skew that kubectl supports
+        return found if _version([found, "version", "--client"]) >= oldest else None
     return None
 
 
@@ -252,8 +256,8 @@ def _pinned(build: Build) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _foreign_path() -> str:
-    """PATH without what this set-up itself provides."""
+def _user_path() -> str:
+    """PATH without the folders that this set-up fills."""
     own = {LINKS, OFFLINE, ROOT / ".venv" / "bin"}
     return os.pathsep.join(p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(p) not in own)
 
@@ -268,7 +272,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _unlink(build: Build) -> None:
-    """What comes from PATH must not be hidden by a link of an earlier set-up."""
+    """Remove the links of an earlier set-up, which would hide the program on PATH."""
     names = [build.name]
     if build is PULUMI:
         names += ["pulumi-language-python-exec", *(launcher.name for launcher in OFFLINE.iterdir())]
@@ -282,7 +286,7 @@ def _clean_cache() -> None:
     root = cache.root.resolve()
     entries = {cache.root / path.relative_to(root).parts[0] for path in used if path.is_relative_to(root)}
     removed = cache.prune(entries | {golang.wheel_entry(cache)})
-    say("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+    log("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
 
 
 def _lock_collector() -> None:
@@ -291,14 +295,14 @@ def _lock_collector() -> None:
     if go is not None:
         with tempfile.TemporaryDirectory() as scratch:
             builds.lock_collector(go, Path(scratch))
-    say(f"wrote {builds.COLLECTOR_LOCK}")
+    log(f"wrote {builds.COLLECTOR_LOCK}")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="setup.py", description="Find or build the tools.")
     parser.add_argument("what", nargs="+", choices=(*GROUPS, "all", "clean-cache", "lock-collector"))
     chosen: list[str] = parser.parse_args(arguments).what
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started commands are ended
     try:
         if "clean-cache" in chosen:
             _clean_cache()
@@ -311,6 +315,6 @@ def main(arguments: list[str]) -> int:
         print(text if text.startswith("setup:") else f"setup: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nsetup: interrupted; the same command goes on from here", file=sys.stderr)
+        print("\nsetup: interrupted; the same command continues from here", file=sys.stderr)
         return 130
     return 0

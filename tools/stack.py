@@ -1,9 +1,15 @@
-"""What `make up`, `preview`, `down`, `status`, `open`, `wipe` and `env` do with one stack: plain `pulumi` commands, run for you.
+"""What ``make up|preview|down|status|open|wipe|env`` does with one stack, by plain ``pulumi`` commands.
 
-The stack `local` lives in the embedded cluster, with its state, passphrase and secrets' salt in `.local`; conf/secrets.env, or the
-file that SECRETS_ENV names, gives it secrets. Any other stack is deployed into the cluster that its user names by KUBECONFIG, with
-that user's passphrase or secrets provider.
+The stack ``local`` lives in the embedded cluster. Its state, passphrase and encryption salt are in ``.local``; its secrets come
+from ``conf/secrets.env`` or the file that SECRETS_ENV names. Any other stack is deployed into the cluster of the user's
+KUBECONFIG, with the user's passphrase or secrets provider.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # the repository, instead of this folder
 
 import argparse
 import hashlib
@@ -12,23 +18,22 @@ import re
 import secrets
 import shlex
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import node_needs
 import yaml
-from cluster import BINARIES, Cluster, ClusterError
-from forwards import Access
-from glance import doors, glance
-from kubectl import kubectl_cache
-from pki import write_private
-from secrets_env import SecretsEnv, SecretsEnvError, read
+
+from tools import node_requirements
+from tools.cluster import BINARIES, Cluster, ClusterError
+from tools.kubectl import kubectl_cache
+from tools.paths import ROOT
+from tools.pki import write_private
+from tools.port_forward import Access
+from tools.secrets_env import SecretsEnv, SecretsEnvError, read
+from tools.status import open_port_forwards, print_status
 
 if TYPE_CHECKING:
-    from node_supply import Supply
+    from tools.image_loader import ImageLoader
 
-ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
 PASSPHRASE = PRIVATE / "passphrase"
@@ -36,11 +41,11 @@ DEPLOYED_TO = PRIVATE / "deployed-to"
 
 
 class StackError(Exception):
-    """What is missing, in words for whoever typed the command."""
+    """What is missing or wrong, for whoever typed the command."""
 
 
 class Stack:
-    """One stack and the environment in which the plain CLI works on it."""
+    """One stack, and the environment in which the plain CLI works on it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -49,9 +54,9 @@ class Stack:
         if not self.config.exists():
             known = ", ".join(sorted(p.name.split(".")[1] for p in ROOT.glob("Pulumi.*.yaml")))
             raise StackError(f"there is no stack {name!r}: {self.config.name} does not exist (stacks: {known})")
-        self._supply: Supply | None = None
-        self.added = self._added()
-        self.environment = {**os.environ, **self.added}
+        self._image_loader: ImageLoader | None = None
+        self.extra_environment = self._extra_environment()
+        self.environment = {**os.environ, **self.extra_environment}
 
     def up(self, extra: list[str]) -> None:
         node = self.local and self._choose_node()
@@ -59,7 +64,7 @@ class Stack:
         if self.local:
             identity = self._start_cluster(node=node)
             if node:
-                self._bring_images()
+                self._load_images()
             self._pulumi("up", "--yes", "--skip-preview", *self._refresh(identity), *self._config_file(), *extra)
             write_private(DEPLOYED_TO, identity.encode())
         else:
@@ -83,76 +88,76 @@ class Stack:
         self._cluster().down()
 
     def wipe(self) -> None:
-        """Forget the local stack: cluster, state and secrets. Other stacks' state in the same folder stays."""
+        """Remove the local stack's cluster, state and secrets. The state of other stacks in the same folder stays."""
         if not self.local:
             raise StackError("only the local stack can be wiped; `make down` destroys what another one deployed")
         if self._exists():
             self._pulumi("stack", "rm", "--yes", "--force", "--preserve-config")
         self._cluster().wipe()
-        for path in (PASSPHRASE, DEPLOYED_TO, self._salted(), self._scratch() / self.config.name):
+        for path in (PASSPHRASE, DEPLOYED_TO, self._salted_config(), self._scratch() / self.config.name):
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:
-        """What runs, at a glance."""
+        """Print what runs. False when something is not healthy."""
         healthy = self._cluster().status() if self.local else True
         if not self._exists():
             print(f"stack {self.name} has not been deployed from here")
             return healthy
-        if self.local and not self._cluster().node.wanted:
+        if self.local and not self._cluster().node.exists:
             print("the cluster has no node, so no pod runs")
             return healthy
-        return healthy and glance(self._access(), self._namespaces())
+        return healthy and print_status(self._access(), self._namespaces())
 
     def open(self) -> bool:
-        """Open Grafana, the stores and the platform at ports of this machine, until interrupted."""
-        return doors(self._access(), self._namespaces())
+        """Forward ports of this machine to Grafana, the telemetry backends and the platform, until interrupted."""
+        return open_port_forwards(self._access(), self._namespaces())
 
     def _access(self) -> Access:
         host = self._cluster().node.host if self.local else None
-        inside = host.enter("env", mounts=False) if host is not None and host.holder is not None else []
+        inside = host.enter("env", mounts=False) if host is not None and host.namespace_holder is not None else []
         context = self._config_value("cluster", "context")
-        return Access(environment=self.environment, context=context, private=PRIVATE, inside=inside)
+        return Access(environment=self.environment, context=context, private=PRIVATE, node_command=inside)
 
     def _namespaces(self) -> dict[str, str]:
-        """The stack's namespaces by role; what its file does not name has the default of the settings."""
+        """The stack's namespaces by role. A name that its file does not set is the default of the settings."""
         defaults = {"observability": "observability", "trading": "trading", "agents": "node-agents"}
         return {role: self._config_value("namespaces", role) or name for role, name in defaults.items()}
 
     def _choose_node(self) -> bool:
-        """Whether the embedded cluster has a node, and what its pods run. Without one, says why."""
+        """Whether the embedded cluster gets a node; prints the reason when not. Chooses the images of its pods."""
         if os.environ.get("NODE") == "no":
             print("the cluster has no node, as NODE=no asks: objects are declared and no pod starts", flush=True)
             return False
-        if problems := node_needs.lacking():
-            print(node_needs.message(problems), flush=True)
+        if issues := node_requirements.missing():
+            print(node_requirements.message(issues), flush=True)
             return False
-        # Here, for it imports Pulumi, and most commands do without.
-        from node_supply import Supply
+        # Imported here because it imports Pulumi, which most commands do not need.
+        from tools.image_loader import ImageLoader
 
-        self._supply = Supply(self.config.read_text(), BINARIES)
+        self._image_loader = ImageLoader(self.config.read_text(), BINARIES)
         node = self._cluster().node
-        self._supply.look(node if node.host.holder is not None else None)
+        self._image_loader.inspect(node if node.host.namespace_holder is not None else None)
         return True
 
-    def _bring_images(self) -> None:
-        """Give the node its images; what cannot be had is declared without pods, and says why."""
-        if self._supply is not None:
-            self._supply.bring(self._cluster().node)
-            self._write_salted()
+    def _load_images(self) -> None:
+        """Load the images into the node. A workload whose image cannot be had is scaled to zero."""
+        if self._image_loader is not None:
+            self._image_loader.load(self._cluster().node)
+            self._write_salted_config()
 
     def _config_value(self, section: str, key: str) -> Any:
         config = yaml.safe_load(self.config.read_text())["config"]
         return (config.get(f"atlas:{section}") or {}).get(key)
 
-    def _added(self) -> dict[str, str]:
-        """What is added to the user's environment."""
+    def _extra_environment(self) -> dict[str, str]:
+        """The variables that are added to the user's environment."""
         added = {
             "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             **kubectl_cache(PRIVATE),
         }
         if self.local or "PULUMI_BACKEND_URL" not in os.environ:
-            # Without the metadata files beside the state, which a `kill -9` can leave empty: the CLI then opens no stack.
+            # No metadata files beside the state: a `kill -9` can leave them empty, and then the CLI opens no stack.
             added["PULUMI_BACKEND_URL"] = f"file://{PRIVATE / 'state'}?metadata=skip"
         if self.local:
             added["KUBECONFIG"] = str(PRIVATE / "cluster" / "kubeconfig")
@@ -161,21 +166,21 @@ class Stack:
         return added
 
     def _prepare(self) -> None:
-        """Make sure that the stack exists and that whoever deploys it may."""
+        """Make sure that the stack exists and can be deployed."""
         (PRIVATE / "state").mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.local:
             if not PASSPHRASE.exists():
                 write_private(PASSPHRASE, secrets.token_urlsafe(32).encode())
             if not self._exists():
                 self._init_local()
-            self._write_salted()
+            self._write_salted_config()
             return
-        self._demand_access()
+        self._require_access()
         if not self._exists():
             provider = self._secrets_provider()
             self._pulumi("stack", "init", *(["--secrets-provider", provider] if provider else []))
 
-    def _demand_access(self) -> None:
+    def _require_access(self) -> None:
         missing: list[str] = []
         files = [Path(p) for p in os.environ.get("KUBECONFIG", "").split(os.pathsep) if p]
         if not files:
@@ -183,9 +188,9 @@ class Stack:
                 f"KUBECONFIG must name the kubeconfig of the cluster: KUBECONFIG=… make up STACK={self.name}"
             )
         missing += [f"KUBECONFIG names {path}, which does not exist" for path in files if not path.is_file()]
-        given = any(os.environ.get(n) for n in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
+        has_passphrase = any(os.environ.get(n) for n in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
         kept_by_service = self.environment["PULUMI_BACKEND_URL"].startswith("https://")
-        if not given and not kept_by_service and not self._secrets_provider():
+        if not has_passphrase and not kept_by_service and not self._secrets_provider():
             missing.append(
                 "the stack's secrets need a key: set PULUMI_CONFIG_PASSPHRASE_FILE (or PULUMI_CONFIG_PASSPHRASE), "
                 f"or name a key service as `secretsprovider:` in {self.config.name}"
@@ -198,42 +203,46 @@ class Stack:
         return match[1] if match and match[1] not in ("passphrase", "default") else None
 
     def _init_local(self) -> None:
-        """Make the stack in a folder that holds nothing but the project's name: the salt belongs to this clone's passphrase, so it
-        must not get into the tracked configuration."""
+        """Make the stack in a folder with nothing but the project's name.
+
+        ``pulumi stack init`` writes the salt of this clone's passphrase, which must not get into the tracked configuration.
+        """
         scratch = self._scratch()
         scratch.mkdir(exist_ok=True)
         (scratch / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
         self._pulumi("stack", "init", "--no-select", "--secrets-provider", "passphrase", folder=scratch)
 
-    def _write_salted(self) -> None:
-        """The tracked configuration with this clone's salt, whatever salt a plain command may have left in it, and with the
-        secrets of the platform's file."""
+    def _write_salted_config(self) -> None:
+        """Write the tracked configuration with this clone's salt, and with the secrets of the platform's file.
+
+        A salt that a plain command left in the tracked configuration is dropped.
+        """
         kept = (self._scratch() / self.config.name).read_text()
         salt = re.search(r"^encryptionsalt:.*$", kept, re.MULTILINE)
         if salt is None:
-            raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` begins anew")
+            raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` starts over")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
-        if self._supply is not None:
-            from node_supply import overlaid
+        if self._image_loader is not None:
+            from tools.image_loader import with_overlay
 
-            tracked = overlaid(tracked, self._supply.overlay)
+            tracked = with_overlay(tracked, self._image_loader.overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
-        given = self._given()
-        if given is None:
-            write_private(self._salted(), plain.encode())
+        secrets_env = self._read_secrets_env()
+        if secrets_env is None:
+            write_private(self._salted_config(), plain.encode())
             return
-        # With the passphrase in it, the digest tells nobody what the secrets are.
-        made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(given.secrets.items())}"
+        # The passphrase is part of the digest, so nobody can guess secrets from it.
+        made_from = f"{PASSPHRASE.read_text()}{plain}{sorted(secrets_env.secrets.items())}"
         stamp = f"# made from {hashlib.sha256(made_from.encode()).hexdigest()}\n"
-        if self._salted().exists() and self._salted().read_text().startswith(stamp):
+        if self._salted_config().exists() and self._salted_config().read_text().startswith(stamp):
             return
-        write_private(self._salted(), plain.encode())
-        for key, value in given.secrets.items():
+        write_private(self._salted_config(), plain.encode())
+        for key, value in secrets_env.secrets.items():
             self._set_secret(f"atlas:{key}", value)
-        write_private(self._salted(), (stamp + self._salted().read_text()).encode())
+        write_private(self._salted_config(), (stamp + self._salted_config().read_text()).encode())
 
-    def _given(self) -> SecretsEnv | None:
-        """What the platform's own file of variables gives, if there is one."""
+    def _read_secrets_env(self) -> SecretsEnv | None:
+        """The secrets of the platform's own file of variables, or None when there is no such file."""
         chosen = os.environ.get("SECRETS_ENV")
         file = Path(chosen) if chosen else ROOT / "conf/secrets.env"
         if not file.exists():
@@ -241,45 +250,45 @@ class Stack:
                 raise StackError(f"SECRETS_ENV names {file}, which does not exist")
             return None
         try:
-            given = read(file)
+            found = read(file)
         except SecretsEnvError as error:
             raise StackError(str(error)) from error
-        print(f"{file}: {len(given.secrets)} secrets are taken ({', '.join(given.secrets) or 'none'})")
-        if given.unused:
-            print(f"{file}: settings belong into {self.config.name}, so these are not used: {', '.join(given.unused)}")
-        return given
+        print(f"{file}: {len(found.secrets)} secrets are taken ({', '.join(found.secrets) or 'none'})")
+        if found.unused:
+            print(f"{file}: settings belong into {self.config.name}, so these are not used: {', '.join(found.unused)}")
+        return found
 
     def _set_secret(self, key: str, value: str) -> None:
         arguments = ("config", "set", "--secret", key, "--stack", self.name, *self._config_file())
-        done = self._quiet(*arguments, stdin=value)  # a process's arguments can be read by others
+        done = self._capture(*arguments, stdin=value)  # by stdin, since other users can read a process's arguments
         if done.returncode != 0:
             raise StackError(f"`{shlex.join(('pulumi', *arguments))}` failed:\n{done.stderr.strip()}")
 
     def _scratch(self) -> Path:
         return PRIVATE / "project"
 
-    def _salted(self) -> Path:
+    def _salted_config(self) -> Path:
         return PRIVATE / self.config.name
 
     def _config_file(self) -> list[str]:
-        return ["--config-file", str(self._salted())] if self.local else []
+        return ["--config-file", str(self._salted_config())] if self.local else []
 
     def _deployed(self) -> bool:
-        """Whether the state knows any resource."""
+        """Whether the state has any resource."""
         if not self._exists():
             return False
-        answer = self._quiet("stack", "export", "--stack", self.name)
+        answer = self._capture("stack", "export", "--stack", self.name)
         return answer.returncode != 0 or '"urn"' in answer.stdout
 
     def _exists(self) -> bool:
         if self.local and not (PASSPHRASE.exists() and (self._scratch() / self.config.name).exists()):
             return False
-        answer = self._quiet("stack", "ls", "--all")
+        answer = self._capture("stack", "ls", "--all")
         if answer.returncode != 0:
             raise StackError(answer.stderr.strip())
         return any(re.match(rf"(\S+/)?{re.escape(self.name)}\*?\s", line) for line in answer.stdout.splitlines())
 
-    def _quiet(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def _capture(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = ["pulumi", *arguments, "--non-interactive", "--color=never"]
         return subprocess.run(
             command,
@@ -305,9 +314,9 @@ class Stack:
 
     @staticmethod
     def _refresh(identity: str) -> list[str]:
-        """The state is of a cluster that has been wiped since, or an update was cut short: look at what is really there first."""
-        known = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
-        return [] if known == identity else ["--refresh"]
+        """The flags that refresh the state first: it is of a cluster that was wiped since, or the last update did not end."""
+        last = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
+        return [] if last == identity else ["--refresh"]
 
     @staticmethod
     def _cluster() -> Cluster:
@@ -336,12 +345,14 @@ def main(arguments: list[str]) -> int:
             case "open":
                 return 0 if stack.open() else 1
             case _:
-                print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.added.items()))
+                print(
+                    "\n".join(f"export {name}={shlex.quote(value)}" for name, value in stack.extra_environment.items())
+                )
     except (StackError, ClusterError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{options.command}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{options.command}: interrupted; the same command continues from here", file=sys.stderr)
         return 130
     return 0
 

@@ -11,7 +11,7 @@ from aiohttp import web
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 log = logging.getLogger("orders")
 WAIT_SECONDS = float(os.environ["WAIT_MS"]) / 1000
-"""On average. It varies as a store's does, or the connections would march in step and measure their own queue."""
+"""The average wait. It varies, since equal waits would make all connections send at the same time and measure their own queue."""
 
 
 async def order(request: web.Request) -> web.Response:

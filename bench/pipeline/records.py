@@ -1,4 +1,4 @@
-"""What a trading service sends, as requests of a hundred: log records, spans and data points of ordinary size."""
+"""Requests as a trading service sends them: a hundred log records, spans or data points of ordinary size."""
 
 import json
 import time
@@ -51,7 +51,7 @@ def logs() -> bytes:
 
 
 def traces() -> bytes:
-    """Every one is kept by the sampling, so that as much leaves as comes."""
+    """All spans are kept by the sampling, so that the gateway sends as many as it receives."""
     request, at = ExportTraceServiceRequest(), time.time_ns()
     group = request.resource_spans.add()
     _describe(group.resource, RESOURCE)
@@ -80,9 +80,9 @@ REQUESTS = {"logs": logs, "traces": traces, "metrics": metrics}
 
 
 def lines(first: int, number: int) -> str:
-    """Lines of a container's log, JSON as pino writes it."""
-    told = {"level": 30, "reqId": "4e1f0c3a", "route": "/api/orders", "userId": "u-20817", "durationMs": 12}
+    """Lines of a container's log, in JSON as pino writes it."""
+    record = {"level": 30, "reqId": "4e1f0c3a", "route": "/api/orders", "userId": "u-20817", "durationMs": 12}
     return "".join(
-        f"{now()} stdout F {json.dumps(told | {'msg': f'{WORD} {SOURCE} {at} order of BTC-USD accepted'})}\n"
-        for at in range(first, first + number)
+        f"{now()} stdout F {json.dumps(record | {'msg': f'{WORD} {SOURCE} {position} order of BTC-USD accepted'})}\n"
+        for position in range(first, first + number)
     )

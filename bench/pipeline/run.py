@@ -1,39 +1,42 @@
-"""Measures production's gateway and agent against a bare Collector on the same binary, in one run, and prints Markdown tables.
+"""Measures production's gateway and agent against a bare Collector on the same binary, and prints Markdown tables.
 
     python bench/pipeline/run.py [--rounds N] [--records N] [--minutes N]
 
-What counts is records a second of one core: records by the processors' seconds that the Collector itself used, so that senders and
-stores beside it do not matter. Medians of alternating rounds. Every round is written to .local/bench/pipeline.json.
+The figure is records a second of one core: the records divided by the processor seconds of the Collector itself, so that senders
+and backends on the same machine do not matter. Medians of alternating rounds; every round is written to
+``.local/bench/pipeline.json``.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("unit", "data", "faults"))
 
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("bench", "tests/unit", "tests/data", "tests/faults"))]
+from rendered import workload
 
-from contenders import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without  # noqa: E402
-from process import Run  # noqa: E402
-from records import BATCH  # noqa: E402
-from rendered import workload  # noqa: E402
-from rounds import Comparison, measured  # noqa: E402
+from bench.pipeline.candidates import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
+from bench.pipeline.records import BATCH
+from bench.process import Run
+from bench.progress import log
+from bench.rounds import Comparison, run_rounds
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 GOAL = 0.6
 COLUMNS = ("bare", "queue on disk", "ours", "with fsync")
-DECIDES = "transform/keep"
-"""Without it most spans would not be kept, and there were less to do after it."""
+NEVER_LEFT_OUT = "transform/keep"
+"""It is not left out: without it most spans would not be kept, so that all later processors had less to do."""
 SIGNALS = {"logs": "log records", "traces": "spans", "metrics": "data points"}
-
-
-def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
@@ -53,9 +56,9 @@ def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str
         "bare": agent(records, variant=bare_agent, environment=OWN_DEFAULTS),
         "ours": agent(records),
     }
-    for hop, contenders in hops.items():
-        say(hop)
-        found = measured(contenders, rounds=rounds, until=until, tell=say)
+    for hop, candidates in hops.items():
+        log(hop)
+        found = run_rounds(candidates, rounds=rounds, until=until, log=log)
         everything |= {f"{hop}: {name}": runs for name, runs in found.items()}
         rows.append(_row(hop, found, records))
     return rows, everything
@@ -79,15 +82,15 @@ def _speed(runs: list[Run], records: int) -> str:
 
 
 def costs(signal: str, records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
-    """A row for each processor of a signal: what all cost a record, and how much less it is without that one."""
+    """A row for each processor of a signal: the cost of a record with all of them, and how much less it is without that one."""
     requests = records // BATCH
-    found_in = dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal))
-    names = [name for name in found_in if name != DECIDES]
-    contenders = {"ours": gateway(signal, requests)} | {
+    all_processors = dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal))
+    names = [name for name in all_processors if name != NEVER_LEFT_OUT]
+    candidates = {"ours": gateway(signal, requests)} | {
         name: gateway(signal, requests, variant=without(name)) for name in names
     }
-    say(f"processors of {signal}")
-    found = measured(contenders, rounds=rounds, until=until, tell=say)
+    log(f"processors of {signal}")
+    found = run_rounds(candidates, rounds=rounds, until=until, log=log)
     whole = [run.cpu for run in found["ours"]]
     rows = [f"| {SIGNALS[signal]}, all of it | {statistics.median(whole) / records * 1e6:.1f} µs | |"]
     for name in names:
@@ -113,8 +116,8 @@ def main() -> None:
         print("\n".join(rows), flush=True)
         everything |= found
     RESULTS.mkdir(parents=True, exist_ok=True)
-    told = {name: [asdict(run) for run in runs] for name, runs in everything.items()}
-    (RESULTS / "pipeline.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = {name: [asdict(run) for run in runs] for name, runs in everything.items()}
+    (RESULTS / "pipeline.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""So many hardened services of the platform's kind, and nothing else: how cost grows with their number."""
+"""A number of hardened services like the platform's, and nothing else: how the cost grows with their number."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes

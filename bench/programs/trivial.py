@@ -1,4 +1,4 @@
-"""As many trivial objects as ours has, by the same provider: ConfigMaps of one line in a namespace of their own."""
+"""As many trivial objects as our program has, by the same provider: ConfigMaps of one line in a namespace of their own."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes

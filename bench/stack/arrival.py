@@ -1,4 +1,4 @@
-"""How long a signal takes from where it is made to where a query finds it, in seconds of this machine's clock."""
+"""How long a signal takes until a query finds it, in seconds of this machine's clock."""
 
 import secrets
 import time
@@ -7,9 +7,9 @@ from collector_process import span, traces
 from live import Live, awaited
 from pods import started
 
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 PATIENCE = 60
-SPACED = """
+WRITER = """
 import random, time
 for _ in range({samples}):
     time.sleep(random.uniform(0.5, 1.5))
@@ -18,11 +18,11 @@ for _ in range({samples}):
 
 
 def lines_to_query(stack: Live, samples: int) -> list[float]:
-    """From a container's `print` to the answer of Loki that holds the line."""
-    writer, seen = started(stack, SPACED.format(samples=samples)), dict[str, float]()
+    """The seconds from a container's ``print`` to the answer of Loki that has the line."""
+    writer, seen = started(stack, WRITER.format(samples=samples)), dict[str, float]()
 
     def all_seen() -> bool:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         for _, line in stack.logs(f'{{service_name="{writer}"}}', samples):
             seen.setdefault(line, time.time() - float(line.rpartition(" ")[2]))
         return len(seen) == samples
@@ -32,11 +32,11 @@ def lines_to_query(stack: Live, samples: int) -> list[float]:
 
 
 def spans_to_query(stack: Live, samples: int) -> list[float]:
-    """From a span's way to the gateway to the answer of Jaeger that holds it. It has failed, so that it is kept."""
+    """The seconds from sending a span to the gateway to the answer of Jaeger that has it. The span has failed, so it is kept."""
     found = list[float]()
     for _ in range(samples):
         trace, begun = secrets.token_hex(16), time.monotonic()
         stack.send("traces", traces([span("bench", trace=trace, failed=True)], "bench"))
-        awaited(lambda trace=trace: stack.trace(trace), PATIENCE, "the span", every=LOOK_SECONDS)
+        awaited(lambda trace=trace: stack.trace(trace), PATIENCE, "the span", every=POLL_SECONDS)
         found.append(time.monotonic() - begun)
     return found

@@ -1,4 +1,4 @@
-"""What a local stack needs of this machine: control plane, node and pods, by the names of their programs."""
+"""The memory and processors that a local stack uses: control plane, node and pods, by the names of their programs."""
 
 import os
 import time
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import processes
-from node_host import NodeHost
+from tools import processes
+from tools.node_host import NodeHost
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """``memory`` in bytes, of shared pages each process's share; ``cores`` are processor seconds a second."""
+    """``memory`` is proportional set size (Pss) in bytes, ``cores`` are processor seconds per second."""
 
     memory: Mapping[str, int]
     cores: Mapping[str, float]
@@ -29,16 +29,16 @@ class Footprint:
         return sum(self.cores.values())
 
 
-def measured(repository: Path, seconds: float) -> Footprint:
-    """Of the stack that runs from ``repository``: memory at the end of that time, and the processors meanwhile."""
-    before = {pid: _used(pid) for pid in _processes(repository)}
+def measure_footprint(repository: Path, seconds: float) -> Footprint:
+    """The footprint of the stack that runs from ``repository``: its memory at the end of the time, and the processors during it."""
+    before = {pid: _cpu_seconds(pid) for pid in _processes(repository)}
     begun = time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - begun
     memory, cores = defaultdict[str, int](int), defaultdict[str, float](float)
     for pid in _processes(repository):
-        name, used = _name(pid), _used(pid)
-        memory[name] += _share(pid)
+        name, used = _name(pid), _cpu_seconds(pid)
+        memory[name] += _proportional_memory(pid)
         cores[name] += max(0.0, used - before.get(pid, 0.0)) / passed
     return Footprint(dict(memory), dict(cores))
 
@@ -56,13 +56,13 @@ def _name(pid: int) -> str:
     return _read(pid, "comm").strip() or "ended"
 
 
-def _used(pid: int) -> float:
-    """Processor seconds so far."""
+def _cpu_seconds(pid: int) -> float:
+    """The processor seconds of a process so far."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
-def _share(pid: int) -> int:
+def _proportional_memory(pid: int) -> int:
     lines = [line.split() for line in _read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")]
     return int(lines[0][1]) * 1024 if lines else 0
 

@@ -1,28 +1,31 @@
-"""Measures the local stack while it runs, and prints Markdown tables: `make up`, then `make bench-stack`.
+"""Measures the running local stack, and prints Markdown tables: ``make up``, then ``make bench-stack``.
 
     python bench/stack/run.py [--stack FOLDER] [--samples N] [--seconds N]
 
-How long a log line and a span take to where a query finds them, and what the whole of it needs of memory and processors, idle and
-while users place orders. ``--stack`` is the clone whose stack it is. Figures go to .local/bench/stack.json.
+It measures how long a log line and a span take until a query finds them, and the memory and processors of the whole stack, idle
+and while users place orders. ``--stack`` is the clone that the stack runs from. The figures are written to
+``.local/bench/stack.json``.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
 
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [
-    str(ROOT),
-    *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench/stack")),
-]
+from live import live, repeated
 
-from arrival import lines_to_query, spans_to_query  # noqa: E402
-from footprint import Footprint, measured  # noqa: E402
-from live import live, repeated  # noqa: E402
+from bench.stack.arrival import lines_to_query, spans_to_query
+from bench.stack.footprint import Footprint, measure_footprint
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 ORDERS_A_SECOND = 20
@@ -46,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the local stack while it runs.")
     parser.add_argument("--stack", type=Path, default=ROOT)
     parser.add_argument("--samples", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=60, help="of each look at memory and processors")
+    parser.add_argument("--seconds", type=float, default=60, help="of each measurement of memory and processors")
     chosen = parser.parse_args()
     stack = live(chosen.stack.absolute())
     try:
@@ -56,17 +59,17 @@ def main() -> None:
         }
         print("| seconds from … to its query | median | 95 % | most | of |\n|---|---|---|---|---|")
         print("\n".join(row(what, seconds) for what, seconds in arrivals.items()), end="\n\n", flush=True)
-        idle = measured(stack.repository, chosen.seconds)
+        idle = measure_footprint(stack.repository, chosen.seconds)
         order = {"product": "BTC-USD", "side": "buy", "size": 0.0001}
         with repeated(lambda: stack.ask("api", "/api/orders", order), every=1 / ORDERS_A_SECOND):
             time.sleep(10)
-            busy = measured(stack.repository, chosen.seconds)
+            busy = measure_footprint(stack.repository, chosen.seconds)
         print("\n".join(table(idle, busy)))
     finally:
         stack.close()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    told = {"arrivals": arrivals, "idle": vars(idle), "busy": vars(busy)}
-    (RESULTS / "stack.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = {"arrivals": arrivals, "idle": vars(idle), "busy": vars(busy)}
+    (RESULTS / "stack.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

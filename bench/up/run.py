@@ -1,62 +1,63 @@
-"""Measures `make up` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
+"""Measures ``make up`` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
 
     python bench/up/run.py [--stack FOLDER]
 
-The copy's stack is made new, brought up without change, stopped, and brought up again; then it is forgotten. With ``--stack`` only
-the update without change is measured, of the stack that runs from that copy. Figures go to .local/bench/up.json.
+It measures a first ``make up``, one without change, ``make down`` and another ``make up``, and then wipes the copy's stack. With
+``--stack`` it measures only an update without change, of the stack that runs from that copy. The figures are written to
+``.local/bench/up.json``.
 """
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    sys.path[0] = str(root)  # instead of this folder
+    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [
-    str(ROOT),
-    *(
-        str(ROOT / part)
-        for part in ("tools", "tests/engine", "tests/unit", "tests/data", "tests/e2e", "bench", "bench/up")
-    ),
-]
+from deployed_copy import copied
+from harness import nothing_said
 
-from deployed_copy import copied  # noqa: E402
-from harness import nothing_said  # noqa: E402
-from parts import PARTS, Made, made  # noqa: E402
-from process import CommandFailed  # noqa: E402
+from bench.process import CommandFailed
+from bench.progress import log
+from bench.up.parts import PARTS, MakeRun, run_make
+from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 SLOWEST = 5
 DOWN = "`make down`"
-"""It has steps, and not the parts of a `make up`."""
+"""This run has steps, but not the parts of a ``make up``."""
 
 
-def all_of_it() -> dict[str, Made]:
-    """Each `make`, in the order in which a developer would type it, of a stack of its own."""
+def measure_all() -> dict[str, MakeRun]:
+    """The runs of ``make`` in the order in which a developer types them, for a stack of their own."""
     with TemporaryDirectory(prefix="bench-up-") as folder:
         copy = Path(folder) / "atlas"
         copied(copy)
         try:
             return {
-                "new": tell("new", copy, "up"),
-                "without change": tell("without change", copy, "up"),
-                DOWN: tell("make down", copy, "down"),
-                "after `make down`": tell("after make down", copy, "up"),
+                "new": measure("new", copy, "up"),
+                "without change": measure("without change", copy, "up"),
+                DOWN: measure("make down", copy, "down"),
+                "after `make down`": measure("after make down", copy, "up"),
             }
         finally:
-            tell("make wipe", copy, "wipe")
+            measure("make wipe", copy, "wipe")
 
 
-def tell(name: str, copy: Path, target: str) -> Made:
-    print(f"{name} …", file=sys.stderr, flush=True)
-    done = made(copy, target, nothing_said())
-    print(f"{name}: {done.seconds:.0f} s", file=sys.stderr, flush=True)
+def measure(name: str, copy: Path, target: str) -> MakeRun:
+    log(f"{name} …")
+    done = run_make(copy, target, nothing_said())
+    log(f"{name}: {done.seconds:.0f} s")
     return done
 
 
-def tables(measured: Mapping[str, Made]) -> Iterator[str]:
+def tables(measured: Mapping[str, MakeRun]) -> Iterator[str]:
     yield f"| `make up`, seconds | all | {' | '.join(PARTS)} |"
     yield "|---|" + "---|" * (1 + len(PARTS))
     for name, one in measured.items():
@@ -73,14 +74,16 @@ def main() -> int:
     parser.add_argument("--stack", type=Path, help="the copy whose running stack is brought up without change")
     chosen = parser.parse_args()
     try:
-        measured = {"without change": tell("without change", chosen.stack, "up")} if chosen.stack else all_of_it()
+        measured = {"without change": measure("without change", chosen.stack, "up")} if chosen.stack else measure_all()
     except CommandFailed as failed:
         print(failed, file=sys.stderr)
         return 1
     print("\n".join(tables(measured)))
     RESULTS.mkdir(parents=True, exist_ok=True)
-    told = {name: {"seconds": one.seconds, "parts": one.parts, "steps": one.slowest} for name, one in measured.items()}
-    (RESULTS / "up.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = {
+        name: {"seconds": one.seconds, "parts": one.parts, "steps": one.slowest} for name, one in measured.items()
+    }
+    (RESULTS / "up.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 

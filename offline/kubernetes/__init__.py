@@ -1,4 +1,4 @@
-"""The `kubernetes` provider: objects applied by server-side apply through the official Python client.
+"""The ``kubernetes`` provider: objects applied by server-side apply through the official Python client.
 
-It answers as the official plugin does: what changes, what is replaced, what ends up in the cluster and in the state.
+Its answers are those of the official plugin: what changes, what is replaced, and what is stored in the cluster and in the state.
 """

@@ -1,7 +1,7 @@
-"""How to reach the API server that a kubeconfig means: a pool of connections, and the headers that say who asks.
+"""The connection to the API server that a kubeconfig names: a pool of connections, and the headers that authenticate.
 
-The official client knows every way to log in, and half a second of every preview goes into importing it. A certificate
-or a token that stands in the kubeconfig needs none of it, so the client is asked for all other ways only.
+The official client supports every way to log in, but importing it takes half a second of every preview. A kubeconfig with a
+certificate or a token does not need it, so it is imported for all other ways only.
 """
 
 import base64
@@ -20,13 +20,13 @@ from offline.kubernetes.settings import Settings
 from offline.provider import Refused
 
 CONNECTIONS = 64
-_PLAIN_CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "extensions"}
-_PLAIN_USER = {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token"}
+_DIRECT_CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "extensions"}
+_DIRECT_USER = {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token"}
 
 
 @dataclass(frozen=True)
 class Access:
-    """``headers`` are asked for anew with each request: a token may have been renewed."""
+    """``headers`` is called for each request, since a token may have been renewed."""
 
     server: str
     namespace: str
@@ -37,22 +37,22 @@ class Access:
 def connect(settings: Settings, temporary: Path) -> Access:
     """Access to the cluster in use.
 
-    `temporary` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
+    ``temporary`` is a folder of this process alone: keys inside a kubeconfig are written there for the TLS library.
     """
     try:
         config = load(settings.kubeconfig)
         if not config and not settings.kubeconfig and in_cluster():
-            return _by_the_client(None, settings.namespace or "default", temporary)
+            return _connect_by_client(None, settings.namespace or "default", temporary)
         if not config:
             raise Refused("there is no kubeconfig; set KUBECONFIG to the file of the cluster to use")
         context = active_context(config, settings)
         namespace = context.get("namespace") or "default"
         cluster, user = active_cluster(config, settings), active_user(config, context)
-        if cluster and user and _is_plain(cluster, user):
-            return _plainly(cluster, user, namespace, temporary)
+        if cluster and user and _is_direct(cluster, user):
+            return _connect_directly(cluster, user, namespace, temporary)
         contexts = [{"name": context["name"], "context": {k: v for k, v in context.items() if k != "name"}}]
-        alone = {**config, "contexts": contexts, "current-context": context["name"]}
-        return _by_the_client(alone, namespace, temporary)
+        reduced = {**config, "contexts": contexts, "current-context": context["name"]}
+        return _connect_by_client(reduced, namespace, temporary)
     except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
         raise unusable(error) from error
 
@@ -62,16 +62,16 @@ def unusable(error: Exception) -> Refused:
     return Refused(f"the kubeconfig cannot be used: {' '.join(str(error).split())}")
 
 
-def _is_plain(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
-    """Whether these are credentials to be used as they stand, over a direct connection that is verified."""
+def _is_direct(cluster: dict[str, Any], user: dict[str, Any]) -> bool:
+    """Whether the official client is not needed: plain credentials, and a direct, verified HTTPS connection."""
     server = urlsplit(cluster.get("server", ""))
     direct = "https" not in getproxies() or bool(proxy_bypass(server.netloc))
-    return server.scheme == "https" and direct and cluster.keys() <= _PLAIN_CLUSTER and user.keys() <= _PLAIN_USER
+    return server.scheme == "https" and direct and cluster.keys() <= _DIRECT_CLUSTER and user.keys() <= _DIRECT_USER
 
 
-def _plainly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temporary: Path) -> Access:
+def _connect_directly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temporary: Path) -> Access:
     def file(entry: dict[str, Any], key: str) -> str | None:
-        """The file that the entry names or holds; what it holds comes first."""
+        """The file that the entry names, or one with its embedded content, which takes precedence."""
         if f"{key}-data" not in entry:
             return entry.get(key)
         path = temporary / key
@@ -89,7 +89,7 @@ def _plainly(cluster: dict[str, Any], user: dict[str, Any], namespace: str, temp
     return Access(cluster["server"].rstrip("/"), namespace, pool, lambda: headers)
 
 
-def _by_the_client(config: dict[str, Any] | None, namespace: str, temporary: Path) -> Access:
+def _connect_by_client(config: dict[str, Any] | None, namespace: str, temporary: Path) -> Access:
     from kubernetes.client import Configuration
     from kubernetes.client.rest import RESTClientObject
     from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict

@@ -1,6 +1,6 @@
-"""Server-side apply: how objects are made, changed and removed on the API server.
+"""Server-side apply: creates, changes and deletes objects on the API server.
 
-A preview does the same as a dry run, so that the API server's own checks and defaults show in it.
+A preview does the same as a dry run, so that it shows the API server's own checks and defaults.
 """
 
 import json
@@ -9,28 +9,33 @@ from collections.abc import Callable
 
 from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
-from offline.kubernetes.difference import parse
+from offline.kubernetes.diff import parse
 from offline.kubernetes.ownership import hand_over, is_adopted, keep
 
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _CANNOT_CHANGE = ("field is immutable", "cannot change roleRef", "may not change once set")
 
 Sleep = Callable[[float], None]
-Outlast = Callable[[Object], None]
+WaitUntilGone = Callable[[Object], None]
 """Waits until an object is gone."""
 
 
 class NotPreviewable(Exception):
-    """The API server cannot say yet what this would become: its namespace or definition is part of the same update."""
+    """A dry run is not possible yet: the object's namespace or definition is part of the same update."""
 
 
-def create(cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep: Sleep, outlast: Outlast) -> Object:
-    """Make the object, or take it over if it is there. What it needs may be on its way, so absence is retried."""
+def create(
+    cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep: Sleep, wait_until_gone: WaitUntilGone
+) -> Object:
+    """Create the object, or take over an existing one.
+
+    A missing namespace or definition is retried, as it may be created just now.
+    """
     for seconds in (*RETRY_SECONDS, None):
         try:
             made = _apply(cluster, inputs, manager, preview=False, force=force)
         except (ApiError, NoSuchKind) as error:
-            if isinstance(error, ApiError) and error.code in {409, 422} and _outlasts(cluster, inputs, outlast):
+            if isinstance(error, ApiError) and error.code in {409, 422} and _is_gone(cluster, inputs, wait_until_gone):
                 continue
             if seconds is None or (isinstance(error, ApiError) and error.code != 404):
                 raise
@@ -38,17 +43,17 @@ def create(cluster: Cluster, inputs: Object, manager: str, *, force: bool, sleep
             continue
         if "deletionTimestamp" not in made["metadata"]:
             return made
-        outlast(made)
+        wait_until_gone(made)
     return _apply(cluster, inputs, manager, preview=False, force=force)
 
 
-def _outlasts(cluster: Cluster, inputs: Object, outlast: Outlast) -> bool:
-    """Whether an object of this name is gone, if need be by waiting for its deletion, as of one that is replaced."""
-    left = cluster.read(inputs)
-    if left is not None and "deletionTimestamp" in left["metadata"]:
-        outlast(left)
+def _is_gone(cluster: Cluster, inputs: Object, wait_until_gone: WaitUntilGone) -> bool:
+    """Whether no object has this name any more. Waits for one that is being deleted, as in a replacement."""
+    live = cluster.read(inputs)
+    if live is not None and "deletionTimestamp" in live["metadata"]:
+        wait_until_gone(live)
         return True
-    return left is None
+    return live is None
 
 
 def preview_creation(cluster: Cluster, inputs: Object, manager: str) -> Object:
@@ -64,7 +69,7 @@ def preview_creation(cluster: Cluster, inputs: Object, manager: str) -> Object:
             raise NotPreviewable from error
         if error.code != 422 or not any(reason in str(error) for reason in _CANNOT_CHANGE):
             raise
-    # The object to be replaced is still there under this name; any other name shows what the new one will be.
+    # The object to be replaced still has this name. A dry run with another name shows what the new one will be.
     name = inputs["metadata"]["name"]
     other = {**inputs, "metadata": {**inputs["metadata"], "name": f"{name[:200]}-{secrets.token_hex(4)}"}}
     made = _apply(cluster, other, manager, preview=True, force=True)
@@ -75,7 +80,7 @@ def preview_creation(cluster: Cluster, inputs: Object, manager: str) -> Object:
 def update(
     cluster: Cluster, live: Object, inputs: Object, manager: str, *, preview: bool, force: bool, ignored: list[str]
 ) -> Object:
-    """Change the object in place; fields in `ignored` keep what the cluster has."""
+    """Change the object in place. The fields in ``ignored`` keep their values in the cluster."""
     if inputs["kind"] == "CustomResourceDefinition":
         resource_version = live["metadata"]["resourceVersion"]
         body = {**inputs, "metadata": {**inputs["metadata"], "resourceVersion": resource_version}}
@@ -91,14 +96,14 @@ def update(
 
 
 def relinquish(cluster: Cluster, live: Object, manager: str) -> None:
-    """Give up all fields of a manager that is no longer used."""
+    """Give up all fields of a field manager that is no longer used."""
     names = {key: live["metadata"][key] for key in ("name", "namespace") if key in live["metadata"]}
     bare = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": names}
     _apply(cluster, bare, manager, preview=False, force=False)
 
 
 def delete(cluster: Cluster, live: Object, inputs: Object) -> None:
-    """Ask for the object's deletion; one that is gone, or whose kind is gone, is deleted already."""
+    """Request the object's deletion. It is no error when the object or its kind is gone already."""
     policy = metadata.annotation(inputs, metadata.PROPAGATION).capitalize()
     body = {
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""The API server: one pool of connections, what it serves, and its answers as plain data."""
+"""The API server: its connections, the kinds that it serves, and its answers as plain data."""
 
 import json
 import re
@@ -25,7 +25,7 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """The API server's refusal."""
+    """An answer of the API server with an error status."""
 
     def __init__(self, code: int, status: Object) -> None:
         super().__init__(status.get("message") or f"the API server answered {code}")
@@ -35,7 +35,7 @@ class ApiError(Exception):
 
 
 class NoSuchKind(Exception):
-    """The API server serves no such kind; for a custom resource, its definition is not there (yet)."""
+    """The API server does not serve this kind. The definition of a custom resource may not exist yet."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Kind:
 
 
 class Cluster:
-    """A connection to one API server. What it serves is asked once, when first needed."""
+    """A connection to one API server. The kinds of an API version are asked for once, when they are first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pulumi-kubernetes-"))
@@ -61,13 +61,18 @@ class Cluster:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Remove what was written for the TLS library."""
+        """Remove the files that were written for the TLS library."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def request(
         self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, content: str = ""
     ) -> Object:
-        """One call; an answer that is not a success is an `ApiError`, no answer is a `Refused`."""
+        """Call the API server.
+
+        Raises:
+            ApiError: the answer has an error status.
+            Refused: there is no answer.
+        """
         headers = {"Accept": "application/json", **self._access.headers()}
         if body is not None:
             headers["Content-Type"] = content or "application/json"
@@ -98,7 +103,11 @@ class Cluster:
         )
 
     def check(self) -> None:
-        """Ask for the server's version, to learn whether it answers at all."""
+        """Ask for the server's version, to check that it answers.
+
+        Raises:
+            Refused: it does not, or does not accept the credentials.
+        """
         try:
             self.request("GET", "/version")
         except ApiError as error:
@@ -107,7 +116,7 @@ class Cluster:
             raise Refused(f"the Kubernetes API server is not ready: {error}") from error
 
     def kind(self, api_version: str, name: str) -> Kind:
-        """How a kind is served; asked again while it is unknown, since its definition may be on its way."""
+        """How a kind is served. An unknown kind is looked up each time, since its definition may have been created meanwhile."""
         with self._lock:
             known = self._kinds.get(api_version, {})
             if name not in known:
@@ -130,7 +139,7 @@ class Cluster:
         }
 
     def path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:
-        """Where an object, or the list of a kind when `name` is empty, is served."""
+        """The URL's path of an object, or of the list of a kind when ``name`` is empty."""
         served = self.kind(api_version, kind)
         parts = [_root(api_version)]
         if served.namespaced:
@@ -141,12 +150,12 @@ class Cluster:
         return "/".join(parts)
 
     def path_of(self, obj: Object) -> str:
-        """Where an object with a name is served."""
+        """The URL's path of an object with a name."""
         metadata = obj["metadata"]
         return self.path(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
 
     def read(self, obj: Object) -> Object | None:
-        """The object as it is now, or nothing where it is gone."""
+        """The object as it is now, or None when it is gone."""
         try:
             return self.request("GET", self.path_of(obj))
         except ApiError as error:
@@ -155,7 +164,7 @@ class Cluster:
             raise
 
     def list(self, api_version: str, kind: str, namespace: str, selector: dict[str, str]) -> list[Object]:
-        """The objects of a kind in a namespace that carry the labels."""
+        """The objects of a kind in a namespace that have these labels."""
         query = {"labelSelector": ",".join(f"{key}={value}" for key, value in selector.items())}
         return self.request("GET", self.path(api_version, kind, namespace), query).get("items", [])
 

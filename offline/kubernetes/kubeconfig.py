@@ -1,4 +1,4 @@
-"""Which cluster a kubeconfig means. The setting may be a path, several paths, the content itself, or empty."""
+"""Reads kubeconfigs. The provider's setting may be a path, several paths, the content itself, or empty."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ _FILES = {"certificate-authority", "client-certificate", "client-key", "tokenFil
 
 
 def load(text: str) -> dict[str, Any]:
-    """The kubeconfig that the setting names, or an empty one; of several files the first to name a thing wins."""
+    """The kubeconfig of the setting, or an empty one. Of several files, the first that has an entry of a name wins."""
     text = text or os.environ.get("KUBECONFIG", "") or DEFAULT
     if "\n" in text or text.lstrip().startswith("{"):
         content = yaml.safe_load(text)
@@ -35,7 +35,7 @@ def load(text: str) -> dict[str, Any]:
 
 
 def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The entry with the files it names made absolute: they are relative to the kubeconfig that names them."""
+    """The entry with absolute paths of files. In a kubeconfig they are relative to the kubeconfig itself."""
     return {
         key: {k: str(folder / v) if k in _FILES and v else v for k, v in value.items()}
         if isinstance(value, dict)
@@ -50,19 +50,19 @@ def _named(entries: object, name: str) -> dict[str, Any] | None:
 
 
 def active_context(config: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The context in use, with the settings' own cluster and namespace put over it."""
+    """The context in use, with the cluster and namespace of the settings in place of its own."""
     name = settings.context or config.get("current-context") or ""
     entry = _named(config.get("contexts"), name)
     if entry is None:
         known = ", ".join(str(entry.get("name")) for entry in config.get("contexts") or []) or "none"
         wanted = f"has no context {name!r}" if name else "names no current context"
         raise Refused(f"the kubeconfig {wanted}; it has: {known}")
-    given = {"cluster": settings.cluster, "namespace": settings.namespace}
-    return {**entry["context"], **{key: value for key, value in given.items() if value}, "name": name}
+    overrides = {"cluster": settings.cluster, "namespace": settings.namespace}
+    return {**entry["context"], **{key: value for key, value in overrides.items() if value}, "name": name}
 
 
 def active_cluster(config: dict[str, Any], settings: Settings) -> dict[str, Any] | None:
-    """The cluster that the context in use points to, or nothing where it points nowhere."""
+    """The cluster of the context in use, or None."""
     try:
         entry = _named(config.get("clusters"), active_context(config, settings).get("cluster", ""))
     except Refused:
@@ -71,17 +71,17 @@ def active_cluster(config: dict[str, Any], settings: Settings) -> dict[str, Any]
 
 
 def active_user(config: dict[str, Any], context: dict[str, Any]) -> dict[str, Any] | None:
-    """The credentials that a context names, or nothing where it names none."""
+    """The credentials of a context, or None."""
     entry = _named(config.get("users"), context.get("user", ""))
     return None if entry is None else entry["user"]
 
 
 def in_cluster() -> bool:
-    """Whether this runs in a pod, which needs no kubeconfig."""
+    """Whether this process runs in a pod, which needs no kubeconfig."""
     return "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def cluster_of(inputs: dict[str, Json]) -> dict[str, Any] | None:
-    """The cluster that a provider's inputs point to."""
+    """The cluster that a provider's inputs select, or None."""
     settings = Settings(context=inputs.get("context") or "", cluster=inputs.get("cluster") or "")
     return active_cluster(load(inputs.get("kubeconfig") or ""), settings)

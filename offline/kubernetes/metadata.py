@@ -1,4 +1,4 @@
-"""Names, annotations and identities of objects, with values that a preview may not know yet."""
+"""Names, annotations and ids of objects. Values may still be unknown in a preview."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ TIMEOUT = "pulumi.com/timeoutSeconds"
 
 
 def of(obj: Object) -> Object:
-    """The object's metadata, made if there is none; nothing can be set in one that is not known yet."""
+    """The object's metadata, created when absent. Unknown metadata is returned as a new dict, which is not part of the object."""
     metadata = obj.setdefault("metadata", {})
     return metadata if isinstance(metadata, dict) else {}
 
@@ -29,17 +29,17 @@ def annotation(obj: Object, key: str) -> str:
 
 
 def is_named(obj: Object) -> bool:
-    """Whether the object has a name, be it one that only the update will know."""
+    """Whether the object has a name, also one that a preview does not know yet."""
     return bool(of(obj).get("name"))
 
 
 def is_autonamed(obj: Object) -> bool:
-    """Whether the provider made the name up."""
+    """Whether the provider chose the name."""
     return annotation(obj, AUTONAMED) == "true"
 
 
 def set_name(obj: Object, name: str) -> None:
-    """Give a name that the provider made up, and say so on the object."""
+    """Set a name that the provider chose, and mark it on the object by an annotation."""
     metadata = of(obj)
     metadata["name"] = name
     annotations = metadata.setdefault("annotations", {})
@@ -47,14 +47,14 @@ def set_name(obj: Object, name: str) -> None:
         annotations[AUTONAMED] = "true"
 
 
-def made_up_name(prefix: str, seed: bytes = b"") -> str:
-    """`prefix-` and eight hex digits, always the same ones for a seed of the engine's."""
+def generate_name(prefix: str, seed: bytes = b"") -> str:
+    """``prefix-`` and eight hex digits, which a seed determines."""
     digits = hashlib.sha256(seed).hexdigest()[:8] if seed else secrets.token_hex(4)
     return f"{prefix}-{digits}"
 
 
 def identity(obj: Object) -> str:
-    """The resource's id: `namespace/name`, or the name alone."""
+    """The resource's id: ``namespace/name``, or the name alone."""
     metadata = of(obj)
     return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
 
@@ -66,7 +66,7 @@ def parse_identity(text: str) -> tuple[str, str]:
 
 
 def group_version_kind(urn: str) -> tuple[str, str]:
-    """The apiVersion and kind that a resource's type stands for."""
+    """The apiVersion and kind of a resource's type."""
     _, module, kind = type_of(urn).split(":")
     group, _, version = module.partition("/")
     if not version:
@@ -75,5 +75,5 @@ def group_version_kind(urn: str) -> tuple[str, str]:
 
 
 def same_text(value: object) -> str:
-    """A namespace for comparison: none means the one called default, and an unknown one is like no other."""
+    """A namespace for comparison: an absent one equals ``default``, an unknown one equals no other."""
     return "[unknown]" if value is UNKNOWN else str(value or "default")

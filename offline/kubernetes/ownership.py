@@ -1,4 +1,4 @@
-"""Who owns which fields of an object, by the API server's own records of its managers."""
+"""Ownership of an object's fields, by the API server's records of field managers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +9,13 @@ _ADOPTED = ("kubectl", "before-first-apply", "pulumi-kubernetes", "pulumi-resour
 
 
 def is_adopted(entry: Object) -> bool:
-    """Whether a manager of fields is one that wrote for the user before: kubectl, or this provider otherwise."""
+    """Whether this is a manager whose fields we take over: kubectl, or this provider without server-side apply."""
     mine = entry.get("manager", "").startswith(_ADOPTED)
     return mine and (entry.get("operation") == "Update" or entry["manager"].startswith("kubectl"))
 
 
 def hand_over(cluster: Cluster, live: Object, manager: str, which: Callable[[Object], bool], tries: int = 5) -> Object:
-    """Hand the fields of those managers to ours, so that there is no conflict and a dropped field goes away."""
+    """Make our manager the owner of those managers' fields, so that there is no conflict and removed fields are deleted."""
     entries: list[Object] = live["metadata"].get("managedFields", [])
     theirs = [e for e in entries if e.get("manager") != manager and not e.get("subresource") and which(e)]
     if not theirs:
@@ -37,7 +37,7 @@ def hand_over(cluster: Cluster, live: Object, manager: str, which: Callable[[Obj
         newer = cluster.read(live) if error.code == 409 and tries else None
         if newer is None:
             raise
-        # A controller wrote in between, as to the status.
+        # Another writer, such as a controller that sets the status, changed the object in between.
         return hand_over(cluster, newer, manager, which, tries - 1)
 
 
@@ -47,20 +47,20 @@ def _union(one: Object, other: Object) -> Object:
 
 
 def keep(wanted: Object, live: Object, path: tuple[str | int, ...], manager: str) -> None:
-    """Leave a field as it is: given up where others alone own it, or set to what the cluster has."""
+    """Leave a field unchanged: not applied when only other managers own it, else applied with the cluster's value."""
     entries = live["metadata"].get("managedFields", [])
     owners = {entry.get("manager") for entry in entries if _owns(entry.get("fieldsV1", {}), path)}
-    holder: Any = wanted
+    parent: Any = wanted
     source: Any = live
     for step in path[:-1]:
-        holder, source = _step(holder, step), _step(source, step)
+        parent, source = _step(parent, step), _step(source, step)
     last = path[-1]
-    if not isinstance(holder, dict):
+    if not isinstance(parent, dict):
         return
     if owners and manager not in owners:
-        holder.pop(last, None)
+        parent.pop(last, None)
     elif isinstance(source, dict) and last in source:
-        holder[last] = source[last]
+        parent[last] = source[last]
 
 
 def _step(value: Any, step: str | int) -> Any:

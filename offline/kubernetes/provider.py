@@ -1,4 +1,4 @@
-"""The provider's service: the engine's calls, answered with what the other modules here know."""
+"""The ``kubernetes`` provider: the engine's calls, answered with the other modules of this package."""
 
 import threading
 from collections.abc import Callable
@@ -8,18 +8,18 @@ import grpc
 
 from offline.engine import Engine
 from offline.kubernetes import apply, metadata
-from offline.kubernetes.checkpoint import Checkpoint, found_inputs, imported_inputs, mark_secrets, prune, state
+from offline.kubernetes.checkpoint import Checkpoint, imported_inputs, live_inputs, mark_secrets, prune, state
 from offline.kubernetes.cluster import ApiError, Cluster, NoSuchKind, Object
-from offline.kubernetes.difference import Change, changes
+from offline.kubernetes.diff import Change, changes
 from offline.kubernetes.kubeconfig import cluster_of
-from offline.kubernetes.normal import normalise, to_kubernetes, to_pulumi
+from offline.kubernetes.normalization import normalize, to_kubernetes, to_pulumi
 from offline.kubernetes.ready import check_for
-from offline.kubernetes.refusals import explained, refuse_unsupported
 from offline.kubernetes.replacement import replacing_fields
-from offline.kubernetes.settings import Settings, problems
+from offline.kubernetes.settings import Settings, find_failures
+from offline.kubernetes.unsupported import explain_errors, refuse_unsupported
 from offline.kubernetes.waiting import NotReady, seconds_for, until_gone, until_ready
 from offline.protocol import empty_pb2, provider_pb2
-from offline.provider import Provider, Refused, Unfinished, answers, run
+from offline.provider import Provider, Refused, Unfinished, rpc_method, run
 from offline.values import UNKNOWN, Json, contains_unknown, decode, encode, reveal
 
 _KINDS_OF_CHANGE = {
@@ -33,7 +33,7 @@ _KINDS_OF_CHANGE = {
 
 
 class Kubernetes(Provider):
-    """Serves every kind that the cluster serves."""
+    """The provider of every kind that the cluster serves."""
 
     def __init__(self, engine_address: str) -> None:
         super().__init__("pulumi-kubernetes")
@@ -49,34 +49,34 @@ class Kubernetes(Provider):
         return self._connected
 
     def cancel(self) -> None:
-        """Make everything that waits stop waiting."""
+        """End all running waits."""
         self._cancelled.set()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """End all running waits, and remove temporary files."""
         self.cancel()
         if self._connected is not None:
             self._connected.close()
 
-    def _tell(self, urn: str) -> Callable[[str], None]:
+    def _show_progress(self, urn: str) -> Callable[[str], None]:
         return lambda message: self._engine.status(urn, message)
 
     def _sleep(self, seconds: float) -> None:
         if self._cancelled.wait(seconds):
             raise Refused("the operation was cancelled")
 
-    @answers
+    @rpc_method
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Refuse settings that are misspelt or that the stand-in does not have."""
-        found = problems(reveal(decode(request.news)))
+        """Refuse settings that do not exist or that the stand-in does not support."""
+        found = find_failures(reveal(decode(request.news)))
         failures = [provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in found.items()]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    @answers
+    @rpc_method
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Another cluster replaces everything in it; any other change of settings replaces nothing."""
+        """Another cluster replaces all resources. No other change of the settings replaces anything."""
         old: dict[str, Json] = reveal(decode(request.old_inputs))
         new: dict[str, Json] = reveal(decode(request.news))
         changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
@@ -91,11 +91,11 @@ class Kubernetes(Provider):
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
 
-    @answers
+    @rpc_method
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Connect, and stop here with one sentence if there is nobody to talk to."""
+        """Connect to the cluster. Refused with one sentence when it does not answer."""
         self._settings = Settings.read(request.variables)
         cluster = Cluster(self._settings)
         try:
@@ -110,32 +110,32 @@ class Kubernetes(Provider):
         )
 
     def _is_namespaced(self, obj: Object) -> bool:
-        """Whether objects of this kind live in a namespace; assumed for a kind that is not defined yet."""
+        """Whether objects of this kind are in a namespace. True for a kind that is not defined yet."""
         try:
             return self._cluster.kind(obj["apiVersion"], obj["kind"]).namespaced
         except NoSuchKind:
             return True
 
-    @answers
+    @rpc_method
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """The inputs completed: in the API server's form, with a name and a namespace."""
-        given = decode(request.news)
-        obj = normalise(to_kubernetes(reveal(given)))
+        """Complete the inputs: in the API server's form, with a name and a namespace."""
+        with_secrets = decode(request.news)
+        obj = normalize(to_kubernetes(reveal(with_secrets)))
         refuse_unsupported(request.urn, obj)
         if not metadata.is_named(obj):
             self._name(request, obj)
         if not metadata.of(obj).get("namespace") and self._is_namespaced(obj):
             metadata.of(obj)["namespace"] = self._cluster.default_namespace
-        return provider_pb2.CheckResponse(inputs=encode(mark_secrets(to_pulumi(obj), given)))
+        return provider_pb2.CheckResponse(inputs=encode(mark_secrets(to_pulumi(obj), with_secrets)))
 
     def _name(self, request: provider_pb2.CheckRequest, obj: Object) -> None:
-        """Keep the made-up name that the object has, or make one up."""
+        """Keep the generated name that the object has, or generate one."""
         old = to_kubernetes(reveal(decode(request.olds)))
         if old:
             if metadata.is_autonamed(old):
                 metadata.set_name(obj, old["metadata"]["name"])
             return
-        name = metadata.made_up_name(request.name or request.urn.rsplit("::", 1)[1], request.randomSeed)
+        name = metadata.generate_name(request.name or request.urn.rsplit("::", 1)[1], request.randomSeed)
         if request.HasField("autonaming"):
             mode = request.autonaming.mode
             if mode == provider_pb2.CheckRequest.AutonamingOptions.Mode.DISABLE:
@@ -143,11 +143,11 @@ class Kubernetes(Provider):
             name = request.autonaming.proposed_name
         metadata.set_name(obj, name)
 
-    @answers
+    @rpc_method
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """What the inputs would change of what the cluster had when it was last looked at."""
+        """The changes from the last known live object to the inputs."""
         known = Checkpoint.parse(decode(request.olds))
-        old_inputs, new = normalise(known.inputs), normalise(to_kubernetes(reveal(decode(request.news))))
+        old_inputs, new = normalize(known.inputs), normalize(to_kubernetes(reveal(decode(request.news))))
         old = prune(known.live, old_inputs)
         old["metadata"] = dict(metadata.of(old))
         new["metadata"] = dict(metadata.of(new))
@@ -175,16 +175,16 @@ class Kubernetes(Provider):
             hasDetailedDiff=True,
         )
 
-    @answers
+    @rpc_method
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Apply a new object and wait until it is ready; a preview shows what the API server would make of it."""
-        given = decode(request.properties)
-        inputs = to_kubernetes(reveal(given))
+        """Apply a new object and wait until it is ready. A preview shows the result of a dry run."""
+        with_secrets = decode(request.properties)
+        inputs = to_kubernetes(reveal(with_secrets))
         if request.preview and contains_unknown(inputs):
             return provider_pb2.CreateResponse(properties=request.properties)
         manager = Checkpoint.parse({}).manager_for(inputs, request.urn)
         try:
-            with explained("created", inputs):
+            with explain_errors("created", inputs):
                 if request.preview:
                     live = apply.preview_creation(self._cluster, inputs, manager)
                 else:
@@ -194,27 +194,32 @@ class Kubernetes(Provider):
         if request.preview:
             live.pop("status", None)
         else:
-            live = self._wait(request, inputs, live, given, manager, created=True)
-        properties = state(inputs, live, given, inputs["apiVersion"], manager)
+            live = self._wait(request, inputs, live, with_secrets, manager, created=True)
+        properties = state(inputs, live, with_secrets, inputs["apiVersion"], manager)
         identity = "" if request.preview else metadata.identity(live)
         return provider_pb2.CreateResponse(id=identity, properties=encode(properties))
 
     def _create(self, request: provider_pb2.CreateRequest, inputs: Object, manager: str) -> Object:
-        seconds, tell = seconds_for(request.timeout, inputs), self._tell(request.urn)
+        seconds, show = seconds_for(request.timeout, inputs), self._show_progress(request.urn)
 
-        def outlast(left: Object) -> None:
-            until_gone(self._cluster, left, {}, seconds, self._cancelled, tell)
+        def wait_until_gone(live: Object) -> None:
+            until_gone(self._cluster, live, {}, seconds, self._cancelled, show)
 
         try:
             return apply.create(
-                self._cluster, inputs, manager, force=self._forces(inputs), sleep=self._sleep, outlast=outlast
+                self._cluster,
+                inputs,
+                manager,
+                force=self._forces(inputs),
+                sleep=self._sleep,
+                wait_until_gone=wait_until_gone,
             )
         except NotReady as waited:
             name = metadata.identity(inputs)
             raise Refused(f"{inputs['kind']} {name} was not created, the one it replaces stays: {waited}") from waited
 
     def _forces(self, inputs: Object) -> bool:
-        """Whether fields that another manager owns are taken over."""
+        """Whether to take over fields that another manager owns."""
         return self._settings.force or metadata.annotation(inputs, metadata.FORCE) == "true"
 
     def _wait(
@@ -222,7 +227,7 @@ class Kubernetes(Provider):
         request: provider_pb2.CreateRequest | provider_pb2.UpdateRequest,
         inputs: Object,
         live: Object,
-        given: dict[str, Json],
+        with_secrets: dict[str, Json],
         manager: str,
         *,
         created: bool,
@@ -232,23 +237,23 @@ class Kubernetes(Provider):
             return live
         seconds = seconds_for(request.timeout, inputs)
         try:
-            return until_ready(self._cluster, live, check, seconds, self._cancelled, self._tell(request.urn))
+            return until_ready(self._cluster, live, check, seconds, self._cancelled, self._show_progress(request.urn))
         except NotReady as waited:
-            properties = state(inputs, waited.live, given, inputs["apiVersion"], manager)
+            properties = state(inputs, waited.live, with_secrets, inputs["apiVersion"], manager)
             done = "created" if created else "updated"
             reason = f"{inputs['kind']} {metadata.identity(live)} was {done}, but is not ready"
             raise Unfinished(metadata.identity(live), properties, [reason, *waited.reasons]) from waited
 
-    @answers
+    @rpc_method
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        """Apply the changed object and wait until it is ready; a preview shows what the API server would make of it."""
-        given = decode(request.news)
-        inputs = normalise(to_kubernetes(reveal(given)))
+        """Apply the changed object and wait until it is ready. A preview shows the result of a dry run."""
+        with_secrets = decode(request.news)
+        inputs = normalize(to_kubernetes(reveal(with_secrets)))
         if request.preview and (contains_unknown(inputs) or not self._is_served(inputs)):
             return provider_pb2.UpdateResponse(properties=request.news)
         known = Checkpoint.parse(decode(request.olds))
         manager = known.manager_for(inputs, request.urn)
-        with explained("updated", inputs):
+        with explain_errors("updated", inputs):
             live = self._cluster.read(known.live)
             if live is None:
                 raise Refused(
@@ -266,9 +271,9 @@ class Kubernetes(Provider):
             if not request.preview and known.manager and known.manager != manager:
                 apply.relinquish(self._cluster, live, known.manager)
         if not request.preview:
-            live = self._wait(request, inputs, live, given, manager, created=False)
+            live = self._wait(request, inputs, live, with_secrets, manager, created=False)
         return provider_pb2.UpdateResponse(
-            properties=encode(state(inputs, live, given, known.api_version or inputs["apiVersion"], manager))
+            properties=encode(state(inputs, live, with_secrets, known.api_version or inputs["apiVersion"], manager))
         )
 
     def _is_served(self, obj: Object) -> bool:
@@ -278,12 +283,12 @@ class Kubernetes(Provider):
             return False
         return True
 
-    @answers
+    @rpc_method
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """What the cluster has now: for a refresh, an import, or a look-up."""
-        given = decode(request.inputs)
+        """The object as the cluster has it now, for a refresh, an import or a look-up."""
+        with_secrets = decode(request.inputs)
         known = Checkpoint.parse(decode(request.properties))
-        inputs = normalise(to_kubernetes(reveal(given)))
+        inputs = normalize(to_kubernetes(reveal(with_secrets)))
         api_version, kind = metadata.group_version_kind(request.urn)
         new = not inputs.get("kind")
         namespace, name = metadata.parse_identity(request.id)
@@ -293,7 +298,7 @@ class Kubernetes(Provider):
             "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
         }
         try:
-            with explained("read", wanted):
+            with explain_errors("read", wanted):
                 live = self._live(wanted)
         except Refused as refusal:
             if not self._settings.delete_unreachable:
@@ -303,9 +308,9 @@ class Kubernetes(Provider):
         if live is None:
             return provider_pb2.ReadResponse()
         manager = known.manager_for(inputs, request.urn)
-        found = imported_inputs(live) if new else found_inputs(live, inputs, manager)
-        properties = state(found, live, given, known.api_version or wanted["apiVersion"], manager)
-        declared = mark_secrets(to_pulumi(found), given)
+        found = imported_inputs(live) if new else live_inputs(live, inputs, manager)
+        properties = state(found, live, with_secrets, known.api_version or wanted["apiVersion"], manager)
+        declared = mark_secrets(to_pulumi(found), with_secrets)
         check = None if new else check_for(self._cluster, live, created=False)
         if check is not None:
             progress = check(live)
@@ -320,18 +325,20 @@ class Kubernetes(Provider):
         except NoSuchKind:
             return None
 
-    @answers
+    @rpc_method
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete the object and wait until it is gone."""
-        given = decode(request.properties)
-        known = Checkpoint.parse(given)
+        with_secrets = decode(request.properties)
+        known = Checkpoint.parse(with_secrets)
         seconds = seconds_for(request.timeout, known.inputs)
         try:
-            with explained("deleted", known.live):
+            with explain_errors("deleted", known.live):
                 apply.delete(self._cluster, known.live, known.inputs)
-                until_gone(self._cluster, known.live, known.inputs, seconds, self._cancelled, self._tell(request.urn))
+                until_gone(
+                    self._cluster, known.live, known.inputs, seconds, self._cancelled, self._show_progress(request.urn)
+                )
         except NotReady as waited:
-            properties = state(known.inputs, waited.live, given, known.api_version, known.manager)
+            properties = state(known.inputs, waited.live, with_secrets, known.api_version, known.manager)
             raise Unfinished(request.id, properties, waited.reasons) from waited
         except Refused as refusal:
             if not self._settings.delete_unreachable:
@@ -339,9 +346,9 @@ class Kubernetes(Provider):
             self._engine.warning(request.urn, f"{refusal}; deleteUnreachable is set, so it counts as deleted")
         return empty_pb2.Empty()
 
-    @answers
+    @rpc_method
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> Any:
-        """Helm, Kustomize and YAML files are rendered by functions that the stand-in does not have."""
+        """Refuse all functions. Those that render Helm charts, Kustomize and YAML files are not part of the stand-in."""
         raise Refused(f"the function {request.tok} is not supported by the stand-in Kubernetes provider")
 
 

@@ -1,4 +1,4 @@
-"""Kubernetes quantities in the spelling that the API server gives them: `1024Mi` is `1Gi`, `0.5` is `500m`."""
+"""Kubernetes quantities as the API server writes them: ``1024Mi`` is ``1Gi``, ``0.5`` is ``500m``."""
 
 import re
 from fractions import Fraction
@@ -10,7 +10,7 @@ _EXPONENTS = {power: f"e{3 * power}" if power else "" for power in _DECIMAL.valu
 
 
 def canonical(text: str) -> str | None:
-    """The usual spelling, or nothing where the text is no quantity."""
+    """The API server's spelling, or None when the text is no quantity."""
     form = _FORM.fullmatch(text)
     if form is None:
         return None
@@ -30,7 +30,7 @@ def _by_power(suffixes: dict[str, int]) -> dict[int, str]:
 
 
 def _spell(value: Fraction, base: int, names: dict[int, str]) -> str:
-    """With the largest suffix that leaves a whole number; what is finer than the smallest one is rounded up."""
+    """A number with the largest suffix that leaves a whole number. It is rounded up when even the smallest suffix leaves none."""
     if value == 0:
         return "0"
     for power in sorted(names, reverse=True):

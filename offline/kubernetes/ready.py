@@ -1,6 +1,6 @@
-"""When an object is ready to be used, for the kinds where that takes time.
+"""Readiness of objects, for the kinds that take time to become ready.
 
-A check looks at the live object and says how far it is. It may look at what belongs to the object, never change it.
+A check reads the live object, and other objects that belong to it, and returns the progress. It changes nothing.
 """
 
 import time
@@ -11,12 +11,12 @@ from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, Cluster, Object
 
 SETTLE_SECONDS = 10
-"""A Service's endpoints count once they have not changed for this long."""
+"""A Service's endpoints count when they have not changed for so long."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an object is. `failed` means that waiting longer is in vain."""
+    """The progress of an object. ``failed`` means that it will never become ready."""
 
     ready: bool
     message: str = ""
@@ -28,7 +28,7 @@ Check = Callable[[Object], Progress]
 
 
 def check_for(cluster: Cluster, obj: Object, *, created: bool) -> Check | None:
-    """The check for an object's kind, or nothing where it is ready as soon as it exists."""
+    """The check for an object's kind, or None when it is ready as soon as it exists."""
     if metadata.annotation(obj, metadata.SKIP_AWAIT) == "true":
         return None
     match obj["apiVersion"], obj["kind"]:
@@ -85,7 +85,7 @@ def _is_observed(obj: Object) -> bool:
 
 
 def deployment(live: Object) -> Progress:
-    """Available, its rollout complete, and every wanted replica of the newest template ready."""
+    """Ready when it is available, its rollout is complete, and all replicas of the newest template are ready."""
     status, wanted = _status(live), live["spec"].get("replicas", 1)
     available, progressing = _condition(live, "Available"), _condition(live, "Progressing")
     ready = min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0))
@@ -98,7 +98,7 @@ def deployment(live: Object) -> Progress:
 
 
 def stateful_set(live: Object) -> Progress:
-    """Every wanted replica ready and of the newest revision; with OnDelete, ready is enough."""
+    """Ready when all replicas are ready and of the newest revision. With OnDelete the revision does not matter."""
     status, wanted = _status(live), live["spec"].get("replicas", 1)
     ready = status.get("readyReplicas", 0)
     complete = status.get("replicas", 0) == wanted == ready
@@ -115,7 +115,7 @@ def stateful_set(live: Object) -> Progress:
 
 
 def daemon_set(live: Object) -> Progress:
-    """A ready Pod of the newest template on every node that wants one."""
+    """Ready when there is a ready Pod of the newest template on every node that should have one."""
     status = _status(live)
     wanted = status.get("desiredNumberScheduled", 0)
     counts = [status.get(name, 0) for name in ("updatedNumberScheduled", "numberAvailable", "numberReady")]
@@ -127,7 +127,7 @@ def daemon_set(live: Object) -> Progress:
 
 
 def job(live: Object) -> Progress:
-    """Complete. One that has given up never will be."""
+    """Ready when it is complete. A Job that has failed never will be."""
     failed = _condition(live, "Failed")
     if _is_true(failed):
         return Progress(False, problems=[f"[{failed.get('reason', '')}] {failed.get('message', '')}"], failed=True)
@@ -137,7 +137,7 @@ def job(live: Object) -> Progress:
 
 
 def pod(live: Object) -> Progress:
-    """Scheduled, initialised and ready; or done, with success."""
+    """Ready when it is scheduled, initialised and ready, or when it has succeeded."""
     steps = {"PodScheduled": "scheduled", "Initialized": "initialised", "Ready": "ready"}
     missing = [words for kind, words in steps.items() if not _is_true(_condition(live, kind))]
     if not missing or _phase(live) == "Succeeded":
@@ -146,7 +146,7 @@ def pod(live: Object) -> Progress:
 
 
 def pod_problems(live: Object) -> list[str]:
-    """Why a Pod is not ready, in the words of the cluster."""
+    """Why a Pod is not ready, in the cluster's own words."""
     found: list[str] = []
     status = _status(live)
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
@@ -166,13 +166,13 @@ def pod_problems(live: Object) -> list[str]:
 
 
 def ingress(live: Object) -> Progress:
-    """An address to reach it by."""
+    """Ready when it has an address."""
     addresses = (_status(live).get("loadBalancer") or {}).get("ingress")
     return Progress(bool(addresses), "waiting for an address", ["Ingress .status.loadBalancer has no address"])
 
 
 def volume_claim(live: Object, waits_for_consumer: bool, *, created: bool) -> Progress:
-    """Bound; or left pending on purpose, until a Pod uses it."""
+    """Ready when it is bound, or when its storage class binds it only when a Pod uses it."""
     phase = _phase(live)
     ready = phase == "Bound" or (created and waits_for_consumer and phase == "Pending")
     return Progress(ready, f"waiting for the claim to be bound (now {phase or 'new'})", [f"the claim is {phase}"])
@@ -188,12 +188,12 @@ def _waits_for_consumer(cluster: Cluster, claim: Object) -> bool:
 
 
 def resource_quota(live: Object) -> Progress:
-    """Taken up by its controller."""
+    """Ready when its controller has taken it over."""
     return Progress(live["spec"].get("hard") == _status(live).get("hard"), "waiting for the quota to take effect")
 
 
 class _ServiceCheck:
-    """A Service is ready when it has its address, and its endpoints are all ready and have settled."""
+    """A Service is ready when it has an address, and its endpoints are all ready and no longer change."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -228,7 +228,7 @@ class _ServiceCheck:
 
 
 def _with_pods(cluster: Cluster, live: Object, progress: Progress) -> Progress:
-    """Add what is wrong with the Pods of a workload that is not ready."""
+    """Add the problems of the Pods of a workload that is not ready."""
     labels = (live["spec"].get("selector") or {}).get("matchLabels")
     if progress.ready or not labels:
         return progress

@@ -1,7 +1,7 @@
-"""The fields that cannot change in place: a change of one replaces the object.
+"""The fields that cannot change in place: a change of one of them replaces the object.
 
-The API server refuses changes of most of them; those of a ConfigMap's and a Secret's content are the official
-plugin's own, so that a change of content reaches the pods.
+The API server refuses changes of most of them. The content of ConfigMaps and Secrets is among them by the official plugin's own
+rule, so that a change of content reaches the pods.
 """
 
 from offline.kubernetes.cluster import Object
@@ -57,7 +57,7 @@ _FIELDS: dict[tuple[str, str], list[str]] = {
 
 
 def replacing_fields(obj: Object, settings: Settings) -> list[tuple[str, ...]]:
-    """The paths whose change replaces this object; `*` stands for any place in a list."""
+    """The paths whose change replaces this object; ``*`` stands for any index of a list."""
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     kind, frozen = str(obj.get("kind", "")), obj.get("immutable") is True
     fields = ["metadata.name", "metadata.namespace", *_FIELDS.get((group, kind), [])]
@@ -69,9 +69,9 @@ def replacing_fields(obj: Object, settings: Settings) -> list[tuple[str, ...]]:
 
 
 def touches(field: tuple[str, ...], path: Path, value: object) -> bool:
-    """Whether a change at `path` to `value` changes the field: at it, inside it, or around it."""
-    for part, place in zip(field, path, strict=False):
-        if not (isinstance(place, int) if part == "*" else part == place):
+    """Whether a change at ``path`` to ``value`` changes the field: at it, inside it, or around it."""
+    for part, step in zip(field, path, strict=False):
+        if not (isinstance(step, int) if part == "*" else part == step):
             return False
     return _holds(value, field[len(path) :])
 

@@ -1,4 +1,4 @@
-"""The provider's configuration, as the official plugin names it."""
+"""The provider's configuration, with the names of the official plugin."""
 
 import os
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _PREFIX = "kubernetes:config:"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What `Configure` was told; environment variables stand in for flags that are not set."""
+    """The settings of a ``Configure`` call. Environment variables replace flags that are not set."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -41,17 +41,17 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Settings":
-        """From the variables of a `Configure` call that `problems` found nothing wrong with."""
-        given = {key.removeprefix(_PREFIX): value for key, value in variables.items()}
+        """Read the variables of a ``Configure`` call, which ``find_failures`` has accepted."""
+        values = {key.removeprefix(_PREFIX): value for key, value in variables.items()}
 
         def flag(name: str) -> bool:
-            return given.get(name, os.environ.get(_FLAGS[name])) == "true"
+            return values.get(name, os.environ.get(_FLAGS[name])) == "true"
 
         return cls(
-            kubeconfig=given.get("kubeconfig", ""),
-            context=given.get("context", ""),
-            cluster=given.get("cluster", ""),
-            namespace=given.get("namespace", ""),
+            kubeconfig=values.get("kubeconfig", ""),
+            context=values.get("context", ""),
+            cluster=values.get("cluster", ""),
+            namespace=values.get("namespace", ""),
             mutable_config_maps=flag("enableConfigMapMutable"),
             mutable_secrets=flag("enableSecretMutable"),
             force=flag("enablePatchForce"),
@@ -59,8 +59,8 @@ class Settings:
         )
 
 
-def problems(inputs: Mapping[str, Json]) -> dict[str, str]:
-    """What is wrong with the provider's inputs, by key."""
+def find_failures(inputs: Mapping[str, Json]) -> dict[str, str]:
+    """Why the provider's inputs are refused, by key."""
     found: dict[str, str] = {}
     for key, value in inputs.items():
         if key in _UNSUPPORTED and value not in _OFF:

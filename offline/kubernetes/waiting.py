@@ -1,4 +1,4 @@
-"""Waiting for the cluster: until an object is ready, or gone."""
+"""Waits until an object of the cluster is ready, or gone."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from offline.kubernetes.ready import Check
 DEFAULT_SECONDS = 600.0
 POLL_SECONDS = 1.0
 _WITHOUT_WAITING = {"DaemonSet", "Deployment", "Job", "Namespace", "Pod", "ReplicationController", "StatefulSet"}
-"""The kinds whose deletion is not waited for either when their annotation says not to wait."""
+"""The kinds for which the annotation that says not to wait also applies to their deletion."""
 
-Tell = Callable[[str], None]
+ShowProgress = Callable[[str], None]
 
 
 class NotReady(Exception):
-    """The object did not get there; `live` is what it is now."""
+    """The object did not become ready, or was not deleted. ``live`` is its current state."""
 
     def __init__(self, live: Object, reasons: list[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -25,26 +25,26 @@ class NotReady(Exception):
         self.reasons = reasons
 
 
-def seconds_for(given: float, inputs: Object) -> float:
-    """How long to wait: the resource option, the annotation, or ten minutes."""
+def seconds_for(timeout_option: float, inputs: Object) -> float:
+    """How long to wait: the resource option, else the annotation, else ten minutes."""
     annotated = metadata.annotation(inputs, metadata.TIMEOUT)
-    return given or (float(annotated) if annotated.isdigit() else DEFAULT_SECONDS)
+    return timeout_option or (float(annotated) if annotated.isdigit() else DEFAULT_SECONDS)
 
 
 def until_ready(
-    cluster: Cluster, live: Object, check: Check, seconds: float, cancelled: threading.Event, tell: Tell
+    cluster: Cluster, live: Object, check: Check, seconds: float, cancelled: threading.Event, show: ShowProgress
 ) -> Object:
-    """Look again and again until the check is content; says how far it is whenever that changes."""
-    end, told = time.monotonic() + seconds, ""
+    """Poll the object until the check says that it is ready, and show its progress whenever that changes."""
+    end, shown = time.monotonic() + seconds, ""
     while True:
         progress = check(live)
         if progress.ready:
-            tell("")
+            show("")
             return live
         text = "; ".join([progress.message, *progress.problems[:3]])
-        if text != told:
-            tell(text)
-            told = text
+        if text != shown:
+            show(text)
+            shown = text
         if progress.failed:
             raise NotReady(live, progress.problems)
         if cancelled.wait(POLL_SECONDS):
@@ -58,9 +58,9 @@ def until_ready(
 
 
 def until_gone(
-    cluster: Cluster, live: Object, inputs: Object, seconds: float, cancelled: threading.Event, tell: Tell
+    cluster: Cluster, live: Object, inputs: Object, seconds: float, cancelled: threading.Event, show: ShowProgress
 ) -> None:
-    """Look again and again until the object is gone, or another has taken its name."""
+    """Poll the object until it is gone, or another object has its name."""
     if metadata.annotation(inputs, metadata.SKIP_AWAIT) == "true" and live["kind"] in _WITHOUT_WAITING:
         return
     end, pause, uid = time.monotonic() + seconds, 0.05, live["metadata"].get("uid")
@@ -73,7 +73,7 @@ def until_gone(
             return
         finalizers = ", ".join(left["metadata"].get("finalizers") or []) or "none"
         if pause >= POLL_SECONDS:
-            tell(f"waiting for the deletion (finalizers: {finalizers})")
+            show(f"waiting for the deletion (finalizers: {finalizers})")
         if cancelled.wait(pause):
             raise NotReady(left, ["the wait for the deletion was cancelled"])
         if time.monotonic() > end:

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tools", "tests/engine", "tests/unit", "tests/data"))]
+sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/engine", "tests/unit", "tests/data"))]
 
-import node_needs  # noqa: E402
 from collector_process import span, traces  # noqa: E402
 from deployed_copy import prepare  # noqa: E402
 from harness import make  # noqa: E402
 from live import Live, live  # noqa: E402
 from people import bring_people  # noqa: E402
+
+from tools import node_requirements  # noqa: E402
 
 ORDER = (
     "test_rest",
@@ -54,8 +55,8 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool) -> Iterator[Live]:
     """The running stack, with whoever hears its alerts."""
-    if lacking := node_needs.lacking():
-        pytest.skip(node_needs.message(lacking))
+    if lacking := node_requirements.missing():
+        pytest.skip(node_requirements.message(lacking))
     kept: Path | None = request.config.getoption("--stack")
     copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()
     try:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from forwards import Access, Door, forwarded
 from harness import EmbeddedCluster, tool_path
-from node_host import NodeHost
 from tool_process import wait_until
+
+from tools.node_host import NodeHost
+from tools.port_forward import Access, PortForward, open_port_forward
 
 DOORS: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
@@ -81,7 +82,7 @@ class Live:
         """The port of this machine at which a service answers."""
         if service not in self._doors:
             namespace, port = DOORS[service]
-            opened = forwarded(Door(namespace=namespace, service=service, port=port), self.access)
+            opened = open_port_forward(PortForward(namespace=namespace, service=service, port=port), self.access)
             self._doors[service] = (opened, opened.__enter__())
         return self._doors[service][1]
 
@@ -140,7 +141,7 @@ def live(repository: Path) -> Live:
     environment = {**os.environ, "KUBECONFIG": str(cluster / "kubeconfig"), "PATH": tool_path()}
     inside = NodeHost(cluster / "node").enter("env", mounts=False)
     private = repository / ".local"
-    access = Access(environment=environment, context="atlas-local", private=private, inside=inside)
+    access = Access(environment=environment, context="atlas-local", private=private, node_command=inside)
     return Live(repository, access)
 
 

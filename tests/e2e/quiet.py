@@ -5,7 +5,8 @@ import shutil
 import time
 
 from live import Live
-from preflight import memory
+
+from tools.preflight import memory
 
 DISK = {"KubePersistentVolumeFillingUp": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
 """Alerts of the embedded node's disk, which is this machine's, with the share in use from which they are due."""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from harness import make
 from live import Live
-from node_host import NodeHost
+
+from tools.node_host import NodeHost
 
 
 def test_down_leaves_nothing(stack: Live, request: pytest.FixtureRequest) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubectl import kubectl_cache
+from tools.kubectl import kubectl_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from offline.kubernetes import ready
-from offline.kubernetes.checkpoint import found_inputs, mark_secrets
-from offline.kubernetes.difference import changes
-from offline.kubernetes.normal import normalise
+from offline.kubernetes.checkpoint import live_inputs, mark_secrets
+from offline.kubernetes.diff import changes
+from offline.kubernetes.normalization import normalize
 from offline.kubernetes.quantity import canonical
 from offline.kubernetes.replacement import replacing_fields
 from offline.kubernetes.settings import Settings
@@ -180,8 +180,8 @@ def test_an_empty_value_survives_a_refresh_as_long_as_it_is_still_ours() -> None
         "spec": {"n": 2, "list": [{"name": "a"}, {"name": "b"}], "added": True},
     }
     kept = {"spec": {"off": False, "n": 2, "list": [{"name": "a", "text": ""}, {"name": "b"}]}}
-    assert found_inputs(live, inputs, "us") == kept
-    assert found_inputs(live, inputs, "others") == {"spec": {"n": 2, "list": [{"name": "a"}, {"name": "b"}]}}
+    assert live_inputs(live, inputs, "us") == kept
+    assert live_inputs(live, inputs, "others") == {"spec": {"n": 2, "list": [{"name": "a"}, {"name": "b"}]}}
 
 
 def test_ignored_paths_cover_what_is_inside_them() -> None:
@@ -233,10 +233,10 @@ def test_a_secret_inside_marks_its_value_and_a_whole_list_and_every_secret_objec
 
 def test_string_data_becomes_data_as_on_the_api_server() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "é"}, "data": {"b": "eA ==\n"}}
-    assert normalise(secret)["data"] == {"a": "w6k=", "b": "eA=="}
-    assert "stringData" not in normalise(secret)
+    assert normalize(secret)["data"] == {"a": "w6k=", "b": "eA=="}
+    assert "stringData" not in normalize(secret)
     unknown = {"apiVersion": "v1", "kind": "Secret", "stringData": {"a": UNKNOWN}}
-    assert normalise(unknown) == unknown
+    assert normalize(unknown) == unknown
 
 
 def test_properties_come_back_from_the_wire_as_they_went() -> None:

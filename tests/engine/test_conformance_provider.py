@@ -127,13 +127,13 @@ def test_secrets_are_in_the_cluster_and_nowhere_readable_in_state_or_output(
     said += declared.stack.refresh().output
     for text in (plain, rotated):
         hidden_forms = [text, base64.b64encode(text.encode()).decode()]
-        for place in (said, json.dumps(declared.stack.export())):
-            assert not [form for form in hidden_forms if form in place]
+        for searched in (said, json.dumps(declared.stack.export())):
+            assert not [form for form in hidden_forms if form in searched]
     assert base64.b64decode(get(cluster, "secret", "planted")["data"]["pw"]).decode() == rotated
     assert get(cluster, "configmap", "planted")["data"]["k"] == rotated
 
 
-def test_a_refresh_sees_drift_and_the_next_update_mends_it(declared: Declared, cluster: EmbeddedCluster) -> None:
+def test_a_refresh_sees_drift_and_the_next_update_corrects_it(declared: Declared, cluster: EmbeddedCluster) -> None:
     maps = (("edited", config_map({"k": "1"}, "edited")), ("lost", config_map({"k": "1"}, "lost")))
     declared.declare(*maps, enableConfigMapMutable=True)
     declared.stack.up()
@@ -241,7 +241,7 @@ def test_an_update_waits_until_the_pods_are_ready(declared: Declared, cluster: E
     assert declared.resource("app")["outputs"]["status"]["readyReplicas"] == 1
 
 
-def test_what_is_not_ready_in_time_fails_with_the_reason_and_is_mended_by_the_next_update(
+def test_what_is_not_ready_in_time_fails_with_the_reason_and_is_corrected_by_the_next_update(
     declared: Declared, cluster: EmbeddedCluster
 ) -> None:
     declared.declare(("app", deployment("late"), {"create": "10s"}))

@@ -105,7 +105,7 @@ def test_a_server_that_another_authority_vouches_for_is_not_trusted(content: dic
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("mutate", "words"),
     [
         (lambda content: content["clusters"][0]["cluster"].update({"certificate-authority-data": "?"}), "base64"),
         (lambda content: content["users"][0]["user"].pop("client-key-data"), "the Kubernetes API server at "),
@@ -114,9 +114,9 @@ def test_a_server_that_another_authority_vouches_for_is_not_trusted(content: dic
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used_is_one_sentence(
-    spoil: Any, words: str, content: dict[str, Any], tmp_path: Path
+    mutate: Any, words: str, content: dict[str, Any], tmp_path: Path
 ) -> None:
-    spoil(content)
+    mutate(content)
     found, _ = reach(written(tmp_path, content))
     assert found.startswith("Refused: ")
     assert words in found

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import images_contents
 from checkout import flawed, plant
-from docker import Engine
 from harness import ROOT, Outcome, Workspace
-from images_contents import Contents
 
 from image_build.registry_access import registry_files
 from settings.model import Bases
+from tools import images_contents
+from tools.docker import Engine
+from tools.images_contents import Contents
 
 PROGRAM = """
 import json, os, sys

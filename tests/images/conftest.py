@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/engine")]
 
 from building import Built, Program  # noqa: E402
-from docker import Engine  # noqa: E402
 from harness import Workspace  # noqa: E402
 
-import images as images_tool  # noqa: E402
+from tools import images as images_tool  # noqa: E402
+from tools.docker import Engine  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
-import processes
 import pytest
 from building import ROOT
-from docker import Engine, EngineError
 from harness import wait_until
 
-import images as images_tool
+from tools import docker, processes
+from tools import images as images_tool
+from tools.docker import Engine, EngineError
 
 
 @pytest.fixture
@@ -64,14 +63,14 @@ def test_what_a_killed_engine_mounted_does_not_outlive_the_next_one(own: Engine)
 
 
 def test_what_it_needs_is_said_with_the_package(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "DEBIAN", "/nonexistent")
-    with pytest.raises(EngineError, match=r"dockerd and docker and .* not found: .*`apt-get install docker.io`"):
+    monkeypatch.setattr(docker, "DEBIAN_PATH", "/nonexistent")
+    with pytest.raises(EngineError, match=r"dockerd and docker and .* not found; fix: apt-get install docker\.io"):
         own.up()
 
 
 def test_without_root_it_says_what_to_do(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker.os, "geteuid", lambda: 1000)
-    with pytest.raises(EngineError, match=r"needs root: .*DOCKER_HOST"):
+    with pytest.raises(EngineError, match=r"needs root; fix: .*DOCKER_HOST"):
         own.up()
 
 

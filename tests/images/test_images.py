@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from building import PLANTED_IN, Built
-from docker import Engine
-from images_contents import Contents, Member
 
-import images as images_tool
 from components.platform_services import JOBS, SERVICES
 from components.workload import USER
+from tools import images as images_tool
+from tools.docker import Engine
+from tools.images_contents import Contents, Member
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docker import Engine
 from harness import ROOT, EmbeddedCluster, Workspace, copy_program
+
+from tools.docker import Engine
 
 pytestmark = pytest.mark.slow
 
@@ -49,8 +50,8 @@ def test_pods_run_the_image_that_was_built(engine: Engine, cluster: EmbeddedClus
         assert stack.up().changes == {"update": 2}
         after = _images(cluster)["backtester"]
         assert after != built["ref"]
-        assert engine.has(after)
-        assert not engine.has(built["ref"])
+        assert engine.has_image(after)
+        assert not engine.has_image(built["ref"])
     finally:
         stack.destroy()
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from building import ROOT
-from docker import Engine
 from harness import Workspace, wait_until
+
+from tools.docker import Engine
 
 TAG = "atlas-test/stand-in"
 PROGRAM = """

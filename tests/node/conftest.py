@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests/engine")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/engine")]
 
-import node_needs  # noqa: E402
 from harness import EmbeddedCluster  # noqa: E402
 from machine import settings_of_machine  # noqa: E402
+
+from tools import node_requirements  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if lacking := node_needs.lacking():
-        pytest.skip(node_needs.message(lacking))
+    if lacking := node_requirements.missing():
+        pytest.skip(node_requirements.message(lacking))
 
 
 @pytest.fixture

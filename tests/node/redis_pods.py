@@ -4,17 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import node_images
-from cluster import Cluster
 from harness import EmbeddedCluster
 
+from tools import node_images
+from tools.cluster import Cluster
+
 NAMESPACE = "strict"
-(IMAGE,) = [image for image in node_images.of_debian() if image.name == "cache"]
+(IMAGE,) = [image for image in node_images.debian_images() if image.name == "cache"]
 USER = 10001
 
 
 def bring_image(cluster: EmbeddedCluster) -> None:
-    Cluster(cluster.directory).node.bring([IMAGE])
+    Cluster(cluster.directory).node.load([IMAGE])
 
 
 def declare(cluster: EmbeddedCluster, *objects: dict[str, Any]) -> None:

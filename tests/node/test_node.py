@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import processes
 import pytest
-from cluster import Cluster
 from harness import EmbeddedCluster, wait_until
 from machine import settings_of_machine
-from node import NAME
-from node_volumes import COUNT
 from redis_pods import NAMESPACE, answers, bring_image, claim, declare, pod, processes_in, redis, service, wait_for
+
+from tools import processes
+from tools.cluster import Cluster
+from tools.node import NAME
+from tools.node_volumes import FREE_VOLUMES
 
 PARTS = ("containerd", "api-server-inlet", "api-server-outlet", "kubelet", "kube-proxy")
 
@@ -30,7 +31,7 @@ def parts(cluster: EmbeddedCluster) -> dict[str, int]:
 
 
 def holder(cluster: EmbeddedCluster) -> int:
-    process = Cluster(cluster.directory).node.host.holder
+    process = Cluster(cluster.directory).node.host.namespace_holder
     assert process is not None
     return process.pid
 
@@ -169,7 +170,7 @@ def test_data_outlive_a_stop_and_go_with_their_claim(new_cluster: EmbeddedCluste
     new_cluster.kubectl("delete", "pod/keeper", "pvc/kept", f"--namespace={NAMESPACE}")
     new_cluster.up()
     phases = [each["status"]["phase"] for each in new_cluster.objects("persistentvolumes")]
-    assert phases.count("Available") == len(phases) >= COUNT
+    assert phases.count("Available") == len(phases) >= FREE_VOLUMES
     assert not list(folder.glob("*"))
 
 

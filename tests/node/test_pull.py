@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
 from harness import EmbeddedCluster, wait_until
-from node_supply import canonical, pull
 from redis_pods import IMAGE, bring_image, declare, pod, wait_for
+
+from tools.cluster import Cluster
+from tools.image_loader import canonical_name, pull
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def test_a_pod_runs_what_was_pulled_by_its_digest(cluster: EmbeddedCluster, regi
     node = Cluster(cluster.directory).node
     bring_image(cluster)
     ours, theirs = f"docker.io/{IMAGE.reference}", f"{registry}/mirror/redis:7"
-    node.runtime("images", "tag", ours, theirs)
-    node.runtime("images", "push", "--plain-http", theirs)
-    node.runtime("images", "remove", theirs)
+    node.ctr("images", "tag", ours, theirs)
+    node.ctr("images", "push", "--plain-http", theirs)
+    node.ctr("images", "remove", theirs)
     with urllib.request.urlopen(
         urllib.request.Request(
             f"http://{registry}/v2/mirror/redis/manifests/7",
@@ -59,7 +60,7 @@ def test_a_pod_runs_what_was_pulled_by_its_digest(cluster: EmbeddedCluster, regi
     reference = f"{theirs}@sha256:{digest}"
 
     assert pull(node, reference) is None
-    assert canonical(reference) in node.images()
+    assert canonical_name(reference) in node.images()
     described = pod("pulled")
     described["spec"]["containers"][0] |= {"image": reference, "imagePullPolicy": "IfNotPresent"}
     declare(cluster, described)
@@ -72,5 +73,5 @@ def test_a_pod_runs_what_was_pulled_by_its_digest(cluster: EmbeddedCluster, regi
 def test_a_registry_that_is_not_there_is_named(cluster: EmbeddedCluster) -> None:
     node = Cluster(cluster.directory).node
 
-    assert pull(node, "localhost:1/grafana/grafana:1") == "the registry localhost is not reached"
+    assert pull(node, "localhost:1/grafana/grafana:1") == "the registry localhost cannot be reached"
     assert "registry.invalid" in (pull(node, "registry.invalid/a/b:1") or "")

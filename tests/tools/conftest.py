@@ -1,16 +1,11 @@
-"""Fixtures of the tests of tools/: the modules there are imported as the scripts do it, from their own folder."""
+"""Fixtures of the tests of tools/."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/engine")]
-
-from harness import EmbeddedCluster  # noqa: E402
+from harness import EmbeddedCluster
 
 
 @pytest.fixture

@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import ROOT, interruptible
+from synthesis import Program, declare
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/up"), str(ROOT / "tests/unit")]
-
-from ground import Ground, deployed  # noqa: E402
-from growth import of_growth  # noqa: E402
-from harness import interruptible  # noqa: E402
-from measures import EQUAL, GROWTH, OURS, Plan, Row, rows_of, stack_measures  # noqa: E402
-from parts import Made  # noqa: E402
-from process import CommandFailed, Run, measure  # noqa: E402
-from rounds import Comparison, growth, measured  # noqa: E402
-from synthesis import Program, declare  # noqa: E402
-from table import Machine, as_json, markdown, verdict  # noqa: E402
+from bench.benchmarks import EQUAL, GROWTH, OURS, Plan, Result, results_against, stack_benchmarks
+from bench.environment import Environment, read_deployment
+from bench.growth import measure_growth
+from bench.process import CommandFailed, Run, measure
+from bench.rounds import Comparison, growth, run_rounds
+from bench.table import Machine, as_json, goal_note, markdown
+from bench.up.parts import MakeRun
 
 
 def runs(*seconds: float) -> list[Run]:
@@ -56,31 +53,31 @@ def test_growth_is_the_cost_of_each_further_one() -> None:
 
 
 def test_only_enough_rounds_judge_a_goal() -> None:
-    def row(ours: list[Run], theirs: list[Run], goal: float | None = 1.3) -> Row:
-        return Row(what="a thing", against=EQUAL, ours=ours, theirs=theirs, goal=goal)
+    def row(ours: list[Run], theirs: list[Run], goal: float | None = 1.3) -> Result:
+        return Result(what="a thing", against=EQUAL, ours=ours, theirs=theirs, goal=goal)
 
-    assert verdict(row(runs(4, 4, 4), runs(4, 3, 4))) == " (meets 1.3)"
-    assert verdict(row(runs(4, 4, 4), runs(3, 3, 4))) == " (misses 1.3)"
-    assert verdict(row(runs(4, 4), runs(3, 3))) == ""
-    assert verdict(row(runs(4, 4, 4), runs(3, 3, 4), goal=None)) == ""
+    assert goal_note(row(runs(4, 4, 4), runs(4, 3, 4))) == " (meets 1.3)"
+    assert goal_note(row(runs(4, 4, 4), runs(3, 3, 4))) == " (misses 1.3)"
+    assert goal_note(row(runs(4, 4), runs(3, 3))) == ""
+    assert goal_note(row(runs(4, 4, 4), runs(3, 3, 4), goal=None)) == ""
 
 
 # -- rounds
 
 
-def test_contenders_alternate_and_every_one_runs_in_every_round() -> None:
+def test_candidates_alternate_and_every_one_runs_in_every_round() -> None:
     order: list[str] = []
     told: list[str] = []
 
-    def contender(name: str) -> Run:
+    def candidate(name: str) -> Run:
         order.append(name)
         return Run(1, 1, 1)
 
-    found = measured(
-        {name: lambda name=name: contender(name) for name in ("a", "b", "c")},
+    found = run_rounds(
+        {name: lambda name=name: candidate(name) for name in ("a", "b", "c")},
         rounds=3,
         until=time.monotonic() + 60,
-        tell=told.append,
+        log=told.append,
     )
 
     assert order == list("abccbaabc")
@@ -89,29 +86,29 @@ def test_contenders_alternate_and_every_one_runs_in_every_round() -> None:
 
 
 def test_when_the_time_is_over_no_further_round_begins_and_one_is_always_made() -> None:
-    found = measured({"a": lambda: Run(1, 1, 1)}, rounds=9, until=time.monotonic() - 1, tell=lambda _: None)
+    found = run_rounds({"a": lambda: Run(1, 1, 1)}, rounds=9, until=time.monotonic() - 1, log=lambda _: None)
 
     assert len(found["a"]) == 1
 
 
 def plan(**changed: Any) -> Plan:
     usual = {"rounds": 1, "seconds": 60, "only": (), "stacks": ("local", "prod"), "sizes": (2, 5)}
-    return Plan(**{**usual, "growth_by_settings": False, "tell": lambda _: None, **changed})
+    return Plan(**{**usual, "growth_by_settings": False, "log": lambda _: None, **changed})
 
 
-def test_a_plan_makes_the_measures_that_are_asked_for_and_shares_its_time_among_them() -> None:
+def test_a_plan_runs_the_benchmarks_that_are_asked_for_and_shares_its_time_among_them() -> None:
     asked = plan(only=["prod: first", "growth"])
 
-    assert not asked.wants(*stack_measures("local"))
+    assert not asked.wants(*stack_benchmarks("local"))
     assert asked.wants("prod: first up", "prod: no-op up")
     assert asked.wants(*GROWTH)
     asked.compare("prod: first up", {OURS: lambda: Run(1, 1, 1)})
-    assert not asked.wants("prod: first up"), "it is made"
-    assert list(of_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
+    assert not asked.wants("prod: first up"), "it has been run"
+    assert list(measure_growth(None, plan(only=["prod"]))) == [], "what is not asked for costs nothing"  # pyright: ignore
 
 
-def test_a_word_that_no_measure_has_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no measure has 'services' in its name; .*growth: first up"):
+def test_a_word_that_no_benchmark_has_is_refused_with_the_names_of_all() -> None:
+    with pytest.raises(ValueError, match=r"no benchmark has 'services' in its name; .*growth: first up"):
         plan(only=["prod", "services"])
 
 
@@ -192,7 +189,7 @@ MARK = "4dabf18193072939515e22adb298388d"
 def test_an_exported_state_gives_the_objects_with_their_secrets_opened() -> None:
     secret = {MARK: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps({"key": "dmFsdWU="})}
     made = {"kind": "Secret", "metadata": {"name": "a", "namespace": "b"}, "data": secret}
-    found = deployed(
+    found = read_deployment(
         [
             {"type": "pulumi:pulumi:Stack", "urn": "…"},
             {"type": "pulumi:providers:kubernetes", "custom": True, "outputs": {}},
@@ -216,7 +213,7 @@ def test_what_lies_in_a_namespace_that_goes_is_not_deleted_one_by_one(tmp_path: 
     def manifest(kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
         return {"kind": kind, "metadata": {"name": name} | ({"namespace": namespace} if namespace else {})}
 
-    ground = Ground(Recording(), tmp_path)  # pyright: ignore[reportArgumentType]
+    ground = Environment(Recording(), tmp_path)  # pyright: ignore[reportArgumentType]
     ground.delete(
         [
             manifest("Namespace", "ours"),
@@ -236,14 +233,14 @@ def test_what_lies_in_a_namespace_that_goes_is_not_deleted_one_by_one(tmp_path: 
 
 
 def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
-    up = Made(
+    up = MakeRun(
         lines=(
             (1, "[1/2] pulumi cached"),
             (2, "[2/2] Debian packages …"),
             (5, "[2/2] Debian packages installed in 3 s"),
             (9, "  kubelet ready in 2.5 s"),
             (10, "cluster is up in 5.0 s, kubeconfig somewhere, context atlas-local"),
-            (30, "  atlas/api:1 built and brought in 20.0 s"),
+            (30, "  atlas/api:1 built and loaded in 20.0 s"),
             (31, "Updating (local):"),
             (40, " +  kubernetes:apps/v1:Deployment loki creating (0s) "),
             (50, " +  kubernetes:apps/v1:Deployment loki created (10s) "),
@@ -253,7 +250,7 @@ def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
     )
     assert up.parts == {"set-up": 5, "cluster and node": 5, "images": 21, "objects and pods": 21}
     assert [step for step, _ in up.slowest] == [
-        *("atlas/api:1 built and brought", "Deployment loki created", "Debian packages installed", "kubelet ready"),
+        *("atlas/api:1 built and loaded", "Deployment loki created", "Debian packages installed", "kubelet ready"),
     ]
 
 
@@ -261,7 +258,9 @@ def test_the_parts_of_make_up_are_told_by_its_lines_and_add_up() -> None:
 
 
 def test_the_table_and_the_file_hold_every_comparison() -> None:
-    found = list(rows_of("local: first up", {OURS: runs(4, 6, 5), EQUAL: runs(2, 4, 5)}, {EQUAL: 1.1}, (EQUAL,)))
+    found = list(
+        results_against("local: first up", {OURS: runs(4, 6, 5), EQUAL: runs(2, 4, 5)}, {EQUAL: 1.1}, (EQUAL,))
+    )
     quiet = Machine(cpus=2, python="3.11.7", load=0.1, compiled=True)
 
     heading, rule, line = markdown(found).splitlines()

@@ -5,22 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import builds
-import cache as cache_module
 import pytest
-from builds import BUILDS, COLLECTOR, PULUMI, Build
-from cache import Cache
-from golang import Go
-from harness import wait_until
+from harness import ROOT, wait_until
+
+from tools import builds
+from tools.builds import BUILDS, COLLECTOR, PULUMI, Build
+from tools.cache import Cache
+from tools.golang import Go
 
 BUILDER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from cache import Cache
+from tools.cache import Cache
 cache, pause = Cache(Path(sys.argv[2])), float(sys.argv[3])
 entry = cache.entry("tool", "key")
-with cache.alone():
+with cache.locked():
     if not entry.exists():
         with cache.new(entry) as target:
             (target / "half").write_text("x")
@@ -33,8 +33,9 @@ ETCD = next(build for build in BUILDS if build.name == "etcd")
 
 
 def builder(root: Path, pause: float) -> subprocess.Popen[bytes]:
-    tools = str(Path(cache_module.__file__).parent)
-    return subprocess.Popen([sys.executable, "-c", BUILDER, tools, str(root), str(pause)], stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILDER, str(ROOT), str(root), str(pause)], stdout=subprocess.DEVNULL
+    )
 
 
 def names(root: Path) -> set[str]:
@@ -46,7 +47,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
     entry = cache.entry("tool", "key")
 
     def interrupted() -> None:
-        with cache.alone(), cache.new(entry) as target:
+        with cache.locked(), cache.new(entry) as target:
             (target / "half").write_text("x")
             raise KeyboardInterrupt
 

@@ -13,12 +13,13 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import processes
 import pytest
 import yaml
-from control_plane import COMPONENTS
 from harness import ROOT, EmbeddedCluster, wait_until
-from kubectl import FOLDER, kubectl_cache
+
+from tools import processes
+from tools.control_plane import COMPONENTS
+from tools.kubectl import FOLDER, kubectl_cache
 
 NAMES = [component.name for component in COMPONENTS]
 
@@ -58,7 +59,7 @@ def listening(pid: int) -> set[str]:
 
 
 def ask(address: str, cluster: EmbeddedCluster, authority: str, client: str | None) -> str:
-    """What a client with this certificate hears: `OK`, an HTTP status, or that it was not even let in."""
+    """What a client with this certificate hears: ``OK``, an HTTP status, or that it was not even let in."""
     context = ssl.create_default_context(cafile=str(cluster.directory / f"pki/{authority}.crt"))
     if client:
         context.load_cert_chain(cluster.directory / f"pki/{client}.crt", cluster.directory / f"pki/{client}.key")
@@ -237,12 +238,12 @@ def test_a_port_that_someone_took_meanwhile_is_given_up(directory: Path) -> None
 
 def test_a_port_that_someone_takes_between_its_draw_and_its_use_is_drawn_again(directory: Path) -> None:
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import cluster; draw = cluster._draw_port;"
-        "given = iter([int(sys.argv[2])]); cluster._draw_port = lambda drawn: next(given, None) or draw(drawn);"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tools import cluster; draw = cluster.draw_port;"
+        "given = iter([int(sys.argv[2])]); cluster.draw_port = lambda taken: next(given, None) or draw(taken);"
         "sys.exit(cluster.main(['up', '--directory', sys.argv[3]]))"
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        arguments = [str(ROOT / "tools"), str(taken.getsockname()[1]), str(directory)]
+        arguments = [str(ROOT), str(taken.getsockname()[1]), str(directory)]
         answer = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
 
     assert answer.returncode == 0, answer.stderr

@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 from harness import ROOT, tool_path
-from kubectl import FOLDER, kubectl_cache
+
+from tools.kubectl import FOLDER, kubectl_cache
 
 API = {
     "/api": {"kind": "APIVersions", "versions": ["v1"]},

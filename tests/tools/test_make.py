@@ -14,13 +14,14 @@ from typing import Any
 import harness
 import pytest
 from harness import ROOT, copy_repository
-from kubectl import kubectl_cache
+
+from tools.kubectl import kubectl_cache
 
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
 
 
 def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Without a node: pods are for `tests/node`."""
+    """Without a node: pods are for ``tests/node``."""
     return harness.make(folder, *arguments, check=check, NODE="no")
 
 

@@ -8,16 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import oci
 import pytest
-from oci import Image
+
+from tools import oci
+from tools.oci import Image
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Image:
     program = tmp_path / "program"
     program.write_bytes(b"\x7fELF and so on")
-    return oci.of_binary("tool", program, "--flag")
+    return oci.from_binary("tool", program, "--flag")
 
 
 def written(image: Image) -> bytes:
@@ -52,7 +53,7 @@ def test_the_same_parts_are_the_same_bytes(image: Image, tmp_path: Path) -> None
     (elsewhere / "program").write_bytes((tmp_path / "program").read_bytes())
     (elsewhere / "program").chmod(0o700)
 
-    again = oci.of_binary("tool", elsewhere / "program", "--flag")
+    again = oci.from_binary("tool", elsewhere / "program", "--flag")
     assert written(image) == written(again)
     assert image.reference == again.reference
 

@@ -3,13 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
-import pki
 import pytest
 from cryptography import x509
-from pki import Certificate
 
-ONE = Certificate(name="one", authority="ca", common_name="one", organization="group", hosts=("127.0.0.1", "localhost"))
-TWO = Certificate(name="two", authority="other-ca", common_name="two")
+from tools import pki
+from tools.pki import Certificate
+
+ONE = Certificate(name="one", ca="ca", common_name="one", organization="group", hosts=("127.0.0.1", "localhost"))
+TWO = Certificate(name="two", ca="other-ca", common_name="two")
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -70,7 +71,7 @@ def test_a_key_that_is_not_the_certificates_own_is_replaced(tmp_path: Path) -> N
 def test_other_hosts_make_another_certificate(tmp_path: Path) -> None:
     pki.ensure(tmp_path, (ONE,))
     before = contents(tmp_path)
-    moved = Certificate(name="one", authority="ca", common_name="one", organization="group", hosts=("127.0.0.2",))
+    moved = Certificate(name="one", ca="ca", common_name="one", organization="group", hosts=("127.0.0.2",))
     pki.ensure(tmp_path, (moved,))
 
     assert changed(before, contents(tmp_path)) == {"one.crt", "one.key"}

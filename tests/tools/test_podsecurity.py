@@ -59,13 +59,13 @@ def wrapped(kind: str, container: dict[str, Any], **spec: Any) -> dict[str, Any]
             }
 
 
-def spoiled(path: str, value: Any) -> dict[str, Any]:
+def mutated(path: str, value: Any) -> dict[str, Any]:
     container = copy.deepcopy(CONTAINER)
-    place: Any = container["securityContext"]
+    target: Any = container["securityContext"]
     *parents, last = path.split(".")
     for parent in parents:
-        place = place[parent]
-    place[last] = value
+        target = target[parent]
+    target[last] = value
     return container
 
 
@@ -81,7 +81,7 @@ def test_a_restricted_pod_passes_in_every_kind(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_violation_is_found_in_every_kind_and_named(kind: str) -> None:
-    answer = judged(wrapped(kind, spoiled("allowPrivilegeEscalation", True)))
+    answer = judged(wrapped(kind, mutated("allowPrivilegeEscalation", True)))
 
     assert answer.returncode == 1
     assert answer.stdout == (
@@ -95,7 +95,7 @@ def test_a_violation_is_found_in_every_kind_and_named(kind: str) -> None:
     [("capabilities.drop", ["all"]), ("runAsNonRoot", False), ("runAsUser", 0), ("seccompProfile.type", "Unconfined")],
 )
 def test_each_rule_is_asked(path: str, value: Any) -> None:
-    answer = judged(wrapped("Pod", spoiled(path, value)))
+    answer = judged(wrapped("Pod", mutated(path, value)))
 
     assert answer.returncode == 1
     assert len(answer.stdout.splitlines()) == 1

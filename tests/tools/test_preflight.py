@@ -1,4 +1,4 @@
-"""What a machine lacks is told before anything is built: all of it, in one message, each with its mend."""
+"""What is missing on a machine is told before anything is built: all of it, in one message, each with its fix."""
 
 import json
 import os
@@ -8,10 +8,11 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-import preflight
 import pytest
 from harness import ROOT
-from preflight import GIB, Need
+
+from tools import preflight
+from tools.preflight import GIB, Requirements
 
 USAGE = namedtuple("USAGE", "total used free")
 
@@ -49,7 +50,7 @@ def set_up(environment: dict[str, str], *groups: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
+def test_all_that_is_missing_is_one_message(tmp_path: Path) -> None:
     environment = machine(tmp_path) | {
         "SSL_CERT_FILE": "/nowhere",
         "SSL_CERT_DIR": "/nowhere",
@@ -61,11 +62,11 @@ def test_all_that_lacks_is_one_message(tmp_path: Path) -> None:
     assert answer.stdout == ""
     assert "5 things are missing; nothing was built" in answer.stderr
     packages = ("git", "make", "ca-certificates", "chromium")
-    for mend in (*(f"apt-get install {package}" for package in packages), "set ATLAS_CACHE"):
-        assert answer.stderr.count(mend) == 1, answer.stderr
+    for fix in (*(f"apt-get install {package}" for package in packages), "set ATLAS_CACHE"):
+        assert answer.stderr.count(fix) == 1, answer.stderr
 
 
-def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
+def test_what_is_missing_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
     environment = machine(tmp_path)
     bring_go(tmp_path, "1.999.0")
     answer = set_up(environment, "checks")
@@ -74,13 +75,13 @@ def test_what_lacks_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
     assert answer.stderr.count("apt-get install git") == 1, answer.stderr
 
 
-def test_go_that_is_neither_there_nor_to_be_fetched_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_go_that_is_neither_on_path_nor_downloadable_is_told_with_its_fix(tmp_path: Path) -> None:
     answer = set_up(machine(tmp_path, "git", "make"), "cluster")
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("setup: one thing is missing; nothing was built.\n- Go 1.")
     assert "there is no Go on PATH, and fetching that release failed" in answer.stderr
-    assert "mend: install Go 1." in answer.stderr
+    assert "fix: install Go 1." in answer.stderr
     assert "go.dev/doc/install" in answer.stderr
 
 
@@ -109,28 +110,28 @@ def test_an_old_python_hears_why_no_further(tmp_path: Path) -> None:
 def test_python_without_virtual_environments_matters_only_where_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda _: None)
 
-    assert preflight.problems(Need()) == []
-    assert [p.mend for p in preflight.problems(Need(environments=True))] == ["apt-get install python3-venv"]
+    assert preflight.find_issues(Requirements()) == []
+    assert [p.fix for p in preflight.find_issues(Requirements(environments=True))] == ["apt-get install python3-venv"]
 
 
 def test_directories_of_one_disk_need_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: USAGE(100 * GIB, 95 * GIB, 5 * GIB))
     one, two = tmp_path / "one", tmp_path / "deep" / "two"
 
-    assert preflight.problems(Need(space=((one, 3 * GIB), (two, 2 * GIB)))) == []
-    [problem] = preflight.problems(Need(space=((one, 3 * GIB), (two, 3 * GIB))))
+    assert preflight.find_issues(Requirements(space=((one, 3 * GIB), (two, 2 * GIB)))) == []
+    [problem] = preflight.find_issues(Requirements(space=((one, 3 * GIB), (two, 3 * GIB))))
     assert problem.what == f"5.0 GiB are free for {one}, {two}; 6 are needed"
 
 
 def test_memory_is_asked_for_only_by_what_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "_available_memory", lambda: GIB)
 
-    assert preflight.problems(Need()) == []
-    [problem] = preflight.problems(Need(memory=3 * GIB))
+    assert preflight.find_issues(Requirements()) == []
+    [problem] = preflight.find_issues(Requirements(memory=3 * GIB))
     assert problem.what == "1.0 GiB of memory are free, building needs 3"
 
 
 def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.platform, "system", lambda: "Darwin")
 
-    assert [p.what for p in preflight.problems(Need())] == [f"Darwin on {os.uname().machine}"]
+    assert [p.what for p in preflight.find_issues(Requirements())] == [f"Darwin on {os.uname().machine}"]

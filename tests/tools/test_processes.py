@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import processes
 import pytest
-from harness import wait_until
+from harness import ROOT, wait_until
+
+from tools import processes
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def begin(tmp_path: Path, *command: str) -> processes.Process:
-    child = processes.start(list(command), pid_file=tmp_path / "x.pid", log=tmp_path / "x.log", digest="d")
+    child = processes.start(list(command), pid_file=tmp_path / "x.pid", log_file=tmp_path / "x.log", digest="d")
     process = processes.read(tmp_path / "x.pid")
     assert process is not None
     assert process.pid == child.pid
@@ -74,7 +75,7 @@ def test_a_pid_file_of_an_earlier_boot_counts_for_nothing(tmp_path: Path) -> Non
 
 
 def test_a_zombie_counts_as_dead(tmp_path: Path) -> None:
-    child = processes.start(["true"], pid_file=tmp_path / "x.pid", log=tmp_path / "x.log", digest="d")
+    child = processes.start(["true"], pid_file=tmp_path / "x.pid", log_file=tmp_path / "x.log", digest="d")
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has collected it yet
 
     assert processes.read(tmp_path / "x.pid") is None
@@ -90,11 +91,10 @@ def test_a_damaged_pid_file_counts_as_none(tmp_path: Path, content: str) -> None
 
 def test_a_process_outlives_its_starter_in_a_session_of_its_own(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import processes; d = Path(sys.argv[2]);"
-        "processes.start(['sleep', '300'], pid_file=d / 'x.pid', log=d / 'x.log', digest='d')"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); from tools import processes; d = Path(sys.argv[2]);"
+        "processes.start(['sleep', '300'], pid_file=d / 'x.pid', log_file=d / 'x.log', digest='d')"
     )
-    tools = str(Path(processes.__file__).parent)
-    subprocess.run([sys.executable, "-c", script, tools, str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-c", script, str(ROOT), str(tmp_path)], check=True)
 
     process = processes.read(tmp_path / "x.pid")
     assert process is not None

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import builds
-import provision
 import pytest
-from builds import BUILDS, KUBECTL, PULUMI
+
+from tools import builds, provision
+from tools.builds import BUILDS, KUBECTL, PULUMI
 
 PINNED_PULUMI = builds.version(PULUMI)
 

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from secrets_env import SecretsEnvError, read
+
+from tools.secrets_env import SecretsEnvError, read
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def test_variables_become_the_secrets_of_the_services_that_read_them(conf: Path)
         f"# the platform's\nPOSTGRES_PASSWORD={password}\nexport SLACK_BOT_TOKEN='{token}'\nTEAMS_WEBHOOK_URL=\n"
         "POSTGRES_USER=atlas\nCOINBASE_API_SECRET_FILE=/app/conf/coinbase_private_key.pem\n",
     )
-    given = read(file)
+    found = read(file)
     key = (conf / "coinbase_private_key.pem").read_text()
-    assert given.secrets == {"postgresPassword": password, "slackBotToken": token, "coinbaseApiSecret": key}
-    assert given.unused == ("POSTGRES_USER",)
+    assert found.secrets == {"postgresPassword": password, "slackBotToken": token, "coinbaseApiSecret": key}
+    assert found.unused == ("POSTGRES_USER",)
 
 
 def test_receivers_of_alerts_can_be_given_for_this_machine(conf: Path) -> None:
@@ -47,8 +48,8 @@ def test_receivers_of_alerts_can_be_given_for_this_machine(conf: Path) -> None:
         conf / "secrets.env",
         "ALERT_WEBHOOK_URL=http://people.example/x\nDEAD_MANS_SWITCH_URL=http://people.example/y\n",
     )
-    given = read(conf / "secrets.env")
-    assert given.secrets == {
+    found = read(conf / "secrets.env")
+    assert found.secrets == {
         "alertWebhookUrl": "http://people.example/x",
         "deadMansSwitchUrl": "http://people.example/y",
     }
@@ -64,7 +65,7 @@ def test_what_others_can_read_is_refused(conf: Path, name: str) -> None:
     private(conf / "secrets.env", "COINBASE_API_SECRET_FILE=coinbase_private_key.pem\n")
     read(conf / "secrets.env")
     (conf / name).chmod(0o640)
-    with pytest.raises(SecretsEnvError, match=rf"{name} can be read by others; mend: chmod 600"):
+    with pytest.raises(SecretsEnvError, match=rf"{name} can be read by others; fix: chmod 600"):
         read(conf / "secrets.env")
 
 

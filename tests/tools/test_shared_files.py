@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import builds
-import provision
 import pytest
-from builds import OPERATOR_CRDS, Build
-from cache import Cache
-from golang import Go
-from steps import SetupError
+
+from tools import builds, provision
+from tools.builds import OPERATOR_CRDS, Build
+from tools.cache import Cache
+from tools.golang import Go
+from tools.progress import SetupError
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_what_is_linked_from_either_folder_stays_in_the_cache(local: Path) -> No
 
 
 def module(folder: Path, *names: str) -> str:
-    """What `go mod download -json` says of a module with these definitions."""
+    """What ``go mod download -json`` says of a module with these definitions."""
     definitions = folder / "example/prometheus-operator-crd"
     definitions.mkdir(parents=True)
     for name in names:

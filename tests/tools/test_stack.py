@@ -1,4 +1,4 @@
-"""What `make` does with a stack: the local one needs nothing, any other one everything from its user. No tracked file changes."""
+"""What ``make`` does with a stack: the local one needs nothing, any other one everything from its user. No tracked file changes."""
 
 import json
 import os
@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-import stack as stack_module
 import yaml
 from harness import ROOT
-from node_supply import canonical, overlaid
-from stack import Stack, StackError
 
-GIVEN = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
+from tools import stack as stack_module
+from tools.image_loader import canonical_name, with_overlay
+from tools.stack import Stack, StackError
+
+USER_VARIABLES = ("KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL")
 
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's own files, in a folder whose `.local` is empty but for the tools."""
+    """The project's own files, in a folder whose ``.local`` is empty but for the tools."""
     clone = tmp_path / "clone"
     clone.mkdir()
     for file in ROOT.glob("Pulumi*.yaml"):
@@ -32,7 +33,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(stack_module, "PRIVATE", clone / ".local")
     monkeypatch.setattr(stack_module, "PASSPHRASE", clone / ".local/passphrase")
     monkeypatch.setattr(stack_module, "DEPLOYED_TO", clone / ".local/deployed-to")
-    for name in GIVEN:
+    for name in USER_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return clone
 
@@ -105,7 +106,7 @@ def test_any_key_of_the_users_will_do(clone: Path, monkeypatch: pytest.MonkeyPat
         case _:
             monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.com")
 
-    Stack("prod")._demand_access()
+    Stack("prod")._require_access()
 
 
 def test_the_state_is_where_the_user_keeps_it_but_the_local_one_stays_local(
@@ -168,7 +169,7 @@ def test_the_platforms_own_file_gives_the_local_stack_its_secrets_encrypted(
 
     def taken() -> dict[str, str]:
         stack = prepare("local")
-        shown = stack._quiet("config", "--show-secrets", "--json", "--stack", "local", *stack._config_file())
+        shown = stack._capture("config", "--show-secrets", "--json", "--stack", "local", *stack._config_file())
         return {key: entry["value"] for key, entry in json.loads(shown.stdout).items() if entry["secret"]}
 
     file.write_text(f"POSTGRES_PASSWORD={first}\nRABBITMQ_HOST=rabbitmq\n")
@@ -201,9 +202,9 @@ def test_what_this_machine_decides_is_laid_over_the_tracked_file() -> None:
     text = (ROOT / "Pulumi.local.yaml").read_text()
     made = {"loki": "atlas/loki:1234", "api": "atlas/api:5678"}
     laid = {"cluster": {"waitForReady": True}, "images": made, "scaledToZero": ["grafana"]}
-    config = yaml.safe_load(overlaid(text, laid))["config"]
+    config = yaml.safe_load(with_overlay(text, laid))["config"]
 
-    assert overlaid(text, {}) == text
+    assert with_overlay(text, {}) == text
     before = yaml.safe_load(text)["config"]
     assert config["atlas:cluster"] == {**before["atlas:cluster"], "waitForReady": True}
     assert config["atlas:images"] == {**before["atlas:images"], **made}
@@ -223,4 +224,4 @@ def test_what_this_machine_decides_is_laid_over_the_tracked_file() -> None:
     ],
 )
 def test_an_image_is_looked_for_by_the_name_that_the_runtime_gives_it(written: str, known: str) -> None:
-    assert canonical(written) == known
+    assert canonical_name(written) == known

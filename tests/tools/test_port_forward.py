@@ -4,15 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from forwards import Access, Door, forwarded
 from harness import wait_until
-from units import ClusterError
 
-DOOR = Door(namespace="observability", service="prometheus", port=9090)
+from tools.port_forward import Access, PortForward, open_port_forward
+from tools.supervised_process import ClusterError
+
+FORWARD = PortForward(namespace="observability", service="prometheus", port=9090)
 
 
 def access(folder: Path, script: str) -> Access:
-    """A way to a cluster whose kubectl is `script`."""
+    """A way to a cluster whose kubectl is ``script``."""
     kubectl = folder / "kubectl"
     kubectl.write_text(f"#!{sys.executable}\n{script}")
     kubectl.chmod(0o755)
@@ -29,7 +30,7 @@ for _ in range(5000):
 pathlib.Path({str(tmp_path / "went on")!r}).touch()
 time.sleep(60)
 """
-    with forwarded(DOOR, access(tmp_path, script)):
+    with open_port_forward(FORWARD, access(tmp_path, script)):
         wait_until((tmp_path / "went on").exists, 10)
 
 
@@ -37,6 +38,6 @@ def test_a_port_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     refusing = "print('error: services \"prometheus\" not found')"
     with (
         pytest.raises(ClusterError, match='services "prometheus" not found'),
-        forwarded(DOOR, access(tmp_path, refusing)),
+        open_port_forward(FORWARD, access(tmp_path, refusing)),
     ):
         pass

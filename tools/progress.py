@@ -1,4 +1,4 @@
-"""Steps that show what they do: a numbered line with its time, a sign of life in long ones, and a failure that ends in words."""
+"""Progress of long work: numbered steps with their times, a sign of life of slow commands, and errors that say what to do."""
 
 import os
 import select
@@ -15,33 +15,35 @@ HEARTBEAT_SECONDS = 30
 
 
 class SetupError(Exception):
-    """What went wrong and how to mend it, for whoever typed the command."""
+    """What went wrong and how to fix it, for whoever typed the command."""
 
 
 class Steps:
-    """Counts the steps of one set-up."""
+    """The numbered steps of one set-up."""
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
 
     def skip(self, name: str, reason: str) -> None:
+        """Count a step for which nothing has to be done."""
         self._done += 1
-        say(f"{self._label(name)} {reason}")
+        log(f"{self._label(name)} {reason}")
 
     def do(self, name: str, work: Callable[[], str]) -> None:
-        """Run `work` and report what it says it did, with the time that it took."""
+        """Run ``work``, and log the word that it returns (``built``, ``installed``) with the time that it took."""
         self._done += 1
-        say(f"{self._label(name)} …")
+        log(f"{self._label(name)} …")
         begun = time.monotonic()
         result = work()
-        say(f"{self._label(name)} {result} in {time.monotonic() - begun:.0f} s")
+        log(f"{self._label(name)} {result} in {time.monotonic() - begun:.0f} s")
 
     def _label(self, name: str) -> str:
         return f"[{self._done}/{self._total}] {name}"
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
+    """Print one line of progress at once, also into a pipe."""
     print(text, flush=True)
 
 
@@ -53,14 +55,18 @@ def run(
     environment: Mapping[str, str],
     hint: Callable[[str], str] | None = None,
 ) -> str:
-    """Run a command to its end and return its standard output. It ends with us; when it fails, the error holds its last words."""
+    """Run a command to its end and return its standard output. It is ended when this process is interrupted.
+
+    Raises:
+        SetupError: the command failed; holds the last lines of its output and what ``hint`` makes of them.
+    """
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
     ):
         child: subprocess.Popen[str] | None = None
         try:
-            with _signals_wait():
+            with _delayed_signals():
                 child = _started(what, command, cwd=cwd, env=dict(environment), stdout=output, stderr=errors)
             _wait(what, child)
         except BaseException:
@@ -71,9 +77,9 @@ def run(
         output.seek(0)
         errors.seek(0)
         if child.returncode != 0:
-            said = errors.read() + output.read()
-            lines = "\n".join(f"    {line}" for line in said.splitlines()[-20:])
-            advice = hint(said) if hint else ""
+            text = errors.read() + output.read()
+            lines = "\n".join(f"    {line}" for line in text.splitlines()[-20:])
+            advice = hint(text) if hint else ""
             raise SetupError(f"{what} failed (exit code {child.returncode}):\n{lines}\n{advice}".rstrip())
         return output.read()
 
@@ -86,8 +92,8 @@ def _started(what: str, command: list[str], **how: Any) -> subprocess.Popen[str]
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Put off what handlers of SIGINT and SIGTERM raise: raised within Popen, it would leave a child that nobody knows."""
+def _delayed_signals() -> Iterator[None]:
+    """Delay SIGINT and SIGTERM: an exception that a handler raises inside Popen would leave a child process that nobody ends."""
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handled = {number: handler for number, handler in before.items() if callable(handler)}
@@ -103,14 +109,14 @@ def _signals_wait() -> Iterator[None]:
 
 
 def _wait(what: str, child: subprocess.Popen[str]) -> None:
-    """Wait in the kernel: `Popen.wait` with a time-out holds a lock now and then, and an exception may leave it locked."""
+    """Wait by a pidfd: ``Popen.wait`` with a timeout takes a lock, which an exception of a signal handler may leave locked."""
     begun = time.monotonic()
     ended = os.pidfd_open(child.pid)
     try:
         waiting = select.poll()
         waiting.register(ended, select.POLLIN)
         while not waiting.poll(HEARTBEAT_SECONDS * 1000):
-            say(f"      {what}: still at work after {time.monotonic() - begun:.0f} s")
+            log(f"      {what}: still running after {time.monotonic() - begun:.0f} s")
     finally:
         os.close(ended)
     child.wait()

@@ -1,17 +1,17 @@
-"""What the provider does not do, and how it says that the API server did not."""
+"""Refusals: what the provider does not support, and errors of the API server as one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from offline.kubernetes import metadata
 from offline.kubernetes.cluster import ApiError, NoSuchKind, Object
-from offline.kubernetes.normal import is_built_in
+from offline.kubernetes.normalization import is_built_in
 from offline.provider import Refused
 
 
 @contextmanager
-def explained(what: str, obj: Object) -> Iterator[None]:
-    """Turn the API server's refusal into one sentence about the object."""
+def explain_errors(what: str, obj: Object) -> Iterator[None]:
+    """Turn an error of the API server into a ``Refused`` with one sentence about the object."""
     try:
         yield
     except (ApiError, NoSuchKind) as error:
@@ -25,6 +25,7 @@ def explained(what: str, obj: Object) -> Iterator[None]:
 
 
 def refuse_unsupported(urn: str, obj: Object) -> None:
+    """Raise ``Refused`` for kinds and annotations that the stand-in does not support."""
     api_version, kind = metadata.group_version_kind(urn)
     if kind.endswith("List") and is_built_in({"apiVersion": api_version}):
         raise Refused(f"{kind} cannot be created directly; create its items as resources of their own")

@@ -1,4 +1,4 @@
-"""What an update would change, field by field, as the engine shows it."""
+"""The changes of an update, field by field, as the engine shows them."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _STEP = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]""")
 
 @dataclass(frozen=True)
 class Change:
-    """One changed field: `kind` is add, update or delete; a replacing one cannot be done in place."""
+    """One changed field. ``kind`` is add, update or delete; ``replaces`` says that the change is not possible in index."""
 
     path: Path
     kind: str
@@ -20,7 +20,7 @@ class Change:
 
     @property
     def shown(self) -> str:
-        """The path as the engine writes it: `spec.ports[0].port`, `metadata.labels["a.b/c"]`."""
+        """The path as the engine writes it: ``spec.ports[0].port``, ``metadata.labels["a.b/c"]``."""
         text = ""
         for step in self.path:
             if isinstance(step, int):
@@ -35,10 +35,10 @@ class Change:
 def changes(
     old: Json, new: Json, previous_inputs: Json, replacing: list[tuple[str, ...]], ignored: list[str]
 ) -> list[Change]:
-    """The changes that make `new` out of `old`.
+    """The changes from ``old`` to ``new``.
 
-    `old` is the live object as far as `previous_inputs` spoke of it. An empty value that the inputs already held and
-    the API server left out means the same as none.
+    ``old`` is the part of the live object that is in ``previous_inputs``. An empty value that was already in the inputs, and that
+    the API server left out, counts as unchanged.
     """
     skipped = [parse(path) for path in ignored]
     found: list[Change] = []
@@ -54,25 +54,25 @@ def changes(
 
 def _walk(path: Path, old: Json, new: Json, inputs: Json) -> Iterator[tuple[Path, str, Json]]:
     if isinstance(old, dict) and isinstance(new, dict):
-        given = inputs if isinstance(inputs, dict) else {}
+        previous = inputs if isinstance(inputs, dict) else {}
         for key in [*new, *(key for key in old if key not in new)]:
             if key not in old:
-                if new[key] is not None and not _left_out(new[key], given.get(key)):
+                if new[key] is not None and not _is_omitted(new[key], previous.get(key)):
                     yield (*path, key), "add", new[key]
             elif key not in new:
                 yield (*path, key), "delete", None
             else:
-                yield from _walk((*path, key), old[key], new[key], given.get(key))
+                yield from _walk((*path, key), old[key], new[key], previous.get(key))
     elif isinstance(old, list) and isinstance(new, list):
-        given_list = inputs if isinstance(inputs, list) else []
-        for place in range(max(len(old), len(new))):
-            if place >= len(old):
-                yield (*path, place), "add", new[place]
-            elif place >= len(new):
-                yield (*path, place), "delete", None
+        previous_list = inputs if isinstance(inputs, list) else []
+        for index in range(max(len(old), len(new))):
+            if index >= len(old):
+                yield (*path, index), "add", new[index]
+            elif index >= len(new):
+                yield (*path, index), "delete", None
             else:
-                given_item = given_list[place] if place < len(given_list) else None
-                yield from _walk((*path, place), old[place], new[place], given_item)
+                previous_item = previous_list[index] if index < len(previous_list) else None
+                yield from _walk((*path, index), old[index], new[index], previous_item)
     elif new is UNKNOWN or type(old) is bool or type(new) is bool:
         if new is UNKNOWN or old is not new:
             yield path, "update", new
@@ -80,18 +80,18 @@ def _walk(path: Path, old: Json, new: Json, inputs: Json) -> Iterator[tuple[Path
         yield path, "delete" if new is None else "update", new
 
 
-def _left_out(value: Json, before: Json) -> bool:
+def _is_omitted(value: Json, before: Json) -> bool:
     return is_empty(value) and type(before) is type(value) and before == value
 
 
 def parse(text: str) -> Path:
-    """A property path as a program writes it in `ignore_changes`; `*` stands for any step."""
+    """Parse a property path as a program writes it in ``ignore_changes``; ``*`` stands for any step."""
     steps: list[str | int] = []
-    for plain, place, quoted in _STEP.findall(text):
+    for plain, index, quoted in _STEP.findall(text):
         if plain:
             steps.append(plain)
-        elif place:
-            steps.append(place if place == "*" else int(place))
+        elif index:
+            steps.append(index if index == "*" else int(index))
         else:
             steps.append(quoted.replace('\\"', '"'))
     return tuple(steps)

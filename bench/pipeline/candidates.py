@@ -1,4 +1,4 @@
-"""Collectors to measure: production's, without this or that, and a bare one that only receives and exports, on the same binary."""
+"""The Collectors that are measured: production's, the same without single parts, and a bare one, all on the same binary."""
 
 import http.client
 import tempfile
@@ -13,28 +13,30 @@ from agent_process import ContainerLog, GatewayStub
 from collector_process import CollectorProcess
 from counting import Store
 from pipeline import Variant, agent_of, gateway_of
-from process import Run
-from records import BATCH, REQUESTS, lines
 from rendered import Rendered, workload
 from tool_process import running
 
+from bench.pipeline.records import BATCH, REQUESTS, lines
+from bench.process import Run
+from tools.waiting import wait_until
+
 STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}
-"""What each signal goes to in production."""
+"""The backends of each signal in production."""
 WARM = 20
 SENDERS = 2
 PATIENCE = 120
 OWN_DEFAULTS = {"GOGC": "100"}
-"""What the Collector runs with where nobody says otherwise."""
+"""The Collector's own default where we set another value."""
 
 
 def bare(config: dict[str, Any]) -> None:
-    """From receivers to exporters: nothing between them, queues in memory with the same batches."""
+    """Only receivers and exporters, with the same batches in memory queues."""
     queue_alone(config)
     _in_memory(config)
 
 
 def _in_memory(config: dict[str, Any]) -> None:
-    """Queues in memory, and the Collector's own compression."""
+    """Queues in memory, and the default compression."""
     for exporter in config["exporters"].values():
         del exporter["sending_queue"]["storage"]
         exporter.pop("compression", None)
@@ -44,7 +46,7 @@ def _in_memory(config: dict[str, Any]) -> None:
 
 
 def queue_alone(config: dict[str, Any]) -> None:
-    """Production's receivers, queues and exporters, and nothing between them."""
+    """Production's receivers, queues and exporters, without processors and connectors."""
     config["processors"], config["connectors"] = {}, {}
     service = config["service"]
     kept = {name: pipeline for name, pipeline in service["pipelines"].items() if "/" not in name}
@@ -56,7 +58,7 @@ def queue_alone(config: dict[str, Any]) -> None:
 
 
 def without(processor: str) -> Variant:
-    """Production's without one processor."""
+    """Production's configuration without one processor."""
 
     def variant(config: dict[str, Any]) -> None:
         for pipeline in config["service"]["pipelines"].values():
@@ -66,11 +68,11 @@ def without(processor: str) -> Variant:
 
 
 def processors(rendered: Rendered, file: str, pipeline: str) -> list[str]:
-    """Those of one pipeline, in their order."""
+    """The processors of one pipeline in their order."""
     config = yaml.safe_load(rendered.file(file))
-    told: dict[str, Any] = config["service"]["pipelines"]
-    parts = [name for name in told if name.partition("/")[0] == pipeline]
-    return [processor for part in parts for processor in told[part].get("processors", [])]
+    pipelines: dict[str, Any] = config["service"]["pipelines"]
+    parts = [name for name in pipelines if name.partition("/")[0] == pipeline]
+    return [processor for part in parts for processor in pipelines[part].get("processors", [])]
 
 
 def gateway(
@@ -81,7 +83,7 @@ def gateway(
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Callable[[], Run]:
-    """A gateway takes ``requests`` of a hundred records each, until the last one is in its stores."""
+    """A gateway receives ``requests`` of a hundred records each, until its backends have the last one."""
     rendered, body = workload("otel-collector"), REQUESTS[signal]()
 
     def run() -> Run:
@@ -91,17 +93,17 @@ def gateway(
                 rendered,
                 Path(folder) / "gateway",
                 {name: store.url for name, store in stores.items()},
-                variant=_plain(variant),
+                variant=_with_production_interval(variant),
                 environment={"QUEUE_FSYNC": str(fsync).lower(), **(environment or {})},
             )
             with running(process):
                 _send(process.address, signal, body, WARM)
                 expected = WARM * BATCH
-                _arrived([stores[name] for name in STORES[signal]], expected)
-                begun, used = time.monotonic(), _processor(process)
+                _wait_for_records([stores[name] for name in STORES[signal]], expected)
+                begun, used = time.monotonic(), _cpu_seconds(process)
                 _send(process.address, signal, body, requests)
-                _arrived([stores[name] for name in STORES[signal]], expected + requests * BATCH)
-                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
+                _wait_for_records([stores[name] for name in STORES[signal]], expected + requests * BATCH)
+                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
         for store in stores.values():
             store.close()
         return found
@@ -112,7 +114,7 @@ def gateway(
 def agent(
     number: int, *, variant: Variant | None = None, environment: Mapping[str, str] | None = None
 ) -> Callable[[], Run]:
-    """An agent reads ``number`` lines that were written at once, until the last one is with the gateway."""
+    """An agent reads ``number`` lines that were written at once, until the gateway has the last one."""
     rendered, text = workload("node-agent"), lines(0, number)
 
     def run() -> Run:
@@ -125,11 +127,11 @@ def agent(
             log = ContainerLog(process.pods)
             with running(process):
                 log.raw(lines(0, 2000).encode())
-                _until(lambda: len(stub.records) >= 2000)
-                begun, used = time.monotonic(), _processor(process)
+                _wait_for(lambda: len(stub.records) >= 2000)
+                begun, used = time.monotonic(), _cpu_seconds(process)
                 log.raw(text.encode())
-                _until(lambda: len(stub.records) >= 2000 + number)
-                found = Run(time.monotonic() - begun, _processor(process) - used, process.memory("VmHWM"))
+                _wait_for(lambda: len(stub.records) >= 2000 + number)
+                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
         stub.down()
         return found
 
@@ -137,7 +139,7 @@ def agent(
 
 
 def bare_agent(config: dict[str, Any]) -> None:
-    """Reads files and sends their lines as they are."""
+    """An agent that reads files and sends their lines unchanged."""
     config["receivers"]["file_log"] = {
         name: value
         for name, value in config["receivers"]["file_log"].items()
@@ -149,8 +151,8 @@ def bare_agent(config: dict[str, Any]) -> None:
         pipeline["processors"] = []
 
 
-def _plain(variant: Variant | None) -> Variant | None:
-    """The harness hastens the span metrics for its tests; here they come as often as in production."""
+def _with_production_interval(variant: Variant | None) -> Variant | None:
+    """Production's interval of the span metrics, which the test harness shortens."""
 
     def changed(config: dict[str, Any]) -> None:
         config["connectors"]["span_metrics"]["metrics_flush_interval"] = "15s"
@@ -184,18 +186,15 @@ def _send(address: str, signal: str, body: bytes, requests: int) -> None:
         thread.join()
 
 
-def _arrived(stores: list[Store], records: int) -> None:
-    _until(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
+def _wait_for_records(stores: list[Store], records: int) -> None:
+    _wait_for(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not all records arrived within {PATIENCE} s")
-        time.sleep(0.02)
+def _wait_for(condition: Callable[[], bool]) -> None:
+    if not wait_until(condition, PATIENCE, every=0.02):
+        raise TimeoutError(f"not all records arrived within {PATIENCE} s")
 
 
-def _processor(process: CollectorProcess) -> float:
-    """The seconds of processors that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
+def _cpu_seconds(process: CollectorProcess) -> float:
+    """The processor seconds that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
     return time.clock_gettime((~process.pid << 3) | 2)

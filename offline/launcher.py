@@ -1,7 +1,7 @@
-"""Starts one stand-in: `python -P start.py <module> [options] [engine address]`.
+"""Starts one stand-in: ``python -P launcher.py <module> [options] [engine address]``.
 
-Run by the launchers in `bin/`. With -P and this explicit path, modules here such as `offline.random` cannot shadow
-the standard library's.
+The scripts in ``bin/`` run it. ``-P`` keeps this folder off the import path, so that modules here such as ``offline.random`` do not
+shadow the standard library's.
 """
 
 import sys
@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 
-def enter_protocol_alone() -> None:
-    """Let the generated modules of the protocol be imported without the SDK around them.
+def register_protocol_packages() -> None:
+    """Make the generated modules of the protocol importable without the rest of the SDK.
 
-    Importing `pulumi` would load all of it, half a second of every plugin's start; its packages on the way to the
-    protocol are entered as bare folders instead.
+    Importing ``pulumi`` loads all of the SDK, half a second of every plugin's start. The packages that contain the protocol's
+    modules are registered as empty packages instead.
     """
     spec = find_spec("pulumi")
     if spec is None or not spec.submodule_search_locations:
@@ -34,7 +34,7 @@ def enter_protocol_alone() -> None:
 def main(module: str, *arguments: str) -> None:
     """Serve until the engine ends this process; the engine's address is the last argument."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    enter_protocol_alone()
+    register_protocol_packages()
     addresses = [argument for argument in arguments if not argument.startswith("-")]
     import_module(f"offline.{module}").main(addresses[-1] if addresses else "")
 

@@ -1,34 +1,33 @@
-"""A machine on which no node can run: one message says all that it lacks, and the cluster does without."""
+"""A machine on which no node can run: one message says all that is missing, and the cluster has no node."""
 
 import os
 from pathlib import Path
 
-import control_groups
-import debian
-import node_needs
 import pytest
+
+from tools import control_groups, debian, node_requirements
 
 
 def test_without_root_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    (problem,) = node_needs.lacking()
+    (problem,) = node_requirements.missing()
 
-    said = node_needs.message([problem])
+    said = node_requirements.message([problem])
     assert "you are not root" in said
     assert "no pod starts" in said
     assert "kind" in said
 
 
-def test_all_that_lacks_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_that_is_missing_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     mounts = tmp_path / "mounts"
     (tmp_path / "cpu").mkdir()
     mounts.write_text(f"cgroup {tmp_path}/cpu cgroup rw,cpu 0 0\n")
     monkeypatch.setattr(control_groups, "MOUNTS", mounts)
-    monkeypatch.setattr(debian, "missing", lambda _: [])
-    monkeypatch.setattr(node_needs, "PROBE", {"echo no such thing >&2; false": "mounts", "true": "networks"})
+    monkeypatch.setattr(debian, "missing_packages", lambda _: [])
+    monkeypatch.setattr(node_requirements, "PROBES", {"echo no such thing >&2; false": "mounts", "true": "networks"})
 
-    said = node_needs.message(node_needs.lacking())
+    said = node_requirements.message(node_requirements.missing())
     assert "no control groups for cpuset, memory, pids" in said
     assert "no mounts (no such thing)" in said
     assert "networks" not in said
@@ -36,10 +35,10 @@ def test_all_that_lacks_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_programs_that_set_up_cannot_install_are_named_by_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(debian, "missing", lambda _: ["containerd"])
+    monkeypatch.setattr(debian, "missing_packages", lambda _: ["containerd"])
     monkeypatch.setattr(debian.shutil, "which", lambda *_, **__: None)
 
-    assert any("apt-get install containerd" in str(problem) for problem in node_needs.lacking())
+    assert any("apt-get install containerd" in str(problem) for problem in node_requirements.missing())
 
 
 @pytest.mark.parametrize("version", [1, 2])

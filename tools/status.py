@@ -1,20 +1,22 @@
-"""A deployed stack at a glance: pods, scrape targets, the rate of each signal, alerts that fire, and how full the queues are.
+"""The status of a deployed stack: pods, scrape targets, rates of the signals, firing alerts, and how full the queues are.
 
-`doors` opens what people look at, at ports of this machine.
+``open_port_forwards`` opens the Services that people look at, at ports of this machine.
 """
 
 import json
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from forwards import Access, Door, forwarded
-from units import ClusterError, say
+from tools import local_http
+from tools.port_forward import Access, PortForward, open_port_forward
+from tools.ports import LOOPBACK
+from tools.progress import log
+from tools.supervised_process import ClusterError
 
-DOORS: Mapping[str, tuple[str, int, int]] = {
+SERVICES: Mapping[str, tuple[str, int, int]] = {
     "grafana": ("observability", 3000, 3000),
     "prometheus": ("observability", 9090, 9090),
     "alertmanager": ("observability", 9093, 9093),
@@ -23,53 +25,54 @@ DOORS: Mapping[str, tuple[str, int, int]] = {
     "ops-ui": ("trading", 3000, 3001),
     "api": ("trading", 8000, 8000),
 }
-"""Services by the role of their namespace, with their port there and the one here."""
+"""Services, each with the role of its namespace, its port and the local port."""
 RATES = {
     "logs": "otelcol_receiver_accepted_log_records_total",
     "spans": "otelcol_receiver_accepted_spans_total",
     "metric points": "otelcol_receiver_accepted_metric_points_total",
 }
-FULLNESS = "max by (service, exporter) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0))"
+QUEUE_FULLNESS = "max by (service, exporter) (otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0))"
 
 Samples = list[tuple[dict[str, str], float]]
-Ask = Callable[[str], Samples]
+Query = Callable[[str], Samples]
 
 
-def glance(access: Access, namespaces: Mapping[str, str]) -> bool:
-    """Print it. `namespaces` are the stack's by role. False when a pod is not ready or Prometheus does not answer."""
+def print_status(access: Access, namespaces: Mapping[str, str]) -> bool:
+    """Print the status. ``namespaces`` are the stack's by role. False when a pod is not ready or Prometheus does not answer."""
     pods = [each for name in namespaces.values() for each in _pods(access, name)]
-    waiting = [each for each in pods if not each[2]]
-    print(f"pods: {len(pods) - len(waiting)} of {len(pods)} ready")
-    for namespace, name, _, why in waiting:
-        print(f"  {namespace}/{name}: {why}")
-    if paused := sorted(name for namespace in namespaces.values() for name in _paused(access, namespace)):
-        print(f"scaled to zero: {', '.join(paused)}")
+    not_ready = [each for each in pods if not each[2]]
+    print(f"pods: {len(pods) - len(not_ready)} of {len(pods)} ready")
+    for namespace, name, _, reason in not_ready:
+        print(f"  {namespace}/{name}: {reason}")
+    if names := sorted(name for namespace in namespaces.values() for name in _scaled_to_zero(access, namespace)):
+        print(f"scaled to zero: {', '.join(names)}")
     if not pods:
         return False
     try:
-        with forwarded(Door(namespace=namespaces["observability"], service="prometheus", port=9090), access) as port:
-            print("\n".join(signals(lambda query: _ask(port, query))))
+        forward = PortForward(namespace=namespaces["observability"], service="prometheus", port=9090)
+        with open_port_forward(forward, access) as port:
+            print("\n".join(summarize(lambda query: _query(port, query))))
     except (ClusterError, OSError) as error:
         print(f"Prometheus does not answer: {error}")
         return False
-    return not waiting
+    return not not_ready
 
 
-def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], None] = say) -> bool:
-    """Open what there is and say where, until somebody interrupts. False when nothing can be opened."""
+def open_port_forwards(access: Access, namespaces: Mapping[str, str]) -> bool:
+    """Forward ports to all Services that exist, and log their URLs, until Ctrl-C. False when no port could be forwarded."""
     count = 0
     with ExitStack() as opened:
-        for service, (role, port, local) in DOORS.items():
-            door = Door(namespace=namespaces[role], service=service, port=port, local=local)
+        for service, (role, port, local_port) in SERVICES.items():
+            forward = PortForward(namespace=namespaces[role], service=service, port=port, local_port=local_port)
             try:
-                here = opened.enter_context(forwarded(door, access))
-                told(f"{service:13} http://localhost:{here}")
+                opened.enter_context(open_port_forward(forward, access))
+                log(f"{service:13} http://localhost:{local_port}")
                 count += 1
             except ClusterError as error:
-                told(f"{service:13} {error}")
+                log(f"{service:13} {error}")
         if count == 0:
             return False
-        told("open until you press Ctrl-C")
+        log("open until you press Ctrl-C")
         try:
             while True:
                 time.sleep(3600)
@@ -77,35 +80,35 @@ def doors(access: Access, namespaces: Mapping[str, str], told: Callable[[str], N
             return True
 
 
-def signals(ask: Ask) -> list[str]:
-    """What Prometheus knows of targets, signals, alerts and queues, in lines."""
-    targets = ask("up")
+def summarize(query: Query) -> list[str]:
+    """What Prometheus knows of targets, signals, alerts and queues, as lines of text."""
+    targets = query("up")
     down = sorted({labels.get("service", labels["job"]) for labels, value in targets if value == 0})
     lines = [f"targets: {len(targets) - sum(value == 0 for _, value in targets)} of {len(targets)} up"]
     lines += [f"  down: {', '.join(down)}"] if down else []
     rates = {
-        signal: sum(value for _, value in ask(f'sum(rate({series}{{service="otel-collector"}}[2m]))'))
+        signal: sum(value for _, value in query(f'sum(rate({series}{{service="otel-collector"}}[2m]))'))
         for signal, series in RATES.items()
     }
     lines.append("signals: " + ", ".join(f"{rate:.1f} {signal}/s" for signal, rate in rates.items()))
-    firing = ask('ALERTS{alertstate="firing"}')
+    firing = query('ALERTS{alertstate="firing"}')
     lines.append(f"alerts: {len(firing)} firing")
     lines += sorted(
         f"  {labels.get('severity', 'none')}: {labels['alertname']}"
         + "".join(f" {key}={labels[key]}" for key in ("service", "workload", "pod") if key in labels)
         for labels, _ in firing
     )
-    queues = sorted((_queue(labels), value) for labels, value in ask(FULLNESS))
+    queues = sorted((_queue_name(labels), value) for labels, value in query(QUEUE_FULLNESS))
     lines.append("queues: " + (", ".join(f"{name} {value:.1%} full" for name, value in queues) or "none reported"))
     return lines
 
 
-def _queue(labels: Mapping[str, str]) -> str:
+def _queue_name(labels: Mapping[str, str]) -> str:
     return f"{labels.get('service', '')} {labels.get('exporter', '')}".strip()
 
 
 def _pods(access: Access, namespace: str) -> list[tuple[str, str, bool, str]]:
-    """(namespace, name, ready, why not) of each pod that is to run all the time."""
+    """Namespace, name, whether it is ready and why not, of each pod that is no Job's."""
     found: list[tuple[str, str, bool, str]] = []
     for pod in _get("pods", access, namespace):
         owners = {owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])}
@@ -117,12 +120,12 @@ def _pods(access: Access, namespace: str) -> list[tuple[str, str, bool, str]]:
         states = [state for each in status.get("containerStatuses", []) for state in each.get("state", {}).values()]
         reasons = [state["reason"] for state in states if state.get("reason")]
         scheduled = conditions.get("PodScheduled", {})
-        why = reasons[0] if reasons else scheduled.get("message") or status.get("phase", "unknown")
-        found.append((namespace, pod["metadata"]["name"], ready, why))
+        reason = reasons[0] if reasons else scheduled.get("message") or status.get("phase", "unknown")
+        found.append((namespace, pod["metadata"]["name"], ready, reason))
     return sorted(found)
 
 
-def _paused(access: Access, namespace: str) -> list[str]:
+def _scaled_to_zero(access: Access, namespace: str) -> list[str]:
     workloads = _get("deployments,statefulsets", access, namespace)
     return [each["metadata"]["name"] for each in workloads if each["spec"].get("replicas") == 0]
 
@@ -131,8 +134,7 @@ def _get(kinds: str, access: Access, namespace: str) -> list[dict[str, Any]]:
     return json.loads(access.ask("get", kinds, f"--namespace={namespace}", "--output=json"))["items"]
 
 
-def _ask(port: int, query: str) -> Samples:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with opener.open(address, timeout=15) as answer:
-        return [(each["metric"], float(each["value"][1])) for each in json.load(answer)["data"]["result"]]
+def _query(port: int, query: str) -> Samples:
+    url = f"http://{LOOPBACK}:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    answer = json.loads(local_http.get(url, timeout=15))
+    return [(each["metric"], float(each["value"][1])) for each in answer["data"]["result"]]

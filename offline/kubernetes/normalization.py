@@ -1,4 +1,4 @@
-"""Inputs in the form that the API server will give them, so that another spelling of the same is no difference."""
+"""Converts inputs to the form that the API server gives them, so that another spelling of the same value is no difference."""
 
 import base64
 import binascii
@@ -48,13 +48,13 @@ _OLD_BUILT_IN_GROUPS = {"apps", "autoscaling", "batch", "extensions", "policy"}
 
 
 def is_built_in(obj: Object) -> bool:
-    """Whether the API server itself defines the kind, rather than a custom resource definition."""
+    """Whether the kind is built into the API server, and not defined by a CustomResourceDefinition."""
     group, slash, _ = str(obj.get("apiVersion", "")).partition("/")
     return not slash or group in _OLD_BUILT_IN_GROUPS or group.endswith(".k8s.io")
 
 
-def normalise(obj: Object) -> Object:
-    """A copy in the API server's form. Where a value is not known yet, only what nobody may set is removed."""
+def normalize(obj: Object) -> Object:
+    """A copy in the API server's form. When a value is still unknown, only read-only metadata is removed."""
     if contains_unknown(obj) or not is_built_in(obj):
         result = dict(obj)
     else:
@@ -77,7 +77,7 @@ def _without_nulls(value: Json) -> Json:
 
 
 def _secret(obj: Object) -> Object:
-    """The API server keeps `stringData` as base64 in `data`."""
+    """The API server stores ``stringData`` as base64 in ``data``."""
     data = {key: _rewrapped(value) for key, value in (obj.get("data") or {}).items()}
     for key, value in (obj.get("stringData") or {}).items():
         data[key] = base64.b64encode(str(value).encode()).decode()
@@ -86,7 +86,7 @@ def _secret(obj: Object) -> Object:
 
 
 def _rewrapped(value: Json) -> Json:
-    """Base64 without the blanks and line ends that the API server drops; what is not base64 is for it to refuse."""
+    """Base64 without the white space that the API server drops. What is not base64 stays, for the API server to refuse."""
     try:
         return base64.b64encode(base64.b64decode("".join(value.split()), validate=True)).decode()
     except (AttributeError, binascii.Error):
@@ -123,10 +123,10 @@ def _renamed(value: Json, rename: Callable[[str], str]) -> Json:
 
 
 def to_kubernetes(value: Json) -> Json:
-    """The schema keys that the SDK spells with underscores, as the API server spells them."""
+    """A value with the schema keys that the SDK writes with underscores, as the API server writes them."""
     return _renamed(value, lambda key: _SCHEMA_KEYS.get(key, key))
 
 
 def to_pulumi(value: Json) -> Json:
-    """The opposite of `to_kubernetes`."""
+    """The opposite of ``to_kubernetes``."""
     return _renamed(value, lambda key: _SCHEMA_NAMES.get(key, key))

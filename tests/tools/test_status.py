@@ -1,10 +1,10 @@
-"""`make status`: what Prometheus says, in lines that a person reads at once."""
+"""``make status``: what Prometheus says, in lines that a person reads at once."""
 
 from collections.abc import Mapping
 
-import glance
+from tools import status
 
-SAYS: Mapping[str, glance.Samples] = {
+SAYS: Mapping[str, status.Samples] = {
     "up": [({"job": "services", "service": "api"}, 1.0), ({"job": "services", "service": "workers"}, 0.0)],
     "logs": [({}, 12.34)],
     "spans": [],
@@ -18,7 +18,7 @@ SAYS: Mapping[str, glance.Samples] = {
 
 
 def test_what_is_down_and_what_fires_is_named() -> None:
-    def said(query: str) -> glance.Samples:
+    def said(query: str) -> status.Samples:
         if query == "up":
             return SAYS["up"]
         if query.startswith("ALERTS"):
@@ -27,7 +27,7 @@ def test_what_is_down_and_what_fires_is_named() -> None:
             return SAYS["queue"]
         return SAYS["logs" if "log_records" in query else "spans" if "spans" in query else "points"]
 
-    assert glance.signals(said) == [
+    assert status.summarize(said) == [
         "targets: 1 of 2 up",
         "  down: workers",
         "signals: 12.3 logs/s, 0.0 spans/s, 5.0 metric points/s",
@@ -39,7 +39,7 @@ def test_what_is_down_and_what_fires_is_named() -> None:
 
 
 def test_a_prometheus_that_knows_nothing_yet_is_no_error() -> None:
-    assert glance.signals(lambda _: []) == [
+    assert status.summarize(lambda _: []) == [
         "targets: 0 of 0 up",
         "signals: 0.0 logs/s, 0.0 spans/s, 0.0 metric points/s",
         "alerts: 0 firing",

@@ -1,0 +1,1 @@
+"""The Collectors against a bare one."""

@@ -1,0 +1,1 @@
+"""The running local stack: how long signals take, and what it needs of the machine."""

@@ -1,0 +1,1 @@
+"""``make up`` by its parts."""
