@@ -255,7 +255,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         yield ConfigIssue(path, "is there already", "each product once", platform.markets[twice], remove=True)
     if not platform.enabled:
         return
-    if "images" in parts and not ("build" in parts and parts["build"].enabled):
+    if "images" in parts and not platform.image_template and not ("build" in parts and parts["build"].enabled):
         for name in sorted(SERVICES.keys() - parts["images"].keys()):
             expected = "name:tag@sha256:<64 hex digits> of the image that you built"
             yield ConfigIssue(("images", name), "is missing beside platform.enabled", expected)
@@ -288,6 +288,9 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
         yield ConfigIssue(
             ("scaledToZero", index), "would not run in production", "all workloads with pods", name, remove=True
         )
+    if template := value_at(parts, "platform.imageTemplate"):
+        expected = "the digest of each service's image by images"
+        yield ConfigIssue("platform.imageTemplate", "has no digest", expected, template, remove=True)
     if "cluster" in parts:
         cluster = parts["cluster"]
         if DEVELOPMENT_CONTEXT.search(cluster.context.lower()):
@@ -302,7 +305,7 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
     if "limits" in parts:
         for name, field in Limits.model_fields.items():
             if name not in parts["limits"].model_fields_set:
-                expected = f"a limit of your own in {field.description}: no default is right for real money"
+                expected = f"a limit of your own ({field.description}): no default is right for real money"
                 yield ConfigIssue(f"limits.{field.alias}", "is missing in production", expected, fix=ASK)
     prometheus = parts.get("prometheus")
     operator = prometheus is not None and prometheus.operator
