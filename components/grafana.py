@@ -141,9 +141,9 @@ def dashboard_maps(dashboards: Mapping[str, str], context: NamespaceContext, opt
     """A ConfigMap a dashboard, found by its label; the names of all."""
     return [
         mutable_config_map(
-            f"dashboard-{called}", "grafana", {f"{called}.json": text}, context, opts, grafana_dashboard="1"
+            f"dashboard-{dashboard}", "grafana", {f"{dashboard}.json": text}, context, opts, grafana_dashboard="1"
         )
-        for called, text in dashboards.items()
+        for dashboard, text in dashboards.items()
     ]
 
 

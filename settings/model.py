@@ -325,7 +325,7 @@ class Platform(Model):
 
 
 class Bases(Model):
-    """Base images in place of those that the Dockerfiles pin, where these cannot be pulled."""
+    """Base images that replace those of the Dockerfiles, where these cannot be pulled."""
 
     node_builder: Reference | None = Field(default=None, description="Node.js with npm and a shell")
     node_runtime: Reference | None = Field(default=None, description="Node.js at /nodejs/bin/node, and no more")
@@ -359,7 +359,8 @@ class Settings(Model):
     cluster: Cluster
     namespaces: Namespaces = Namespaces()
     registry: Registry | None = Field(
-        default=None, description="takes the place of each pinned image's registry; images and built ones keep theirs"
+        default=None,
+        description="registry that replaces each pinned image's own; images that are named or built here keep theirs",
     )
     images: dict[str, Reference] = Field(default={}, description="image by workload, in place of the pinned one")
     scaled_to_zero: list[Label] = Field(

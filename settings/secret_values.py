@@ -1,4 +1,4 @@
-"""Whether a given secret can be what it is given as. No message here ever holds a value."""
+"""Whether a configured secret can be what its key says. No message here ever holds a value."""
 
 import binascii
 import json
