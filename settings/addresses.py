@@ -14,7 +14,7 @@ from settings.model import Grafana, Ingress, Platform, ServiceSize
 
 @dataclass(frozen=True, kw_only=True)
 class _Address:
-    """A URL by its key. ``of_people`` are opened in browsers, the others by pods."""
+    """A URL by its key: ``browser_facing``, or opened by pods."""
 
     key: str
     url: str

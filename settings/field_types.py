@@ -32,7 +32,7 @@ RESERVED = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 @dataclass(frozen=True, kw_only=True)
 class TextFormat:
-    """What a text looks like. ``expected`` completes "expected …"; ``also`` raises ValueError where the shape is not enough."""
+    """What a text looks like. ``expected`` completes "expected …"; ``validate`` raises ValueError where that is not enough."""
 
     pattern: str
     expected: str
