@@ -3,9 +3,9 @@
 import secrets
 import time
 
-from collector_process import span, traces
-from live import Live, awaited
-from pods import started
+from tests.e2e.running_stack import Live, awaited
+from tests.e2e.workload_pods import started
+from tests.support.collector_process import span, traces
 
 POLL_SECONDS = 0.05
 PATIENCE = 60

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import EmbeddedCluster, wait_until
-from operator_crds import GROUP, operator_kinds
+from tests.support.harness import EmbeddedCluster, wait_until
+from tests.support.operator_crds import GROUP, operator_kinds
 
 LOCATION = "{{.Group}}/{{.ResourceAPIVersion}}/{{.ResourceKind}}.json"
 """Below the folder of schemas; kubeconform takes the version for the group of what has none."""

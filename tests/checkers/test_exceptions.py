@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from finding import Allowed, Finding, read_exceptions, stale, unexplained
-from manifest_judges import MANIFEST_TOOLS, JudgeManifests
+
+from tests.checkers.finding import Allowed, Finding, read_exceptions, stale, unexplained
+from tests.checkers.manifest_checkers import MANIFEST_TOOLS, JudgeManifests
 
 REASON = "because it reads the log files of the node, which is all that it is for"
 FINDING = Finding(tool="checkov", check="CKV_1", object="DaemonSet/node-agents/otel-agent", stack="prod")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import file_judges
 import pytest
-import subjects
-from finding import Allowed, Finding, unexplained
+
+from tests.checkers import checker_inputs, file_checkers
+from tests.checkers.finding import Allowed, Finding, unexplained
 
 # A workflow with one fault for each kind of check; @ is there for zizmor, the rest for actionlint and the shell.
 SPOILED_WORKFLOW = """\
@@ -40,10 +40,13 @@ def test_nothing_is_found_without_a_written_reason(
 
 
 def test_the_scripts_and_workflows_are_found() -> None:
-    scripts = {str(path.relative_to(subjects.ROOT)) for path in subjects.shell_scripts(subjects.ROOT / ".github")}
+    scripts = {
+        str(path.relative_to(checker_inputs.ROOT))
+        for path in checker_inputs.shell_scripts(checker_inputs.ROOT / ".github")
+    }
 
     assert scripts == {".github/cluster-access.sh"}
-    assert subjects.shell_scripts(subjects.ROOT / ".ci") == [subjects.ROOT / ".ci/run"]
+    assert checker_inputs.shell_scripts(checker_inputs.ROOT / ".ci") == [checker_inputs.ROOT / ".ci/run"]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def checks(findings: list[Finding]) -> set[str]:
 
 
 def test_zizmor_sees_whatever_a_comment_or_a_configuration_says(spoiled: Path) -> None:
-    found = file_judges.zizmor(spoiled / ".github", spoiled)
+    found = file_checkers.zizmor(spoiled / ".github", spoiled)
 
     assert checks(found) >= {
         "unpinned-uses",
@@ -83,32 +86,32 @@ def test_zizmor_sees_whatever_a_comment_or_a_configuration_says(spoiled: Path) -
 
 def test_actionlint_sees_bad_expressions_and_what_the_shell_would_do(spoiled: Path, tmp_path: Path) -> None:
     workflow = spoiled / ".github/workflows/spoiled.yml"
-    found = file_judges.actionlint([workflow], spoiled, tmp_path)
+    found = file_checkers.actionlint([workflow], spoiled, tmp_path)
 
     assert checks(found) >= {"expression", "shellcheck"}
     assert {finding.object for finding in found} == {".github/workflows/spoiled.yml"}
 
 
 def test_shellcheck_sees_an_unquoted_word(spoiled: Path) -> None:
-    found = file_judges.shellcheck(subjects.shell_scripts(spoiled), spoiled)
+    found = file_checkers.shellcheck(checker_inputs.shell_scripts(spoiled), spoiled)
 
     assert [(finding.check, finding.object) for finding in found] == [("SC2086", "spoiled.sh")]
 
 
 def test_hadolint_sees_whatever_a_comment_or_a_configuration_says(spoiled: Path, tmp_path: Path) -> None:
-    found = file_judges.hadolint(subjects.dockerfiles(spoiled), spoiled, tmp_path)
+    found = file_checkers.hadolint(checker_inputs.dockerfiles(spoiled), spoiled, tmp_path)
 
     assert checks(found) >= {"DL3006", "DL3008", "DL3020"}
 
 
 def test_checkov_sees_a_root_image(spoiled: Path) -> None:
-    found = file_judges.checkov_dockerfiles(subjects.dockerfiles(spoiled), spoiled)
+    found = file_checkers.checkov_dockerfiles(checker_inputs.dockerfiles(spoiled), spoiled)
 
     assert checks(found) >= {"CKV_DOCKER_3"}
     assert {finding.object for finding in found} == {"images/spoiled/Dockerfile"}
 
 
 def test_a_dockerfile_that_checkov_passes_over_is_named(spoiled: Path) -> None:
-    found = file_judges.checkov_dockerfiles([spoiled / "images/unseen/Dockerfile"], spoiled)
+    found = file_checkers.checkov_dockerfiles([spoiled / "images/unseen/Dockerfile"], spoiled)
 
     assert {finding.object for finding in found if finding.check == "not judged"} == {"images/unseen/Dockerfile"}

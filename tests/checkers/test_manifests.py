@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from faults import FAULTS, Fault, plant
-from finding import Allowed, unexplained
-from manifest_judges import MANIFEST_TOOLS, JudgeManifests
-from subjects import VARIANTS, with_pods, written
+
+from tests.checkers.checker_inputs import VARIANTS, with_pods, written
+from tests.checkers.finding import Allowed, unexplained
+from tests.checkers.manifest_checkers import MANIFEST_TOOLS, JudgeManifests
+from tests.checkers.manifest_mutations import FAULTS, Fault, plant
 
 
 @pytest.mark.parametrize("stack", VARIANTS)

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from promtool import promtool, said, suites
 
 from catalog import Alert, load_rules
+from tests.data.promtool import promtool, said, suites
 
 RULES = Path(__file__).parents[2] / "rules"
 TESTS = Path(__file__).parent / "rules"

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alertmanager_process import Alertmanager, People, labels
-from tool_process import loopback, running, wait_until
 
 from catalog.alertmanager_config import without_missing_secrets
 from settings.secret_table import ALERT_FILES
+from tests.support.alertmanager_process import Alertmanager, People, labels
+from tests.support.tool_process import loopback, running, wait_until
 
 TEXT = (Path(__file__).parents[2] / "config/alertmanager/alertmanager.yaml").read_text()
 MINUTE = 0.5

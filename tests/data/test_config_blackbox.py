@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tool_process import loopback, wait_until
+
+from tests.support.tool_process import loopback, wait_until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/blackbox/blackbox.yaml"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from panels import DASHBOARDS, ROOT, Panel, panels, targets
-from promql import filled
-from promtool import refused
 
 from catalog import DATA_SOURCES, load_dashboards, load_rules
+from tests.data.promtool import refused
+from tests.support.panels import DASHBOARDS, ROOT, Panel, panels, targets
+from tests.support.promql import filled
 
 PANELS = list(panels())
 NAMES = [panel.name for panel in PANELS]

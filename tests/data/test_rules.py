@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from promtool import promtool, said
-from rule_mutations import ALERTS, ALWAYS, FILES, RULES, TESTS
+
+from tests.data.promtool import promtool, said
+from tests.data.rule_mutations import ALERTS, ALWAYS, FILES, RULES, TESTS
 
 # Word for word from the guide: threshold, duration, severity, summary, description.
 GUIDE = {

@@ -1,7 +1,8 @@
 """The tests of the rules are tested themselves: each rule is changed in turn, and its file's tests must notice."""
 
 import pytest
-from rule_mutations import (
+
+from tests.data.rule_mutations import (
     AT_ONCE,
     EARLY_OR_LATE,
     GUARDED,

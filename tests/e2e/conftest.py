@@ -2,23 +2,18 @@
 
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/engine", "tests/unit", "tests/data"))]
-
-from collector_process import span, traces  # noqa: E402
-from deployed_copy import prepare  # noqa: E402
-from harness import make  # noqa: E402
-from live import Live, live  # noqa: E402
-from people import bring_people  # noqa: E402
-
-from tools import node_requirements  # noqa: E402
+from tests.e2e.deployed_copy import prepare
+from tests.e2e.running_stack import Live, live
+from tests.e2e.webhook_receiver import bring_people
+from tests.support.collector_process import span, traces
+from tests.support.harness import make
+from tools import node_requirements
 
 ORDER = (
     "test_rest",

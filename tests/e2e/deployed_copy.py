@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from harness import ROOT, copy_repository, edit
-from people import PEOPLE
+from tests.e2e.webhook_receiver import PEOPLE
+from tests.support.harness import ROOT, copy_repository, edit
 
 SAMPLING = 20
 """Per cent of the traces that nothing marks as important."""

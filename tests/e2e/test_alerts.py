@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from harness import ROOT
-from live import Live, awaited, repeated
-from people import Message, heard
+
+from tests.e2e.running_stack import Live, awaited, repeated
+from tests.e2e.webhook_receiver import Message, heard
+from tests.support.harness import ROOT
 
 NEAR = ("DailyLossNearLimit", "ExposureNearLimit", "OpenOrdersNearLimit")
 OVER = ("DailyLossOverLimit", "ExposureOverLimit", "OpenOrdersOverLimit")

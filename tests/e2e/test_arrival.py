@@ -2,9 +2,9 @@
 
 import re
 
-from harness import make
-from live import Live, awaited
-from quiet import explained
+from tests.e2e.expected_alerts import explained
+from tests.e2e.running_stack import Live, awaited
+from tests.support.harness import make
 
 SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from harness import ROOT, tool_path
-from live import Live
+
+from tests.e2e.running_stack import Live
+from tests.support.harness import ROOT, tool_path
 
 
 def test_the_benchmark_measures_arrivals_and_the_footprint(stack: Live) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import ROOT
-from live import Live, awaited
+
+from tests.e2e.running_stack import Live, awaited
+from tests.support.harness import ROOT
 
 SOURCES = {
     each["uid"]: each["jsonData"]

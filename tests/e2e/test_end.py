@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness import make
-from live import Live
 
+from tests.e2e.running_stack import Live
+from tests.support.harness import make
 from tools.node_host import NodeHost
 
 

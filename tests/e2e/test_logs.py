@@ -4,12 +4,13 @@ import secrets
 import time
 
 import pytest
-from collector_process import logs as otlp_logs
-from collector_process import span
-from collector_process import traces as otlp_traces
-from live import Live, awaited
-from planted import PLANTED, planted
-from pods import wrote
+
+from tests.e2e.running_stack import Live, awaited
+from tests.e2e.seed_data import PLANTED, planted
+from tests.e2e.workload_pods import wrote
+from tests.support.collector_process import logs as otlp_logs
+from tests.support.collector_process import span
+from tests.support.collector_process import traces as otlp_traces
 
 LINES = 4000
 TRACE_OF_PYTHON = """Traceback (most recent call last):

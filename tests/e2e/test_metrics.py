@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from emitted_series import EMITTERS, own_series
-from live import Live, awaited
+
+from tests.e2e.running_stack import Live, awaited
+from tests.support.emitted_series import EMITTERS, own_series
 
 SILENT = yaml.safe_load((Path(__file__).parent / "silent_series.yaml").read_text())
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from live import Live, awaited
-from panels import Target, targets
-from pods import applied, pod
-from promql import filled
+
+from tests.e2e.running_stack import Live, awaited
+from tests.e2e.workload_pods import applied, pod
+from tests.support.panels import Target, targets
+from tests.support.promql import filled
 
 EMPTY = yaml.safe_load((Path(__file__).parent / "empty_panels.yaml").read_text())
 TARGETS = [*targets("prometheus"), *targets("loki")]

@@ -1,7 +1,7 @@
 """A stack at rest calls nobody: before anything was done to it, no alert fires, and none waits to."""
 
-from live import Live, awaited
-from quiet import explained
+from tests.e2e.expected_alerts import explained
+from tests.e2e.running_stack import Live, awaited
 
 SETTLED = 150
 """Seconds after which rates are those of a stack at rest, and no longer of its start."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from collector_process import span
-from collector_process import traces as otlp_traces
-from deployed_copy import SAMPLING
-from live import Live, awaited
+
+from tests.e2e.deployed_copy import SAMPLING
+from tests.e2e.running_stack import Live, awaited
+from tests.support.collector_process import span
+from tests.support.collector_process import traces as otlp_traces
 
 ORDER = {"product": "BTC-USD", "side": "buy", "size": 0.001}
 ORDINARY, BATCH = 500, 50

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import EmbeddedCluster, tool_path
-from operator_crds import install_operator_crds
-from synthesis import synthesise
-from variants import VARIANTS
 
 from components.namespaces import POD_SECURITY_VERSION
+from tests.support.harness import EmbeddedCluster, tool_path
+from tests.support.operator_crds import install_operator_crds
+from tests.support.synthesis import synthesise
+from tests.support.variants import VARIANTS
 
 Manifest = dict[str, Any]
 

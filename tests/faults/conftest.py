@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from verdict import Verdict
+
+from tests.faults.report import Verdict
 
 FIGURES = Path(__file__).parents[2] / ".local/faults"
 

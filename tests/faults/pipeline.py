@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_process import Agent, ContainerLog
-from collector_process import Gateway
-from counting import Sender, Source, State, Store, Writer
-from name_server import NameServer
-from rendered import Rendered, workload
-from tool_process import running
+from tests.faults.counting import Sender, Source, State, Store, Writer
+from tests.faults.rendered import Rendered, workload
+from tests.support.agent_process import Agent, ContainerLog
+from tests.support.collector_process import Gateway
+from tests.support.name_server import NameServer
+from tests.support.tool_process import running
 
 Variant = Callable[[dict[str, Any]], None]
 STORES = {"logs": "logs", "traces": "traces", "metrics": "metrics", "metrics_replica": "metrics"}

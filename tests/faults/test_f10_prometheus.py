@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 import yaml
-from bounds import fill, lacking, volume_of
-from collector_process import Gateway
-from counting import KEY, Sender, Store
-from known_bad import gives_up
-from pipeline import Load, Variant, gateway_of
-from prometheus_process import Prometheus, cluster, service
-from rendered import Rendered, workload
-from tool_process import loopback, running, wait_until
-from verdict import Verdict
+
+from tests.faults.bounds import fill, lacking, volume_of
+from tests.faults.counting import KEY, Sender, Store
+from tests.faults.negative_controls import gives_up
+from tests.faults.pipeline import Load, Variant, gateway_of
+from tests.faults.rendered import Rendered, workload
+from tests.faults.report import Verdict
+from tests.support.collector_process import Gateway
+from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.tool_process import loopback, running, wait_until
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 MIB = 1 << 20

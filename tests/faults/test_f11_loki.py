@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 import yaml
-from bounds import fill, lacking, volume_of
-from counting import WORD, Sender, Store
-from loki_process import Loki
-from pipeline import Load, Variant, gateway_of
-from rendered import workload
-from tool_process import running
-from verdict import Verdict
+
+from tests.faults.bounds import fill, lacking, volume_of
+from tests.faults.counting import WORD, Sender, Store
+from tests.faults.pipeline import Load, Variant, gateway_of
+from tests.faults.rendered import workload
+from tests.faults.report import Verdict
+from tests.support.loki_process import Loki
+from tests.support.tool_process import running
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 SOURCE = "otlp-l"

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from known_bad import gives_up
-from pipeline import Pipeline, Variant, flowing
-from tool_process import running
-from verdict import Verdict
+from tests.faults.negative_controls import gives_up
+from tests.faults.pipeline import Pipeline, Variant, flowing
+from tests.faults.report import Verdict
+from tests.support.tool_process import running
 
 RATE = 1000
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from counting import State
-from known_bad import no_checkpoints, queue_in_memory
-from pipeline import Pipeline, flowing
-from tool_process import running
-from verdict import Verdict
+from tests.faults.counting import State
+from tests.faults.negative_controls import no_checkpoints, queue_in_memory
+from tests.faults.pipeline import Pipeline, flowing
+from tests.faults.report import Verdict
+from tests.support.tool_process import running
 
 RATE = 1000
 KILLS = 3

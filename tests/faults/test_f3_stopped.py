@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from known_bad import queue_in_memory
-from pipeline import Pipeline, Variant, flowing
-from tool_process import running
-from verdict import Verdict
+from tests.faults.negative_controls import queue_in_memory
+from tests.faults.pipeline import Pipeline, Variant, flowing
+from tests.faults.report import Verdict
+from tests.support.tool_process import running
 
 RATE = 1000
 AWAY = 1.0

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bounds import fill, lacking, volume_of
-from counting import Sender, Signal
-from pipeline import STORES, Load, Pipeline, flowing, taken_after
-from tool_process import running
-from verdict import Verdict
 
 from settings.units import to_bytes
+from tests.faults.bounds import fill, lacking, volume_of
+from tests.faults.counting import Sender, Signal
+from tests.faults.pipeline import STORES, Load, Pipeline, flowing, taken_after
+from tests.faults.report import Verdict
+from tests.support.tool_process import running
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 SIGNALS: tuple[tuple[Signal, str], ...] = (("logs", "otlp-f"), ("traces", "span-f"), ("metrics", "point-f"))

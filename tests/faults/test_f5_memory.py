@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bounds import lacking, memory_of
-from counting import Sender
-from known_bad import no_memory_limiter
-from pipeline import Load, Pipeline, Variant, flowing, taken_after
-from rendered import workload
-from tool_process import running
-from verdict import Verdict
+
+from tests.faults.bounds import lacking, memory_of
+from tests.faults.counting import Sender
+from tests.faults.negative_controls import no_memory_limiter
+from tests.faults.pipeline import Load, Pipeline, Variant, flowing, taken_after
+from tests.faults.rendered import workload
+from tests.faults.report import Verdict
+from tests.support.tool_process import running
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 TEN_TIMES = 10_000

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alertmanager_process import Alertmanager, People, labels
-from namespaces import Network, inside, lacking, network_of
-from rendered import workload
-from tool_process import comes_true, wait_until
-from verdict import Verdict
+
+from tests.faults.namespaces import Network, inside, lacking, network_of
+from tests.faults.rendered import workload
+from tests.faults.report import Verdict
+from tests.support.alertmanager_process import Alertmanager, People, labels
+from tests.support.tool_process import comes_true, wait_until
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 GIVEN = ("webhook-url", "deadman-url")

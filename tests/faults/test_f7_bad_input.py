@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from counting import WORD, Sender, Store, request
-from loki_process import Loki
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from pipeline import Pipeline, Variant, flowing, gateway_of
-from prometheus_process import Prometheus, cluster, service
-from rendered import workload
-from tool_process import ToolProcess, comes_true, loopback, running, wait_until
-from verdict import Verdict
+
+from tests.faults.counting import WORD, Sender, Store, request
+from tests.faults.pipeline import Pipeline, Variant, flowing, gateway_of
+from tests.faults.rendered import workload
+from tests.faults.report import Verdict
+from tests.support.loki_process import Loki
+from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.tool_process import ToolProcess, comes_true, loopback, running, wait_until
 
 MIB = 1 << 20
 CUT = -1

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent_process import ContainerLog, now
-from counting import WORD, Writer
-from pipeline import Load, Pipeline, Variant, flowing
-from tool_process import running, wait_until
-from verdict import Verdict
+from tests.faults.counting import WORD, Writer
+from tests.faults.pipeline import Load, Pipeline, Variant, flowing
+from tests.faults.report import Verdict
+from tests.support.agent_process import ContainerLog, now
+from tests.support.tool_process import running, wait_until
 
 PADDING = "y" * 200
 

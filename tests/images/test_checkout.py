@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from building import ROOT
-from checkout import flawed, plant
 
 from components.platform_services import SERVICES
 from image_build.checks import AddablePackages, find_checkout_issues, message
@@ -14,6 +12,8 @@ from image_build.context import context_files, digest_of, stage
 from image_build.plan import BuildError, plan_builds
 from image_build.python import requirements
 from settings.model import Settings
+from tests.images.building import ROOT
+from tests.images.checkout import flawed, plant
 
 IMAGES = ROOT / "images"
 KNOWN = AddablePackages.of(IMAGES)

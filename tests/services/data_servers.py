@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from processes_of_tests import Process, answers, free_port
+from tests.services.processes_of_tests import Process, answers, free_port
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")

@@ -4,8 +4,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from platform_under_test import Data, Platform, platform, request
-from tool_process import wait_until
+
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.support.tool_process import wait_until
 
 BUSES = pytest.mark.parametrize("bus", ["redis", "rabbitmq"])
 

@@ -20,15 +20,16 @@ from typing import Any
 import bcrypt
 import grpc
 import pytest
-import service_builds
-from collector_process import Gateway, Sink
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import free_port
-from sessions import signed_in
-from telemetry import Span, hops, line_of, spans
-from tool_process import running as running_gateway
-from tool_process import wait_until
+
+from tests.services import service_builds
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import free_port
+from tests.services.sessions import signed_in
+from tests.services.telemetry import Span, hops, line_of, spans
+from tests.support.collector_process import Gateway, Sink
+from tests.support.tool_process import running as running_gateway
+from tests.support.tool_process import wait_until
 
 NODE = service_builds.ROOT / "images/instrumentation/node"
 PYTHON = service_builds.ROOT / "images/instrumentation/python"

@@ -5,8 +5,9 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from platform_under_test import Data, Platform, platform, request
-from tool_process import wait_until
+
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.support.tool_process import wait_until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 FAR = 0.5  # of the last price: no limit order so far away is filled during a test

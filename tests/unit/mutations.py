@@ -5,12 +5,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from refused import configuration
-from synthesis import STACKS
-
 from settings.introspection import ANY, every_path, example, field_at, is_structure
 from settings.loader import Configuration
 from settings.secret_table import SECRETS
+from tests.support.synthesis import STACKS
+from tests.unit.invalid_configs import configuration
 
 TOKEN = "<token>"  # noqa: S105 - stands for a secret made anew in each round
 JUNK: list[Any] = [

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from synthesis import ROOT
 
 from catalog.images import IMAGES, Images, check_reference, is_digest_reference, parts_of
+from tests.support.synthesis import ROOT
 
 DIGEST = "@sha256:" + "0a" * 32
 

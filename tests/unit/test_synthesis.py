@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from given import secret_settings
-from synthesis import Program, Resource, run_program, stack_configuration, synthesise
+from tests.support.required_inputs import secret_settings
+from tests.support.synthesis import Program, Resource, run_program, stack_configuration, synthesise
 
 
 def by_name(program: Program) -> Mapping[tuple[str, str], Resource]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tool_process import ToolProcess, tool
 
 from catalog.alertmanager_config import SECRETS
 from settings.secret_table import ALERT_FILES
+from tests.support.tool_process import ToolProcess, tool
 
 UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from subjects import Manifest, write
-from synthesis import synthesise
+from tests.checkers.checker_inputs import Manifest, write
+from tests.support.synthesis import synthesise
 
 Spoil = Callable[[list[Manifest]], object]
 

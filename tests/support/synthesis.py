@@ -15,13 +15,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import given
 import pulumi
 import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
+
+from tests.support import required_inputs
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("local", "dev", "prod")
@@ -156,7 +157,7 @@ def stack_configuration(stack: str) -> dict[str, str]:
     """The real stack file's values, as the engine hands them to a program."""
     values: Mapping[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     if stack == "prod":
-        values = {**values, "atlas:images": given.images()}
+        values = {**values, "atlas:images": required_inputs.images()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
@@ -168,7 +169,7 @@ def synthesise(
     What the stack asks of its user is given as well. The program runs once a process for each configuration; every caller
     has a copy of its own.
     """
-    asked = {**given.secret_settings(stack), **(secrets or {})}
+    asked = {**required_inputs.secret_settings(stack), **(secrets or {})}
     configuration = stack_configuration(stack) | dict(changes or {}) | asked
     return pickle.loads(_declared(stack, tuple(sorted(configuration.items())), tuple(sorted(asked))))  # noqa: S301 - ours
 

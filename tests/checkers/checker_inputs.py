@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from synthesis import synthesise
-from variants import VARIANTS
+
+from tests.support.synthesis import synthesise
+from tests.support.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 Manifest = dict[str, Any]

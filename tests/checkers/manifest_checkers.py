@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from command import answer
-from finding import Finding, Judgement
-from schemas import LOCATION
-from subjects import place_of
-
 from components.namespaces import POD_SECURITY_VERSION
+from tests.checkers.checker_inputs import place_of
+from tests.checkers.command import answer
+from tests.checkers.finding import Finding, Judgement
+from tests.checkers.schemas import LOCATION
 
 MANIFEST_TOOLS = ("checkov", "kube-score", "kubeconform")
 JudgeManifests = Callable[[str, Path], Judgement]

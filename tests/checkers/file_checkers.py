@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from command import answer
-from finding import Finding
-from manifest_judges import checkov_results
+from tests.checkers.command import answer
+from tests.checkers.finding import Finding
+from tests.checkers.manifest_checkers import checkov_results
 
 FILE_TOOLS = ("actionlint", "gitleaks", "hadolint", "shellcheck", "zizmor")
 _GITLEAKS_CONFIGURATION = Path(__file__).with_name("gitleaks.toml")

@@ -4,8 +4,7 @@ import os
 import shutil
 import time
 
-from live import Live
-
+from tests.e2e.running_stack import Live
 from tools.preflight import memory
 
 DISK = {"KubePersistentVolumeFillingUp": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}

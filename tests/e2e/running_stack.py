@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import EmbeddedCluster, tool_path
-from tool_process import wait_until
-
+from tests.support.harness import EmbeddedCluster, tool_path
+from tests.support.tool_process import wait_until
 from tools.node_host import NodeHost
 from tools.port_forward import Access, PortForward, open_port_forward
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from live import Live
+    from tests.e2e.running_stack import Live
 
 USER = 10101
 

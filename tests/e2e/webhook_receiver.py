@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pods import declare, pod, until
+from tests.e2e.workload_pods import declare, pod, until
 
 if TYPE_CHECKING:
-    from live import Live
+    from tests.e2e.running_stack import Live
 
 NAME = "people"
 PORT = 8080
 PEOPLE = f"http://{NAME}.{NAME}.svc:{PORT}"
-SCRIPT = (Path(__file__).parent / "people_pod.py").read_text()
+SCRIPT = (Path(__file__).parent / "webhook_receiver_pod.py").read_text()
 
 
 @dataclass(frozen=True)
