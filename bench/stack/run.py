@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.stack.arrival import lines_to_query, spans_to_query
 from bench.stack.footprint import Footprint, measure_footprint
-from tests.e2e.running_stack import live, repeated
+from tests.e2e.running_stack import repeated, running_stack
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=60, help="of each measurement of memory and processors")
     chosen = parser.parse_args()
-    stack = live(chosen.stack.absolute())
+    stack = running_stack(chosen.stack.absolute())
     try:
         arrivals: Mapping[str, list[float]] = {
             "a line on stdout to Loki": lines_to_query(stack, chosen.samples),

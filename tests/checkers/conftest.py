@@ -7,8 +7,8 @@ import pytest
 
 from tests.checkers import checker_inputs, file_checkers, manifest_checkers
 from tests.checkers.file_checkers import FILE_TOOLS
-from tests.checkers.finding import EXCEPTIONS, Allowed, Finding, Judgement, read_exceptions
-from tests.checkers.manifest_checkers import MANIFEST_TOOLS, JudgeManifests
+from tests.checkers.finding import EXCEPTIONS, Allowed, CheckResult, Finding, read_exceptions
+from tests.checkers.manifest_checkers import MANIFEST_TOOLS, CheckManifests
 from tests.checkers.schemas import write_schemas
 from tests.support.harness import EmbeddedCluster
 from tests.support.operator_crds import install_operator_crds
@@ -34,11 +34,11 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judge(request: pytest.FixtureRequest) -> JudgeManifests:
-    """`judge(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
+def check_manifests(request: pytest.FixtureRequest) -> CheckManifests:
+    """`check_manifests(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
 
     @cache
-    def ask(tool: str, folder: Path) -> Judgement:
+    def ask(tool: str, folder: Path) -> CheckResult:
         match tool:
             case "kubeconform":
                 return manifest_checkers.kubeconform(folder, request.getfixturevalue("schemas"))

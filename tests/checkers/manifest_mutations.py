@@ -9,29 +9,29 @@ from typing import Any
 from tests.checkers.checker_inputs import Manifest, write
 from tests.support.synthesis import synthesise
 
-Spoil = Callable[[list[Manifest]], object]
+Mutate = Callable[[list[Manifest]], object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """``spoil`` changes the stack's objects; ``check`` is what the tool must say then."""
+class Mutation:
+    """``mutate`` changes the stack's objects; ``check`` is what the tool must say then."""
 
     tool: str
     name: str
     check: str
-    spoil: Spoil
+    mutate: Mutate
 
     def __str__(self) -> str:
         return f"{self.tool}, {self.name}"
 
 
-def plant(folder: Path, faults: list[Fault]) -> None:
-    """Write the whole local stack once for each fault, in a folder of the fault's name."""
+def write_mutated(folder: Path, mutations: list[Mutation]) -> None:
+    """Write the whole local stack once for each mutation, in a folder of its name."""
     sound = list(synthesise("local").manifests())
-    for fault in faults:
+    for mutation in mutations:
         manifests = copy.deepcopy(sound)
-        fault.spoil(manifests)
-        write(manifests, folder / str(fault))
+        mutation.mutate(manifests)
+        write(manifests, folder / str(mutation))
 
 
 def _first(manifests: list[Manifest], kind: str) -> Manifest:
@@ -44,35 +44,35 @@ def _pod(manifests: list[Manifest]) -> dict[str, Any]:
     return next(deployments)["spec"]["template"]["spec"]
 
 
-def _in_container(**changes: Any) -> Spoil:
+def _in_container(**changes: Any) -> Mutate:
     """Replace keys of the first Deployment's first container."""
     return lambda manifests: _pod(manifests)["containers"][0].update(changes)
 
 
-def _in_security(**changes: Any) -> Spoil:
+def _in_security(**changes: Any) -> Mutate:
     return lambda manifests: _pod(manifests)["containers"][0].setdefault("securityContext", {}).update(changes)
 
 
-def _in_pod(**changes: Any) -> Spoil:
+def _in_pod(**changes: Any) -> Mutate:
     return lambda manifests: _pod(manifests).update(changes)
 
 
-def _in_spec(**changes: Any) -> Spoil:
+def _in_spec(**changes: Any) -> Mutate:
     return lambda manifests: _first(manifests, "Deployment")["spec"].update(changes)
 
 
-def _without(key: str) -> Spoil:
+def _without(key: str) -> Mutate:
     return lambda manifests: _pod(manifests)["containers"][0].pop(key)
 
 
-def _without_all(kind: str) -> Spoil:
+def _without_all(kind: str) -> Mutate:
     def remove(manifests: list[Manifest]) -> None:
         manifests[:] = [each for each in manifests if each["kind"] != kind]
 
     return remove
 
 
-def _with(**manifest: Any) -> Spoil:
+def _with(**manifest: Any) -> Mutate:
     return lambda manifests: manifests.append(manifest)
 
 
@@ -96,28 +96,28 @@ _DEAD_VERSION = _with(
 _FROM_SECRET = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "planted", "key": "token"}}}
 
 
-def _fault(tool: str, name: str, check: str, spoil: Spoil) -> Fault:
-    return Fault(tool=tool, name=name, check=check, spoil=spoil)
+def _mutation(tool: str, name: str, check: str, mutate: Mutate) -> Mutation:
+    return Mutation(tool=tool, name=name, check=check, mutate=mutate)
 
 
-FAULTS = [
-    _fault("kubeconform", "unknown key", "invalid", _in_pod(terminationGracePeriod=60)),
-    _fault("kubeconform", "wrong type", "invalid", _in_spec(replicas="two")),
-    _fault("kubeconform", "dead version", "error", _DEAD_VERSION),
-    _fault("checkov", "privileged", "CKV_K8S_16", _in_security(privileged=True)),
-    _fault("checkov", "docker socket", "CKV_K8S_27", _with_host_path),
-    _fault("checkov", "root", "CKV_K8S_40", _in_pod(securityContext={"runAsUser": 0})),
-    _fault("checkov", "host network", "CKV_K8S_19", _in_pod(hostNetwork=True)),
-    _fault("checkov", "writable root", "CKV_K8S_22", _in_security(readOnlyRootFilesystem=False)),
-    _fault("checkov", "no digest", "CKV_K8S_43", _in_container(**_UNPINNED)),
-    _fault("checkov", "no limits", "CKV_K8S_13", _in_container(resources={})),
-    _fault("checkov", "secret in the environment", "CKV_K8S_35", _in_container(env=[_FROM_SECRET])),
-    _fault("checkov", "token", "CKV_K8S_38", _in_pod(automountServiceAccountToken=True)),
-    _fault("checkov", "role of everything", "CKV_K8S_49", _WILDCARD),
-    _fault("kube-score", "privileged", "container-security-context-privileged", _in_security(privileged=True)),
-    _fault("kube-score", "no readiness", "pod-probes", _without("readinessProbe")),
-    _fault("kube-score", "no limits", "container-resources", _in_container(resources={})),
-    _fault("kube-score", "latest", "container-image-tag", _in_container(**_UNPINNED)),
-    _fault("kube-score", "no network policy", "pod-networkpolicy", _without_all("NetworkPolicy")),
-    _fault("kube-score", "no disruption budget", "deployment-has-poddisruptionbudget", _in_spec(replicas=3)),
+MUTATIONS = [
+    _mutation("kubeconform", "unknown key", "invalid", _in_pod(terminationGracePeriod=60)),
+    _mutation("kubeconform", "wrong type", "invalid", _in_spec(replicas="two")),
+    _mutation("kubeconform", "dead version", "error", _DEAD_VERSION),
+    _mutation("checkov", "privileged", "CKV_K8S_16", _in_security(privileged=True)),
+    _mutation("checkov", "docker socket", "CKV_K8S_27", _with_host_path),
+    _mutation("checkov", "root", "CKV_K8S_40", _in_pod(securityContext={"runAsUser": 0})),
+    _mutation("checkov", "host network", "CKV_K8S_19", _in_pod(hostNetwork=True)),
+    _mutation("checkov", "writable root", "CKV_K8S_22", _in_security(readOnlyRootFilesystem=False)),
+    _mutation("checkov", "no digest", "CKV_K8S_43", _in_container(**_UNPINNED)),
+    _mutation("checkov", "no limits", "CKV_K8S_13", _in_container(resources={})),
+    _mutation("checkov", "secret in the environment", "CKV_K8S_35", _in_container(env=[_FROM_SECRET])),
+    _mutation("checkov", "token", "CKV_K8S_38", _in_pod(automountServiceAccountToken=True)),
+    _mutation("checkov", "role of everything", "CKV_K8S_49", _WILDCARD),
+    _mutation("kube-score", "privileged", "container-security-context-privileged", _in_security(privileged=True)),
+    _mutation("kube-score", "no readiness", "pod-probes", _without("readinessProbe")),
+    _mutation("kube-score", "no limits", "container-resources", _in_container(resources={})),
+    _mutation("kube-score", "latest", "container-image-tag", _in_container(**_UNPINNED)),
+    _mutation("kube-score", "no network policy", "pod-networkpolicy", _without_all("NetworkPolicy")),
+    _mutation("kube-score", "no disruption budget", "deployment-has-poddisruptionbudget", _in_spec(replicas=3)),
 ]

@@ -39,10 +39,10 @@ def test_a_sound_object_passes_and_a_misspelt_or_mistyped_one_does_not(
     checker_inputs.write([custom(kind)], tmp_path / "sound")
     checker_inputs.write([custom(kind, selectr={})], tmp_path / "misspelt")
     checker_inputs.write([custom(kind, **{next(iter(SOUND[kind][1])): 5})], tmp_path / "mistyped")
-    judgement = kubeconform(tmp_path, schemas)
+    result = kubeconform(tmp_path, schemas)
 
-    assert len(judgement.judged) == 3
-    assert {(each.stack, each.check) for each in judgement.findings} == {
+    assert len(result.checked) == 3
+    assert {(each.stack, each.check) for each in result.findings} == {
         ("misspelt", "invalid"),
         ("mistyped", "invalid"),
     }

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.deployed_copy import prepare
-from tests.e2e.running_stack import Live, live
-from tests.e2e.webhook_receiver import bring_people
+from tests.e2e.running_stack import RunningStack, running_stack
+from tests.e2e.webhook_receiver import start_webhook_receiver
 from tests.support.collector_process import span, traces
 from tests.support.harness import make
 from tools import node_requirements
@@ -48,10 +48,12 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool) -> Iterator[Live]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool
+) -> Iterator[RunningStack]:
     """The running stack, with whoever hears its alerts."""
-    if lacking := node_requirements.missing():
-        pytest.skip(node_requirements.message(lacking))
+    if missing := node_requirements.missing():
+        pytest.skip(node_requirements.message(missing))
     kept: Path | None = request.config.getoption("--stack")
     copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()
     try:
@@ -59,8 +61,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             prepare(copy, hasty=not full)
         said = make(copy, "up").stdout
         assert re.findall(r"scaled to zero: (.*), for", said) == ["grafana"], said[-5000:]
-        running = live(copy)
-        bring_people(running)
+        running = running_stack(copy)
+        start_webhook_receiver(running)
         yield running
         running.close()
     finally:
@@ -69,7 +71,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def busy(stack: Live) -> Live:
+def busy(stack: RunningStack) -> RunningStack:
     """The stack after users have ordered and failed, work has failed, a backtest has run and somebody has looked for traces."""
     job = f"backtest-{secrets.token_hex(3)}"
     stack.cluster.kubectl("create", "job", job, "--from=cronjob/backtester", "--namespace=trading")

@@ -95,8 +95,8 @@ def test_no_secret_is_in_clear_in_state_logs_or_objects(
         for form in (value, base64.b64encode(value.encode()).decode()):
             assert form not in others
             for text in said:
-                place = json.dumps(text).find(form)
-                assert place < 0, json.dumps(text)[max(0, place - 300) : place]
+                at = json.dumps(text).find(form)
+                assert at < 0, json.dumps(text)[max(0, at - 300) : at]
             assert not [data for data in written if form.encode() in data]
 
 

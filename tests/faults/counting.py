@@ -70,7 +70,7 @@ class Store:
         self._server.shutdown()
         self._server.server_close()
 
-    def lacks(self, sent: dict[str, set[int]]) -> int:
+    def missing(self, sent: dict[str, set[int]]) -> int:
         """How many of ``sent`` have not come."""
         return sum(len(numbers - self.seen[source].keys()) for source, numbers in sent.items())
 

@@ -104,8 +104,8 @@ def test_what_leaves_nothing_to_build_stops_the_program_before_it_declares_anyth
 
 
 def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", heard.append)
+    received: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", received.append)
     for each in ("images", "tools"):
         (tmp_path / each).symlink_to(ROOT / each)
     flawed(tmp_path / "platform")
@@ -113,8 +113,8 @@ def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, mon
         settings(platform={"enabled": True, "source": "platform"}, images={"ops-bot": "bot:1"}), tmp_path
     )
     assert [context.service for context in staged] == [name for name in SERVICES if name != "ops-bot"]
-    assert len(heard) == 1
-    assert "ops-bot" not in heard[0]
+    assert len(received) == 1
+    assert "ops-bot" not in received[0]
     assert plan_builds(settings(build={}), tmp_path) == []
 
 

@@ -12,8 +12,8 @@ from tools import node_requirements
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if lacking := node_requirements.missing():
-        pytest.skip(node_requirements.message(lacking))
+    if missing := node_requirements.missing():
+        pytest.skip(node_requirements.message(missing))
 
 
 @pytest.fixture

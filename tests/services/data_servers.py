@@ -16,9 +16,9 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 
 
-def program(name: str, package: str, *places: Path) -> str:
+def program(name: str, package: str, *folders: Path) -> str:
     """Path of a server. A missing one is a failure, not a skipped test."""
-    found = shutil.which(name, path=os.pathsep.join([*map(str, places), os.environ["PATH"]]))
+    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
     assert found, f"{name} is not on this machine: install Debian's {package}"
     return found
 

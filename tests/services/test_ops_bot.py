@@ -76,9 +76,9 @@ def test_it_posts_the_kill_switch_and_a_loss_once(data: Data, tmp_path: Path, bu
         kill(running, True)
         kill(running, False)
         wait_until(lambda: sum("released" in body["text"] for _, body, _ in posted) == 2, 10, "both messages")
-        heard = running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
+        before = running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
         wait_until(
-            lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') > heard + 5,
+            lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') > before + 5,
             10,
             "more results",
         )

@@ -157,8 +157,8 @@ def test_every_span_of_the_order_is_marked_and_survives_a_sampling_of_nothing(tr
 
 
 def test_prices_and_exposures_are_not_marked_and_are_sampled(traced: Traced) -> None:
-    def heard() -> set[str]:
-        """Traces of both that have been published and heard."""
+    def received() -> set[str]:
+        """Traces of both that have been published and received."""
         known = spans(traced.sink)
         topics = [
             {span.trace for span in _of_topic(topic, known) if span.kind == "consumer"}
@@ -166,7 +166,7 @@ def test_prices_and_exposures_are_not_marked_and_are_sampled(traced: Traced) -> 
         ]
         return topics[0] | topics[1] if min(map(len, topics)) > 4 else set()
 
-    traces = wait_until(heard, 40, "prices and exposures")
+    traces = wait_until(received, 40, "prices and exposures")
     mine = [span for span in spans(traced.sink) if span.trace in traces]
     assert {"producer", "consumer"} <= {span.kind for span in mine}
     assert {span.state for span in mine} == {""}

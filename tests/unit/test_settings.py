@@ -63,9 +63,9 @@ def problems(of: Configuration) -> list[str]:
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the program warned of."""
-    heard: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", heard.append)
-    return heard
+    received: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", received.append)
+    return received
 
 
 @pytest.mark.parametrize("stack", STACKS)
