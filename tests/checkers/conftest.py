@@ -57,6 +57,7 @@ def about_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Find
     scratch = tmp_path_factory.mktemp("repository")
     tree = scratch / "tree"
     subjects.copy_repository(tree)
+    subjects.write_service_dockerfiles(tree)
     workflows = sorted((tree / ".github/workflows").glob("*.y*ml"))
     dockerfiles = subjects.dockerfiles(tree)
     return {

@@ -11,6 +11,9 @@ import yaml
 from synthesis import synthesise
 from variants import VARIANTS
 
+from components.platform_services import SERVICES
+from image_build.final_stage import dockerfile
+
 ROOT = Path(__file__).resolve().parents[2]
 Manifest = dict[str, Any]
 
@@ -81,3 +84,11 @@ def copy_repository(target: Path) -> None:
         copy = target / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+
+
+def write_service_dockerfiles(tree: Path) -> None:
+    """The whole Dockerfile of each service, as its image is built by it, beside the service's reference sources."""
+    for name, spec in SERVICES.items():
+        path = tree / "services" / name / "Dockerfile"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dockerfile(name, spec, ROOT / "images"))
