@@ -1,4 +1,4 @@
-"""Images that the program itself builds, by Docker's BuildKit. What is in them is said by ``images/`` and ``build_context.py``."""
+"""Images that the program itself builds, by Docker's BuildKit. ``images/`` and ``image_build/context.py`` say what is in them."""
 
 import hashlib
 import os
@@ -84,7 +84,7 @@ def build_arguments(context: Context, args: ImageBuildsArgs) -> dict[str, str]:
     bases = {key.upper(): value for key, value in args.settings.bases.model_dump().items() if value}
     prefixes = {"node": ("NODE_",), "python": ("PYTHON_",), "go": ("GO_", "STATIC_")}[context.language]
     arguments = {key: bases[key] for key in sorted(bases) if key.startswith(prefixes)}
-    return arguments | ({"TYPE_ERRORS": "tell"} if args.allow_type_errors and context.language == "node" else {})
+    return arguments | ({"TYPE_ERRORS": "warn"} if args.allow_type_errors and context.language == "node" else {})
 
 
 def version(context: Context, arguments: Mapping[str, str]) -> str:

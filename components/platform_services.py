@@ -40,8 +40,8 @@ class ServiceSpec:
     """One service of the platform.
 
     ``recipe`` says what its image is made of. ``port`` is where it serves people or other services, and ``health_path`` is a path
-    there, or where it has no port, at ``metrics_port``. ``environment`` gives the variables that are its own; those that every
-    service has are in ``trading.py``.
+    there, or where it has no port, at ``metrics_port``. It reads its port from ``port_variable``. ``environment`` gives the
+    variables that are its own; those that every service has are in ``trading.py``.
 
     ``depends_on`` names the services, and ``data_services`` the data services, that it opens connections to: network flows, host
     names and passwords follow from them. ``internet_egress_reason`` says what it needs outside the cluster.
@@ -53,6 +53,7 @@ class ServiceSpec:
 
     recipe: Recipe
     port: int | None = None
+    port_variable: str = "PORT"
     metrics_port: int = INSTRUMENTATION_PORT
     health_path: str = "/metrics"
     replicas: int = 1
@@ -84,12 +85,11 @@ def _order_environment(inputs: EnvironmentInputs) -> dict[str, str]:
 
 
 def _api_environment(inputs: EnvironmentInputs) -> dict[str, str]:
-    return _order_environment(inputs) | {"PORT": "8000", "USE_SSE": "true", "USE_EVENT_BUS_SSE": "true"}
+    return _order_environment(inputs) | {"USE_SSE": "true", "USE_EVENT_BUS_SSE": "true"}
 
 
 def _ops_ui_environment(inputs: EnvironmentInputs) -> dict[str, str]:
     return {
-        "PORT": "3000",
         "API_URL": inputs.url("api"),
         # An https URL is what makes NextAuth's cookies secure.
         "NEXTAUTH_URL": inputs.public_url("ops-ui"),
@@ -101,7 +101,7 @@ def _ops_ui_environment(inputs: EnvironmentInputs) -> dict[str, str]:
 def _workers_environment(inputs: EnvironmentInputs) -> dict[str, str]:
     limits = inputs.limits
     return _order_environment(inputs) | {
-        "PROMETHEUS_PORT": "9108",
+        "PROMETHEUS_PORT": str(SERVICES["workers"].metrics_port),
         "DAILY_MAX_LOSS": format_number(limits.daily_max_loss),
         "MAX_OPEN_ORDERS": str(limits.max_open_orders),
         "MAX_ORDER_NOTIONAL": format_number(limits.max_order_notional),
@@ -111,7 +111,7 @@ def _workers_environment(inputs: EnvironmentInputs) -> dict[str, str]:
 
 SERVICES: Mapping[str, ServiceSpec] = {
     "api": ServiceSpec(
-        recipe=Recipe(language="node", sources={".": ("api",)}),
+        recipe=Recipe(framework="express", sources={".": ("api",)}),
         port=8000,
         health_path="/healthz",
         replicas=2,
@@ -123,7 +123,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
         slo=0.999,
     ),
     "ops-ui": ServiceSpec(
-        recipe=Recipe(language="node", sources={".": ("ops-ui",)}),
+        recipe=Recipe(framework="next", sources={".": ("ops-ui",)}),
         port=3000,
         health_path="/",
         environment=_ops_ui_environment,
@@ -133,7 +133,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
     ),
     "workers": ServiceSpec(
         recipe=Recipe(
-            language="python",
+            framework="python",
             sources={
                 "workers": ("workers/src/workers", "workers/workers"),
                 "requirements.txt": ("workers/requirements.txt",),
@@ -150,7 +150,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
     ),
     "ops-bot": ServiceSpec(
         recipe=Recipe(
-            language="python",
+            framework="python",
             sources={
                 "ops_bot_async.py": ("ops-bot/ops_bot_async.py", "scripts/ops_bot_async.py"),
                 "ops_bot": ("ops-bot/ops_bot",),
@@ -162,9 +162,9 @@ SERVICES: Mapping[str, ServiceSpec] = {
             entry="ops_bot_async.py",
         ),
         port=8080,
+        port_variable="HEALTH_PORT",
         health_path="/healthz",
         memory="128Mi",
-        environment=lambda inputs: {"HEALTH_PORT": "8080"},
         depends_on=("workers",),
         data_services=("cache", "rabbitmq"),
         internet_egress_reason="Slack and Teams",
@@ -172,7 +172,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
     ),
     "backtester": ServiceSpec(
         recipe=Recipe(
-            language="python",
+            framework="python",
             sources={
                 "backtester": ("backtester/src/backtester", "backtester/backtester"),
                 "requirements.txt": ("backtester/requirements.txt",),
@@ -180,6 +180,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
             },
             optional=frozenset({"data.csv"}),
             entry="backtester/backtester_main.py",
+            arguments=("simple_strategy", "data.csv", "2024-01-01", "2024-02-01"),
         ),
         cpu="500m",
         memory="1Gi",

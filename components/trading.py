@@ -174,4 +174,6 @@ def environment(name: str, args: TradingArgs) -> dict[str, Input[str]]:
         }
     if "workers" in service.depends_on:
         env["METRICS_URL"] = f"http://workers:{SERVICES['workers'].metrics_port}/metrics"
+    if service.port:
+        env[service.port_variable] = str(service.port)
     return env | dict(service.environment(EnvironmentInputs(settings=args.settings, limits=args.limits)))

@@ -1,4 +1,4 @@
-"""The context of our own Collector's image: its manifest, the module that it resolved to, and the official builder's own."""
+"""The context of our own Collector's image: its manifest, and the modules of the distribution and of the official builder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ COLLECTOR = "otel-collector"
 """The image that the gateway and the node agents run (``images/upstream.yaml``)."""
 
 
-def collector_contents(root: Path) -> dict[str, bytes]:
+def collector_files(root: Path) -> dict[str, bytes]:
     """Every file of the context, by its path there."""
     images, tools = root / "images" / "collector", root / "tools" / "collector"
     files = {name: images / name for name in ("Dockerfile", "builder.yaml", "health.go")}

@@ -1,11 +1,11 @@
-"""One thing that a checkout lacks."""
+"""One thing that is wrong with a checkout."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckoutIssue:
-    """``what`` is missing, in one sentence, and the ``mend``. A ``fatal`` one leaves nothing to build."""
+    """``what`` is wrong, in one sentence, and its ``fix``. With a ``fatal`` one the image cannot be built."""
 
     service: str
     what: str
@@ -14,4 +14,4 @@ class CheckoutIssue:
 
     @property
     def line(self) -> str:
-        return f"{self.service}: {self.what}; mend: {self.fix}"
+        return f"{self.service}: {self.what}; fix: {self.fix}"

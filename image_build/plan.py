@@ -1,4 +1,4 @@
-"""Which images this run builds, from what: the checkout is judged, and each context staged, before any resource exists."""
+"""Which images this run builds, and from what. The checkout is checked and each context written before any resource exists."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,55 +7,57 @@ import pulumi
 
 from components.platform_services import SERVICES
 from image_build.checks import AddablePackages, find_checkout_issues, message
-from image_build.collector import COLLECTOR, collector_contents
-from image_build.context import Context, context_files, first_existing, stage
+from image_build.collector import COLLECTOR, collector_files
+from image_build.context import Context, context_files, first_existing, write_context
 from image_build.node import package_json
 from image_build.python import REQUIREMENTS, requirements
 from settings.model import Settings
 
-STAGED = Path(".local/build")
-"""Below the program's folder, and named so in the state: another clone finds the same."""
-REFERENCE = "services"
+CONTEXTS = Path(".local/build")
+"""Where contexts are written, below the program's folder. The state has this relative path, so that every clone agrees with it."""
+REFERENCE_SERVICES = "services"
 
 
 class BuildError(pulumi.RunError):
-    """What has to be there before anything can be built; Pulumi prints it without a traceback."""
+    """An image cannot be built from this checkout. Pulumi prints the message without a traceback."""
 
 
 def plan_builds(settings: Settings, root: Path) -> list[Context]:
-    """A context for each image that the settings leave to be built. ``root`` is the program's folder.
+    """A context for each image that the settings let the program build. ``root`` is the program's folder.
+
+    Other issues of the checkout become a warning.
 
     Raises:
-        BuildError: the checkout lacks something without which an image cannot be built. What it lacks besides is a warning.
+        BuildError: an issue of the checkout leaves an image that cannot be built.
     """
     if not settings.build.enabled:
         return []
     services = [name for name in SERVICES if name not in settings.images] if settings.platform.enabled else []
-    checkout = root / (settings.platform.source or REFERENCE)
-    images, known = root / "images", AddablePackages.of(root / "images")
-    issues = find_checkout_issues(checkout, services, known) if services else []
-    if any(lack.fatal for lack in issues):
+    checkout = root / (settings.platform.source or REFERENCE_SERVICES)
+    images, addable = root / "images", AddablePackages.of(root / "images")
+    issues = find_checkout_issues(checkout, services, addable) if services else []
+    if any(issue.fatal for issue in issues):
         raise BuildError(message(checkout, issues))
     if issues:
         pulumi.log.warn(message(checkout, issues))
-    staged = [
-        stage(
+    contexts = [
+        write_context(
             name,
             SERVICES[name].recipe.language,
-            context_files(SERVICES[name].recipe, checkout, images, _completed_files(name, checkout, known)),
-            root / STAGED,
+            context_files(name, checkout, images, _completed_files(name, checkout, addable)),
+            root / CONTEXTS,
         )
         for name in services
     ]
     if settings.build.collector and COLLECTOR not in settings.images:
-        staged.append(stage(COLLECTOR, "go", collector_contents(root), root / STAGED))
-    return staged
+        contexts.append(write_context(COLLECTOR, "go", collector_files(root), root / CONTEXTS))
+    return contexts
 
 
-def _completed_files(name: str, checkout: Path, known: AddablePackages) -> Mapping[str, bytes]:
-    """The files of the service that say what it lacked."""
+def _completed_files(name: str, checkout: Path, addable: AddablePackages) -> Mapping[str, bytes]:
+    """The service's package.json or requirements, with the packages that the build adds."""
     recipe = SERVICES[name].recipe
     if recipe.language == "python":
-        return {REQUIREMENTS: requirements(recipe, checkout, known.python)}
-    described = package_json(first_existing(checkout, recipe.sources["."]) or checkout, known.node)
-    return {"package.json": described} if described else {}
+        return {REQUIREMENTS: requirements(recipe, checkout, addable.python)}
+    package = package_json(first_existing(checkout, recipe.sources["."]) or checkout, addable.node)
+    return {"package.json": package} if package else {}

@@ -9,16 +9,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 Language = Literal["node", "python", "go"]
+Framework = Literal["express", "next", "python"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """``sources`` maps a path below ``service/`` of the context to the paths in the checkout that it may come from.
+    """``framework`` says how the image is built and started:
 
-    ``entry`` is the module that the image runs, as a path below ``service/``.
+    - ``express``: a Node service whose script ``build`` writes ``dist/index.js``;
+    - ``next``: a Next.js application, started by the server of its standalone output;
+    - ``python``: the module at ``entry``, a path below ``service/`` of the context.
+
+    ``sources`` maps a path below ``service/`` to the paths in the checkout that it may come from. Node has one, ``.``, its folder;
+    Python has ``requirements.txt`` among them. A checkout may lack those in ``optional``. ``arguments`` are what the program gets
+    where nobody names others.
     """
 
-    language: Language
+    framework: Framework
     sources: Mapping[str, tuple[str, ...]]
     optional: frozenset[str] = frozenset()
     entry: str = ""
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def language(self) -> Language:
+        """The folder of ``images/`` with its Dockerfile."""
+        return "python" if self.framework == "python" else "node"

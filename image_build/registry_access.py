@@ -1,7 +1,7 @@
-"""How a build reaches the package registries: as pip and npm do on this machine, handed in as build secrets.
+"""How a build reaches the package registries: as pip and npm do on this machine, by build secrets.
 
-A build secret is a file that only one command of a builder stage sees; nothing of it is in a layer. Only what leads to a registry
-is passed on: no cache folders, no paths of this machine.
+A build secret is a file that only one command of a builder stage sees; no layer has it. Only settings that lead to a registry are
+passed on: no cache folders, no paths of this machine.
 """
 
 import configparser
@@ -13,18 +13,18 @@ from pathlib import Path
 _AUTHORITIES = ("PIP_CERT", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Variables that name a file of certificate authorities; the first that is set counts."""
 _PUBLIC = Path("/usr/share/ca-certificates/mozilla")
-"""The authorities that Debian, and so each base, trusts anyway."""
+"""The certificate authorities that Debian, and so each base, trusts already."""
 _GLOBAL_PIP = Path("/etc/pip.conf")
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _PIP = ("index-url", "extra-index-url", "proxy", "trusted-host", "timeout")
 _NPM = re.compile(r"(@[^:\s]+:)?registry$|//.*:(_authToken|_auth|username|_password)$|(https-|no)?proxy$|strict-ssl$")
 _PROXIES = {"https-proxy": "HTTPS_PROXY", "proxy": "HTTP_PROXY", "noproxy": "NO_PROXY"}
 IDS = ("certificates", "npmrc", "pip.conf")
-"""Names of the build secrets; the Dockerfiles mount those that there are."""
+"""Names of the build secrets. The Dockerfiles mount each of them where it is set."""
 
 
 def registry_files(environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Contents of the build secrets, by the names in ``IDS``; what is not set up specially on this machine is left out."""
+    """Contents of the build secrets, by the names in ``IDS``. A secret for which this machine has no settings is left out."""
     files = {
         "certificates": _certificates(environment),
         "npmrc": _npmrc(environment, home),
@@ -36,13 +36,13 @@ def registry_files(environment: Mapping[str, str], home: Path) -> dict[str, str]
 def _certificates(environment: Mapping[str, str]) -> str:
     """The authorities that this machine trusts beyond the public ones."""
     named = next((environment[name] for name in _AUTHORITIES if environment.get(name)), None)
-    trusted = _found(_read(Path(named))) if named else []
-    public = {one for path in _PUBLIC.glob("*.crt") for one in _found(_read(path))}
+    trusted = _certificates_in(_read(Path(named))) if named else []
+    public = {one for path in _PUBLIC.glob("*.crt") for one in _certificates_in(_read(path))}
     return "".join(f"{one}\n" for one in trusted if one not in public)
 
 
 def _pip(environment: Mapping[str, str], home: Path) -> str:
-    """Later files win over earlier ones, and variables over files, as in pip itself."""
+    """The settings of pip. As in pip itself, later files win over earlier ones, and variables over files."""
     chosen: dict[str, str] = {}
     for path in (_GLOBAL_PIP, home / ".pip/pip.conf", home / ".config/pip/pip.conf"):
         parser = configparser.RawConfigParser()
@@ -61,6 +61,7 @@ def _pip(environment: Mapping[str, str], home: Path) -> str:
 
 
 def _npmrc(environment: Mapping[str, str], home: Path) -> str:
+    """The settings of npm. Its own variables win over its file, and both win over the common variables of proxies."""
     chosen: dict[str, str] = {}
     for name, variable in _PROXIES.items():
         if value := environment.get(variable) or environment.get(variable.lower()):
@@ -76,12 +77,12 @@ def _npmrc(environment: Mapping[str, str], home: Path) -> str:
     return "".join(f"{key}={value}\n" for key, value in chosen.items())
 
 
-def _found(text: str) -> list[str]:
+def _certificates_in(text: str) -> list[str]:
     return _CERTIFICATE.findall(text)
 
 
 def _read(path: Path) -> str:
-    """A file that is not there, or not ours to read, holds nothing."""
+    """The text of a file; empty where it does not exist or cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

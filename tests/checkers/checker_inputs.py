@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from components.platform_services import SERVICES
+from image_build.final_stage import dockerfile
 from tests.support.synthesis import synthesise
 from tests.support.variants import VARIANTS
 
@@ -82,3 +84,11 @@ def copy_repository(target: Path) -> None:
         copy = target / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
+
+
+def write_service_dockerfiles(tree: Path) -> None:
+    """The whole Dockerfile of each service, as its image is built by it, beside the service's reference sources."""
+    for name, spec in SERVICES.items():
+        path = tree / "services" / name / "Dockerfile"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dockerfile(name, spec, ROOT / "images"))

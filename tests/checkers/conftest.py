@@ -56,6 +56,7 @@ def about_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Find
     scratch = tmp_path_factory.mktemp("repository")
     tree = scratch / "tree"
     checker_inputs.copy_repository(tree)
+    checker_inputs.write_service_dockerfiles(tree)
     workflows = sorted((tree / ".github/workflows").glob("*.y*ml"))
     dockerfiles = checker_inputs.dockerfiles(tree)
     return {

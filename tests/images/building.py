@@ -9,54 +9,59 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from components.platform_services import SERVICES
 from image_build.registry_access import registry_files
 from settings.model import Bases
-from tests.images.checkout import flawed, plant
+from tests.images.checkout import PLATFORM, flawed, plant
 from tests.support.harness import ROOT, Outcome, Workspace
 from tools import images_contents
 from tools.docker import Engine
 from tools.images_contents import Contents
 
 PROGRAM = """
-import json, os, sys
+import json, sys
 from pathlib import Path
 
 sys.path.insert(0, {repository!r})
 
 import pulumi
-from components.image_builds import Build, BuildArgs
-from image_build.plan import planned
-from image_build.registry_access import registry_files
+from components.image_builds import build_images
+from image_build.plan import plan_builds
 from settings.model import Settings
+{entries}
 
 root = Path(__file__).parent
 settings = Settings.model_validate(json.loads((root / "settings.json").read_text()))
-tell = settings.platform.source is not None
-contexts = planned(settings, root)
-built = Build("images", BuildArgs(settings=settings.build, contexts=contexts, root=root,
-                                  access=registry_files(os.environ, Path.home()), tell=tell))
-for name, reference in built.references.items():
-    pulumi.export(name, reference)
+contexts = plan_builds(settings, root)
+images = build_images(settings, contexts, root)
+for context in contexts:
+    pulumi.export(context.service, images[context.service])
 """
 PLANTED_IN = ("api", "workers", "backtester", "ops-ui")
 
 
 class Program:
-    """A project in ``folder`` with the repository's images; ``build`` is the setting of that name."""
+    """A project in ``folder`` with the repository's images; ``build`` is the setting of that name.
 
-    def __init__(self, folder: Path, build: Mapping[str, Any], images: Mapping[str, str] | None = None) -> None:
+    ``entries`` are statements that add services. The folder may have ``services`` of its own.
+    """
+
+    def __init__(
+        self, folder: Path, build: Mapping[str, Any], images: Mapping[str, str] | None = None, entries: str = ""
+    ) -> None:
         self.folder = folder
         self.build = build
-        self.images = images or {}
+        self.images = dict(images or {})
         self.source: str | None = None
         self.secrets: list[str] = []
         (folder / "Pulumi.yaml").write_text(
             "name: images\nruntime:\n  name: python\n  options:\n    toolchain: uv\n    virtualenv: .venv\n"
         )
-        (folder / "__main__.py").write_text(PROGRAM.format(repository=str(ROOT)))
+        (folder / "__main__.py").write_text(PROGRAM.format(repository=str(ROOT), entries=entries))
         (folder / ".venv").symlink_to(ROOT / ".venv")
         for name in ("images", "services", "tools"):
-            (folder / name).symlink_to(ROOT / name)
+            if not (folder / name).exists():
+                (folder / name).symlink_to(ROOT / name)
         self.write()
 
     def write(self) -> None:
@@ -71,10 +76,13 @@ class Program:
         (self.folder / "settings.json").write_text(json.dumps(settings))
 
     def plant(self) -> Path:
-        """Build the flawed checkout instead, with a secret in every place of some services."""
+        """Build the flawed checkout instead, with a secret in every place of some services. What it lacks is not built."""
         checkout = flawed(self.folder / "platform")
         self.secrets = [plant(checkout, service) for service in PLANTED_IN]
         self.source = "platform"
+        self.images = {
+            name: f"registry.example.com/{name}:1" for name in SERVICES if name not in PLATFORM
+        } | self.images
         self.write()
         return checkout
 

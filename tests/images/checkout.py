@@ -49,6 +49,8 @@ OPS_UI = """{"name": "ops-ui", "version": "0.1.0", "private": true, "scripts": {
   "dependencies": {"next": "14.2.35", "react": "18.3.1", "react-dom": "18.3.1"}}
 """
 
+PLATFORM = ("api", "ops-ui", "workers", "backtester", "ops-bot")
+"""The services of the real platform, and so of this checkout."""
 FILES = {
     "api/package.json": PACKAGE,
     "api/tsconfig.json": TSCONFIG,
