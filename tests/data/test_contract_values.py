@@ -14,6 +14,8 @@ from promql import filled, log_matchers, selectors
 from test_contract import EMITTED, QUESTIONS, Asked
 from test_runbooks import PAGES, blocks
 
+from components.platform_services import SERVICES
+
 LOG_QUESTIONS = [
     *(Asked(target.panel.name, target.expr) for target in targets("loki")),
     *(Asked(f"{page.alert}.md", query) for page in PAGES for query in blocks(page.text, "logql")),
@@ -74,6 +76,8 @@ def test_the_values_that_are_asked_for_in_logs_can_be_there(question: Asked) -> 
         ('probe_success{service="workers"}', "probe_success: service is never 'workers'"),
         ('atlas:expected{service="tempo"}', "atlas:expected: service is never 'tempo'"),
         ('atlas:slo:objective{slo="workers"}', "atlas:slo:objective: slo is never 'workers'"),
+        ('atlas:slo:errors:ratio1h{slo="apii"}', "atlas:slo:errors:ratio1h: slo is never 'apii'"),
+        ('atlas:public{service="tempo"}', "atlas:public: service is never 'tempo'"),
         ('ALERTS{alertname="WorkloadDwn"}', "ALERTS: alertname is never 'WorkloadDwn'"),
         ('ALERTS{alertname=~"KillSwitch.+|Loss.+"}', "ALERTS: alertname is never 'Loss.+'"),
         ('ALERTS{severity="error"}', "ALERTS: severity is never 'error'"),
@@ -159,3 +163,4 @@ def test_the_program_gives_every_set_of_names() -> None:
     assert {"api", "node-agent", "kube-state-metrics", "rabbitmq", "grafana"} <= derived()["scraped_services"]
     assert {"kube-state-metrics", "probes"} <= derived()["jobs"] - {"services"}
     assert derived()["environments"] == {"local", "dev", "prod"}
+    assert {"event-bus", *(name for name, entry in SERVICES.items() if entry.slo)} == derived()["objectives"]
