@@ -1,9 +1,9 @@
 """The catalogue: rules, dashboards and runbooks are found by glob, so adding a file adds the thing.
 
 Everything here is pure: it reads files and returns plain frozen values with the text that ships. All problems of a folder come in
-one `CatalogError`, each as `file:line:column: what is wrong; fix: what to do`, before any resource exists.
+one ``CatalogError``, each as ``file:line:column: what is wrong; fix: what to do``, before any resource exists.
 
-Not checked here is PromQL itself: the program runs without promtool. `tests/data` gives every expression to promtool.
+Not checked here is PromQL itself: the program runs without promtool. ``tests/data`` gives every expression to promtool.
 """
 
 from catalog.dashboards import DATA_SOURCES, DashboardFile, load_dashboards

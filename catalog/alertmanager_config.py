@@ -12,7 +12,7 @@ SECRETS = PurePosixPath("/etc/alertmanager/secrets")
 
 
 def without_missing_secrets(text: str, secret_files: Collection[str]) -> str:
-    """``text`` without the integrations that need a file below ``SECRETS`` whose name is not in ``given``.
+    """``text`` without the integrations that need a file below ``SECRETS`` whose name is not in ``secret_files``.
 
     A receiver that has none left stays, and does nothing: routes lead to it. Where nothing is left out, the text stays as it is.
     """

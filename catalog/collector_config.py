@@ -1,6 +1,6 @@
 """The gateway's configuration with its overlays, as one file.
 
-The Collector itself merges several files, but a list of a later file takes the place of an earlier one's: two overlays that each
+The Collector itself merges several files, but a list of a later file replaces an earlier one's: two overlays that each
 add an extension would lose one. Here the lists that overlays add to are joined; all else is merged as the Collector does it.
 """
 

@@ -39,7 +39,7 @@ class DashboardFile:
 
 
 def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
-    """Every `<name>.py` with a `dashboard()` and every `<name>.json` of the folder, sorted by name.
+    """Every ``<name>.py`` with a ``dashboard()`` and every ``<name>.json`` of the folder, sorted by name.
 
     A module's panels are numbered in their order, so that the same module always makes the same text.
     """
@@ -48,22 +48,22 @@ def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
     owners: dict[tuple[str, str], str] = {}
     for path in find_files(folder, (".py", ".json"), problems):
         if not NAME.fullmatch(path.stem):
-            mend = "use lower-case letters, digits and hyphens"
-            problems.append(Issue(display_path(path), "its name becomes that of a ConfigMap", mend))
+            fix = "use lower-case letters, digits and hyphens"
+            problems.append(Issue(display_path(path), "its name becomes that of a ConfigMap", fix))
         text = _exported(path, problems) if path.suffix == ".json" else _built(path, problems)
         if text is None:
             continue
-        places = {key.path: f":{key.line}:{key.column}" for key in keys(text)} if path.suffix == ".json" else {}
+        positions = {key.path: f":{key.line}:{key.column}" for key in keys(text)} if path.suffix == ".json" else {}
         document: dict[str, Json] = json.loads(text)
-        for at, what, mend in _faults(document):
-            problems.append(Issue(display_path(path) + places.get(at, ""), what, mend))
+        for at, what, fix in _faults(document):
+            problems.append(Issue(display_path(path) + positions.get(at, ""), what, fix))
         for field in ("uid", "title"):
             value = document.get(field)
             if not isinstance(value, str):
                 continue
             owner = owners.setdefault((field, value), display_path(path))
             if owner != display_path(path):
-                where = display_path(path) + places.get((field,), "")
+                where = display_path(path) + positions.get((field,), "")
                 problems.append(Issue(where, f"{field} {value!r} is taken by {owner}", f"give it another {field}"))
         name = f"{path.stem}.json"
         if any(file.name == name for file in files):
@@ -87,7 +87,7 @@ def _exported(path: Path, problems: list[Issue]) -> str | None:
         document: object = json.loads(text)
     except json.JSONDecodeError as error:
         where = f"{display_path(path)}:{error.lineno}:{error.colno}"
-        problems.append(Issue(where, f"not JSON: {error.msg}", "export the dashboard again, or mend it there"))
+        problems.append(Issue(where, f"not JSON: {error.msg}", "export the dashboard again, or correct it there"))
         return None
     if not isinstance(document, dict):
         problems.append(Issue(f"{display_path(path)}:1:1", "not a JSON object", "export the dashboard as JSON model"))
@@ -108,10 +108,8 @@ def _built(path: Path, problems: list[Issue]) -> str | None:
         make = getattr(module, "dashboard", None)
         made = make() if callable(make) else None
         if not isinstance(made, Dashboard):
-            mend = (
-                "define 'def dashboard() -> Dashboard', with Dashboard from grafana_foundation_sdk.builders.dashboard"
-            )
-            problems.append(Issue(display_path(path), "no function dashboard() that returns a Dashboard", mend))
+            fix = "define 'def dashboard() -> Dashboard', with Dashboard from grafana_foundation_sdk.builders.dashboard"
+            problems.append(Issue(display_path(path), "no function dashboard() that returns a Dashboard", fix))
             return None
         document = made.build()
         for number, panel in enumerate(document.panels or [], start=1):
@@ -121,7 +119,7 @@ def _built(path: Path, problems: list[Issue]) -> str | None:
             document, cls=JSONEncoder, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
     except Exception as error:  # a module may raise anything: its file and line are the message
-        problems.append(Issue(_raised_at(path, error), f"{type(error).__name__}: {error}", "mend the module there"))
+        problems.append(Issue(_raised_at(path, error), f"{type(error).__name__}: {error}", "correct the module there"))
         return None
     if len(text.encode()) > MAX_BYTES:
         what = f"makes {len(text.encode())} bytes of JSON, a ConfigMap takes at most {MAX_BYTES}"
@@ -138,13 +136,13 @@ def _raised_at(path: Path, error: Exception) -> str:
 
 
 def _faults(document: dict[str, Json]) -> Iterator[tuple[KeyPath, str, str]]:
-    """What is wrong with a dashboard: the path of the key at fault, what, and the mend."""
+    """What is wrong with a dashboard: the path of the key at fault, what, and the fix."""
     if "spec" in document and "apiVersion" in document:
         yield ("apiVersion",), "a resource, not a dashboard's JSON model", "export it as 'Classic' JSON model"
         return
     if "__inputs" in document:
-        mend = "export it without 'share externally', so that it names data sources by uid"
-        yield ("__inputs",), "asks for its data sources at import time, which provisioning does not do", mend
+        fix = "export it without 'share externally', so that it names data sources by uid"
+        yield ("__inputs",), "asks for its data sources at import time, which provisioning does not do", fix
     uid = document.get("uid")
     if not isinstance(uid, str) or not UID.fullmatch(uid):
         yield ("uid",), f"uid {uid!r}", "set 'uid' to 1 to 40 letters, digits, '-' or '_': links need one that stays"
@@ -168,7 +166,7 @@ def _data_source_pickers(document: dict[str, Json]) -> Iterator[str]:
 
 
 def _data_sources(value: Json, at: KeyPath) -> Iterator[tuple[KeyPath, Json]]:
-    """Every value of a key `datasource`, with its path."""
+    """Every value of a key ``datasource``, with its path."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "datasource":
@@ -185,11 +183,15 @@ def _data_source_faults(at: KeyPath, value: Json, pickers: set[str]) -> Iterator
         return  # Grafana's default data source
     reference: dict[str, Json] = value if isinstance(value, dict) else {"uid": value}
     uid, kind = str(reference.get("uid")), reference.get("type")
-    place = ".".join(str(step) for step in at)
+    key_path = ".".join(str(step) for step in at)
     variable = VARIABLE.fullmatch(uid)
     if uid in BUILT_IN or (variable and variable.group(1) in pickers):
         return
     if uid not in DATA_SOURCES:
-        yield at, f"{place}: unknown data source {uid!r}", f"use one of the provisioned uids: {', '.join(DATA_SOURCES)}"
+        yield (
+            at,
+            f"{key_path}: unknown data source {uid!r}",
+            f"use one of the provisioned uids: {', '.join(DATA_SOURCES)}",
+        )
     elif kind is not None and kind != DATA_SOURCES[uid]:
-        yield at, f"{place}: data source {uid!r} is no {kind!r}", f"set its type to {DATA_SOURCES[uid]!r}"
+        yield at, f"{key_path}: data source {uid!r} is no {kind!r}", f"set its type to {DATA_SOURCES[uid]!r}"

@@ -12,7 +12,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def find_files(folder: Path, suffixes: tuple[str, ...], problems: list[Issue]) -> list[Path]:
     """The folder's files in the order of their names. A file that would be passed over in silence is a problem.
 
-    Hidden files, names that begin with `_` (shared code) and `__pycache__` are no part of the catalogue.
+    Hidden files, names that begin with ``_`` (shared code) and ``__pycache__`` are no part of the catalogue.
     """
     if not folder.is_dir():
         problems.append(Issue(f"{folder.name}/", "the folder is missing", "restore it from version control"))

@@ -47,18 +47,22 @@ def is_digest_reference(reference: str) -> bool:
 class Images:
     """``images["loki"]`` is the reference to deploy: what the settings name, else what was built here, else the pinned one.
 
-    ``registry`` takes the place of the registry of each pinned image.
+    ``registry`` takes the place of the registry of each pinned image. What is not pinned is a service of the platform:
+    ``template`` with the service's name in it.
     """
 
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])
     built: Mapping[str, Input[str]] = field(default_factory=dict[str, Input[str]])
     registry: str | None = None
+    template: str | None = None
 
     def __getitem__(self, name: str) -> Input[str]:
         if name in self.overrides:
             return self.overrides[name]
         if name in self.built:
             return self.built[name]
+        if self.template and name not in IMAGES:
+            return self.template.format(service=name)
         return f"{self.registry}/{_without_registry(IMAGES[name])}" if self.registry else IMAGES[name]
 
 

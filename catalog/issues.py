@@ -9,7 +9,7 @@ import pulumi
 
 @dataclass(frozen=True)
 class Issue:
-    """One fault: `where` is `folder/file`, with `:line:column` as far as known; `mend` is what to do about it."""
+    """One fault: ``where`` is ``folder/file``, with ``:line:column`` as far as known; ``fix`` is what to do about it."""
 
     where: str
     what: str

@@ -1,4 +1,4 @@
-"""Where the keys of a JSON text are: the standard decoder tells neither places nor keys that come twice."""
+"""Where the keys of a JSON text are: the standard decoder tells neither positions nor repeated keys."""
 
 import json
 import re
@@ -11,7 +11,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Key:
-    """A key by its path from the root, the place of its name (from 1), and whether its object already had it."""
+    """A key by its path from the root, the position of its name (from 1), and whether its object already had it."""
 
     path: KeyPath
     line: int
@@ -28,7 +28,7 @@ class _Level:
 
 
 def keys(text: str) -> Iterator[Key]:
-    """Every key of a text that `json.loads` has accepted, in the order of the text."""
+    """Every key of a text that ``json.loads`` has accepted, in the order of the text."""
     levels: list[_Level] = []
     for token in TOKEN.finditer(text):
         mark = token.group()

@@ -47,7 +47,7 @@ class Catalog:
 
 
 def load_catalog(root: Path) -> Catalog:
-    """The catalogue of the repository at `root`, or one `CatalogError` with the problems of all its folders."""
+    """The catalogue of the repository at ``root``, or one ``CatalogError`` with the problems of all its folders."""
     problems: list[Issue] = []
     rules: dict[str, str] = {}
     dashboards: dict[str, str] = {}

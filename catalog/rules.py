@@ -26,7 +26,7 @@ ANNOTATIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """An alert as its file declares it; `hold` is the file's `for`, "0s" where it has none."""
+    """An alert as its file declares it; ``for_`` is the file's ``for``, "0s" where it has none."""
 
     name: str
     severity: str
@@ -46,7 +46,7 @@ class RuleFile:
 
 @dataclass(frozen=True)
 class _Field:
-    """A value of a mapping with the place of its key."""
+    """A value of a mapping with the position of its key."""
 
     where: str
     value: yaml.Node
@@ -57,7 +57,7 @@ class _Field:
 
 
 def load_rules(folder: Path, runbooks: Path | None = None) -> tuple[RuleFile, ...]:
-    """Every `*.yaml` of the folder. `runbooks` is where the alerts' pages are, by default the folder beside this one."""
+    """Every ``*.yaml`` of the folder. ``runbooks`` is where the alerts' pages are, by default the folder beside this one."""
     pages = folder.parent / "runbooks" if runbooks is None else runbooks
     problems: list[Issue] = []
     files: list[RuleFile] = []
@@ -90,7 +90,7 @@ class _Reader:
             where = f"{self._file}:{mark.line + 1}:{mark.column + 1}" if mark else self._file
             tab = "\\t" in (error.problem or "")
             what = "a tab, which YAML does not take for indentation" if tab else f"not YAML: {error.problem}"
-            self._problems.append(Issue(where, what, "indent with blanks" if tab else "mend the YAML there"))
+            self._problems.append(Issue(where, what, "indent with blanks" if tab else "correct the YAML there"))
             return
         except yaml.reader.ReaderError as error:
             self._note(self._file, f"a character that YAML does not allow: {error.reason}", "remove it")
@@ -154,17 +154,17 @@ class _Reader:
             got = f"severity {severity!r}" if severity else "no severity"
             self._note(where, f"{name} has {got}", f"set the label 'severity' to one of {', '.join(SEVERITIES)}")
         annotations = self._mapping(rule["annotations"].value, None, "annotations") if "annotations" in rule else {}
-        for annotation, mend in ANNOTATIONS.items():
+        for annotation, fix in ANNOTATIONS.items():
             if annotation not in annotations or not annotations[annotation].scalar:
-                self._note(where, f"{name} has no {annotation}", f"{mend} in the annotation '{annotation}'")
+                self._note(where, f"{name} has no {annotation}", f"{fix} in the annotation '{annotation}'")
         page = f"runbooks/{name}.md"
         runbook = annotations.get("runbook_url")
         if runbook is None or runbook.scalar != page:
             self._note(where, f"{name} does not name its runbook", f"set the annotation 'runbook_url: {page}'")
         elif not (self._pages / f"{name}.md").is_file():
             self._note(runbook.where, f"{page} is missing", "write the page, starting from a neighbour")
-        hold = rule["for"].scalar if "for" in rule else "0s"
-        return Alert(name=name, severity=severity, for_=hold, runbook=page, where=where)
+        for_ = rule["for"].scalar if "for" in rule else "0s"
+        return Alert(name=name, severity=severity, for_=for_, runbook=page, where=where)
 
     def _mapping(self, node: yaml.Node, known: tuple[str, ...] | None, what: str) -> dict[str, _Field]:
         if not isinstance(node, yaml.MappingNode):

@@ -16,7 +16,7 @@ class Runbook:
 
 
 def load_runbooks(folder: Path) -> tuple[Runbook, ...]:
-    """Every `<Alert>.md` of the folder; the first line of a page is the alert's name as a heading."""
+    """Every ``<Alert>.md`` of the folder; the first line of a page is the alert's name as a heading."""
     problems: list[Issue] = []
     runbooks: list[Runbook] = []
     for path in find_files(folder, (".md",), problems):

@@ -20,7 +20,7 @@ SECRETS = "/etc/alertmanager/secrets"
 
 @dataclass(frozen=True, kw_only=True)
 class AlertmanagerArgs:
-    """``given`` are the secret files that there are; ``secret`` names the Secret that holds them, ``None`` when there are none.
+    """``secret_files`` are the files that there are; ``secret`` names the Secret that holds them, ``None`` when there are none.
 
     ``url`` is where a link in a message leads: Grafana, which shows alerts and silences.
     """

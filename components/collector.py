@@ -33,9 +33,10 @@ GOGC_PERCENT = 400
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorArgs:
-    """``configs`` are the gateway's own configuration and its overlays, ``copies`` further variables of theirs. Every store gets
-    every record; ``metrics`` has one for each replica. ``platform`` is the namespace whose pods send telemetry, and say just
-    ``otel-collector:4317``. ``secret`` names the Secret with the stores' tokens.
+    """``configs`` are the gateway's own configuration and its overlays; ``backend_addresses`` are variables of theirs.
+
+    Every backend gets every record. Pods of the namespace ``senders`` reach the gateway by ``otel-collector:4317``. ``secret``
+    names the Secret with the backends' tokens.
     """
 
     context: NamespaceContext

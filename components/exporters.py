@@ -108,7 +108,7 @@ class Blackbox(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class DataExportersArgs:
-    """``hosts`` are the data services' as the platform's pods call them, ``platform`` is where those pods are. ``secret`` names
+    """``hosts`` are the data services' as the platform's pods call them, ``data_context`` is where those pods are. ``secret`` names
     the Secret with PostgreSQL's ``password``, ``tls_mode`` is libpq's ``sslmode``.
     """
 

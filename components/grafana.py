@@ -21,7 +21,7 @@ SECRETS = "/etc/grafana/secrets"
 class GrafanaArgs:
     """``config`` is the folder of that name, ``dashboards`` maps names to their JSON.
 
-    ``secret`` names the Secret with the administrator's password; ``stores`` are the variables that the data sources expand
+    ``secret`` names the Secret with the administrator's password; ``query_urls`` are the variables that the data sources expand
     (``PROMETHEUS_URL``, ``LOKI_URL``, …).
     """
 
@@ -97,7 +97,7 @@ class Grafana(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class DashboardsArgs:
-    """``datasources`` is Grafana's provisioning file, whose variables ``stores`` fills in."""
+    """``datasources`` is Grafana's provisioning file, whose variables ``query_urls`` fills in."""
 
     context: NamespaceContext
     dashboards: Mapping[str, str]
@@ -141,9 +141,9 @@ def dashboard_maps(dashboards: Mapping[str, str], context: NamespaceContext, opt
     """A ConfigMap a dashboard, found by its label; the names of all."""
     return [
         mutable_config_map(
-            f"dashboard-{called}", "grafana", {f"{called}.json": text}, context, opts, grafana_dashboard="1"
+            f"dashboard-{dashboard}", "grafana", {f"{dashboard}.json": text}, context, opts, grafana_dashboard="1"
         )
-        for called, text in dashboards.items()
+        for dashboard, text in dashboards.items()
     ]
 
 

@@ -108,4 +108,9 @@ def build_images(settings: Settings, contexts: Sequence[Context], root: Path) ->
             allow_type_errors=settings.platform.source is not None,
         )
         built = ImageBuilds("images", args).references
-    return Images(overrides=settings.images, built=built, registry=settings.registry)
+    return Images(
+        overrides=settings.images,
+        built=built,
+        registry=settings.registry,
+        template=settings.platform.image_template,
+    )

@@ -37,7 +37,7 @@ class IngressArgs:
 
 
 class Ingress(pulumi.ComponentResource):
-    """One Ingress a door; plain http is for nothing but the controller's redirect."""
+    """One Ingress a route; plain http is for nothing but the controller's redirect."""
 
     def __init__(self, name: str, args: IngressArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Ingress", name, {}, opts)

@@ -28,7 +28,7 @@ class NamespaceContext:
     pull_secret: pulumi.Input[str] | None = None
 
     def labels(self, name: str) -> dict[str, str]:
-        """The recommended labels of Kubernetes for the object called ``name``."""
+        """The recommended labels of Kubernetes for the object ``name``."""
         return {
             "app.kubernetes.io/name": name,
             "app.kubernetes.io/part-of": "atlas",

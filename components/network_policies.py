@@ -45,14 +45,14 @@ class ExternalNamespace:
 
 @dataclass(frozen=True)
 class ExternalCidr:
-    """Addresses outside our pods: ``api-server``, ``nodes``, ``data`` (external data services), ``stores`` (on private
-    networks, any port), ``internet``, ``dns``."""
+    """Addresses outside our pods: ``api-server``, ``nodes``, ``data`` (external data services),
+    ``private-backends`` (any port), ``internet``, ``dns``."""
 
     name: str
 
 
 API_SERVER, NODES, DATA, PRIVATE_BACKENDS, INTERNET, DNS = (
-    ExternalCidr(what) for what in ("api-server", "nodes", "data", "stores", "internet", "dns")
+    ExternalCidr(what) for what in ("api-server", "nodes", "data", "private-backends", "internet", "dns")
 )
 
 
@@ -231,7 +231,7 @@ class NetworkPoliciesArgs:
         addresses = {
             "api-server": cluster.api_server,
             "nodes": cluster.nodes,
-            "stores": cluster.private_backends,
+            "private-backends": cluster.private_backends,
             "data": external.network if external else None,
         }
         foreign = {
@@ -364,7 +364,7 @@ def _egress_rule(flow: Flow, args: NetworkPoliciesArgs) -> NetworkPolicyEgressRu
         case ExternalCidr(name="api-server"):
             ports: list[NetworkPolicyPortArgsDict] = [{"protocol": "TCP", "port": args.api_server_port}]
             return {"to": [{"ip_block": {"cidr": args.addresses["api-server"]}}], "ports": ports}
-        case ExternalCidr(name="stores"):
-            return {"to": [{"ip_block": {"cidr": args.addresses["stores"]}}]}
+        case ExternalCidr(name="private-backends"):
+            return {"to": [{"ip_block": {"cidr": args.addresses["private-backends"]}}]}
         case ExternalCidr(name=what):
             return {"to": [{"ip_block": {"cidr": args.addresses[what]}}], "ports": _ports(flow)}

@@ -32,7 +32,7 @@ def grant_in_namespace(
     *,
     resource_name: str,
 ) -> None:
-    """Bind ``rules`` in one namespace; both objects are named ``name`` there, and ``called`` in Pulumi."""
+    """Bind ``rules`` in one namespace; both objects are named ``name`` there, and ``resource_name`` in Pulumi."""
     role = Role(resource_name, metadata={"name": name, "namespace": namespace}, rules=rules, opts=opts)
     RoleBinding(
         resource_name,

@@ -97,11 +97,11 @@ class SecretKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadArgs:
-    """``mounts`` maps paths to read-only volumes, ``scratch`` maps paths to the size of an empty writable one.
+    """``mounts`` maps paths to read-only volumes, ``empty_dirs`` maps paths to the size of an empty writable one.
 
-    With ``data`` the workload is a StatefulSet, with ``on_every_node`` a DaemonSet, else a Deployment. ``reads_api`` says why
-    the pod needs a token for the API server; ``None`` mounts no token. ``gossip`` names the port at which replicas find each
-    other, over TCP and UDP, before they are ready: ``<name>-<number>.<name>-peers`` is one of them.
+    With ``persistent_volume`` the workload is a StatefulSet, with ``daemon_set`` a DaemonSet, else a Deployment.
+    ``api_access_reason`` says why the pod needs a token for the API server; ``None`` mounts no token. ``peer_port`` names the port
+    at which replicas find each other, over TCP and UDP, before they are ready: ``<name>-<number>.<name>-peers`` is one of them.
     """
 
     context: NamespaceContext

@@ -1,7 +1,7 @@
 """The ``docker-build`` provider: builds images with BuildKit in a local engine, and again when their inputs change.
 
-It differs from the official plugin in three ways: a preview builds nothing, whatever ``buildOnPreview`` is; images stay in the
-engine; unknown inputs are refused.
+Unlike the official plugin, it builds nothing in a preview, whatever ``buildOnPreview`` is, pushes no image, and refuses inputs that
+it does not know.
 """
 
 import hashlib

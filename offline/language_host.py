@@ -30,8 +30,8 @@ ALREADY_EXPLAINED = 32
 _PROGRAM = str(Path(__file__).resolve().with_name("program.py"))
 
 _IGNORING_SIGINT = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
-"""Starts a command that ignores SIGINT. Ctrl-C sends SIGINT to this process and to the program, which would print a traceback. So
-only this process handles it, and ends the program.
+"""Starts a command that ignores SIGINT. The engine sends SIGINT to this process and to all that it started. The program would print
+a traceback, so only this process handles it, and ends the program.
 """
 
 

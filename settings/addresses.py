@@ -14,7 +14,7 @@ from settings.model import Grafana, Ingress, Platform, ServiceSize
 
 @dataclass(frozen=True, kw_only=True)
 class _Address:
-    """A URL by its key. ``of_people`` are opened in browsers, the others by pods."""
+    """A URL by its key: ``browser_facing``, or opened by pods."""
 
     key: str
     url: str
@@ -37,8 +37,8 @@ def check_urls(parts: Mapping[str, Any], environment: str | None) -> Iterator[Co
             )
             yield ConfigIssue(each.key, "leads to the reader's own machine", f"an address {reached}", each.url)
         elif environment == "prod" and not each.url.startswith("https://"):
-            mend = "https://" + each.url.removeprefix("http://") if each.host == urlsplit(each.url).netloc else None
-            yield ConfigIssue(each.key, "is not encrypted", "an https URL", each.url, mend)
+            fix = "https://" + each.url.removeprefix("http://") if each.host == urlsplit(each.url).netloc else None
+            yield ConfigIssue(each.key, "is not encrypted", "an https URL", each.url, fix)
         elif not each.browser_facing and cluster and (blocked := blocked_by_policy(each.url, private_backends)):
             yield ConfigIssue(
                 each.key, blocked, "port 443, or a network in cluster.privateBackends that holds it", each.url
@@ -128,8 +128,8 @@ def check_ingress(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
     own_grafana = grafana is not None and not grafana.existing
     if grafana and own_grafana and urlsplit(grafana.url).path:
         parts_of_url = urlsplit(grafana.url)
-        mend = f"{parts_of_url.scheme}://{parts_of_url.netloc}"
-        yield ConfigIssue("grafana.url", "has a path", "a host of its own for the Grafana here", grafana.url, mend)
+        fix = f"{parts_of_url.scheme}://{parts_of_url.netloc}"
+        yield ConfigIssue("grafana.url", "has a path", "a host of its own for the Grafana here", grafana.url, fix)
     if ingress is None:
         return
     if ingress.issuer and "tls_secret" in ingress.model_fields_set:

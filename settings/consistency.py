@@ -41,7 +41,7 @@ DEVELOPMENT_CONTEXT = re.compile(
     r"|(^|[^a-z])(non|pre)-?prod"
 )
 PRODUCTION_CONTEXT = re.compile(r"(?<!non)(?<!pre)(?<!non-)(?<!pre-)(?<![a-z])(prod|production)([^a-z]|$)")
-"""What the context of another environment is called."""
+"""Names of contexts that belong to another environment."""
 
 
 def find_inconsistencies(
@@ -49,7 +49,7 @@ def find_inconsistencies(
 ) -> Iterator[ConfigIssue]:
     """What is wrong between values that are each valid.
 
-    ``parts`` holds the valid top-level settings by field name, ``given`` the keys of the secrets that there are.
+    ``parts`` holds the valid top-level settings by field name, ``configured_secrets`` the keys of the secrets that are set.
     """
     yield from _sizes(parts)
     yield from _backends(parts, configured_secrets)
@@ -187,8 +187,8 @@ def _names(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
             name = getattr(names, role)
             if name in seen:
                 wrong = f"is the namespace of namespaces.{seen[name]}"
-                mend = Namespaces.model_fields[role].default
-                yield ConfigIssue(f"namespaces.{role}", wrong, "a namespace of its own", name, fix=mend)
+                fix = Namespaces.model_fields[role].default
+                yield ConfigIssue(f"namespaces.{role}", wrong, "a namespace of its own", name, fix=fix)
             seen.setdefault(name, role)
 
 
@@ -255,7 +255,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         yield ConfigIssue(path, "is there already", "each product once", platform.markets[twice], remove=True)
     if not platform.enabled:
         return
-    if "images" in parts and not ("build" in parts and parts["build"].enabled):
+    if "images" in parts and not platform.image_template and not ("build" in parts and parts["build"].enabled):
         for name in sorted(SERVICES.keys() - parts["images"].keys()):
             expected = "name:tag@sha256:<64 hex digits> of the image that you built"
             yield ConfigIssue(("images", name), "is missing beside platform.enabled", expected)
@@ -288,10 +288,13 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
         yield ConfigIssue(
             ("scaledToZero", index), "would not run in production", "all workloads with pods", name, remove=True
         )
+    if template := value_at(parts, "platform.imageTemplate"):
+        expected = "the digest of each service's image by images"
+        yield ConfigIssue("platform.imageTemplate", "has no digest", expected, template, remove=True)
     if "cluster" in parts:
         cluster = parts["cluster"]
         if DEVELOPMENT_CONTEXT.search(cluster.context.lower()):
-            expected = "production's context, called so"
+            expected = "production's context, by a name that says so"
             yield ConfigIssue("cluster.context", "is of another environment", expected, cluster.context, fix=ASK)
         if cluster.kubelet_insecure:
             expected = "false: kubelets with certificates of the cluster's CA"
@@ -302,7 +305,7 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
     if "limits" in parts:
         for name, field in Limits.model_fields.items():
             if name not in parts["limits"].model_fields_set:
-                expected = f"a limit of your own in {field.description}: no default is right for real money"
+                expected = f"a limit of your own ({field.description}): no default is right for real money"
                 yield ConfigIssue(f"limits.{field.alias}", "is missing in production", expected, fix=ASK)
     prometheus = parts.get("prometheus")
     operator = prometheus is not None and prometheus.operator
@@ -337,7 +340,7 @@ def _non_production(
         wrong, expected = f"would page people for {environment}", "it in production alone"
         yield ConfigIssue("pagerdutyRoutingKey", wrong, expected, remove=True)
     if "cluster" in parts and PRODUCTION_CONTEXT.search(parts["cluster"].context.lower()):
-        expected = f"a context of {environment}, called so"
+        expected = f"a context of {environment}, by a name that says so"
         yield ConfigIssue("cluster.context", "is of another environment", expected, parts["cluster"].context, fix=ASK)
     if "platform" in parts and parts["platform"].live:
         expected = "false: real orders are for production"

@@ -32,7 +32,7 @@ RESERVED = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 @dataclass(frozen=True, kw_only=True)
 class TextFormat:
-    """What a text looks like. ``expected`` completes "expected …"; ``also`` raises ValueError where the shape is not enough."""
+    """What a text looks like. ``expected`` completes "expected …"; ``validate`` raises ValueError where that is not enough."""
 
     pattern: str
     expected: str
@@ -204,6 +204,12 @@ REFERENCE_TEXT = TextFormat(
     example="registry.example.com/team/tool:1.0.0",
     validate=check_reference,
 )
+IMAGE_TEMPLATE = TextFormat(
+    pattern=r"[a-z0-9:._/-]*\{service\}[a-z0-9._/-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
+    expected="an image by tag with {service} in its name, such as registry.example.com/trading/{service}:1.0.0",
+    example="registry.example.com/trading/{service}:1.0.0",
+    validate=lambda value: check_reference(value.replace("{service}", "service")),
+)
 FOLDER = TextFormat(
     pattern="[!-~]([ -~]{0,510}[!-~])?",
     expected="a folder's path, absolute or from the program's own folder",
@@ -259,6 +265,7 @@ Network = Annotated[str, NETWORK]
 Context = Annotated[str, CONTEXT]
 Registry = Annotated[str, REGISTRY]
 Reference = Annotated[str, REFERENCE_TEXT]
+ImageTemplate = Annotated[str, IMAGE_TEMPLATE]
 Folder = Annotated[str, FOLDER]
 Schedule = Annotated[str, SCHEDULE]
 Bucket = Annotated[str, BUCKET]

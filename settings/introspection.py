@@ -1,4 +1,4 @@
-"""What the settings are called and hold, by path: what is expected there, an example, and what somebody may have meant."""
+"""The settings by path: what is expected there, an example, and what somebody may have meant by an unknown key."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -16,7 +16,7 @@ from settings.secret_table import SECRETS
 
 Path = tuple[int | str, ...]
 ANY = "<name>"
-"""In place of a key that its user chooses."""
+"""Stands for a key that its user chooses."""
 
 
 RENAMED: Mapping[Path, str] = {
@@ -25,7 +25,7 @@ RENAMED: Mapping[Path, str] = {
     ("paused",): "scaledToZero",
     ("trading",): "platform",
 }
-"""Keys of earlier versions, and what they are called now."""
+"""Keys of earlier versions, with their names of today."""
 
 
 def whole_type(field: FieldInfo) -> Any:

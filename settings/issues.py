@@ -1,4 +1,4 @@
-"""One wrong value, the line that tells of it, and the command that mends it."""
+"""One wrong setting, the line that says so, and the command that fixes it."""
 
 import json
 import re
@@ -26,9 +26,9 @@ _DIGEST = re.compile(r"[^@\s]+@sha256:[^@\s]*")
 
 
 class ConfigIssue(NamedTuple):
-    """What is wrong, before it is known which command mends it.
+    """What is wrong, before it is known which command fixes it.
 
-    ``key`` is a dotted path, or its parts where one of them is a name that the user chose. ``mend`` is a value that is accepted;
+    ``key`` is a dotted path, or its parts where one of them is a name that the user chose. ``fix`` is a value that is accepted;
     ``remove`` says that it has to go.
     """
 

@@ -1,4 +1,4 @@
-"""``Pulumi.schema.json``: what a stack file may hold, for editors. ``python -m settings.json_schema`` writes it anew.
+"""``Pulumi.schema.json``: what a stack file may hold, for editors. ``python -m settings.json_schema`` writes it.
 
 It knows shapes and not what goes together: a file that it takes may still be refused, with a message that says why.
 """

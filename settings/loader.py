@@ -92,7 +92,7 @@ def read_settings(configuration: Configuration | None = None) -> Settings:
 
 
 def configured_secrets() -> dict[str, pulumi.Output[str]]:
-    """The secrets that were given, by key; each stays a secret."""
+    """The secrets that are configured, by key; each stays a secret."""
     config = pulumi.Config(PROJECT)
     found = {key: config.get_secret(key) for key in SECRETS}
     return {key: value for key, value in found.items() if value is not None}
@@ -107,7 +107,7 @@ class _Reader:
         self.parts: dict[str, Any] = {}
 
     def read(self) -> tuple[list[Issue], list[Issue]]:
-        """What is wrong, and what is only doubtful."""
+        """What is wrong, and what is a warning."""
         problems = [*self._misplaced(), *self._environment(), *self._sections()]
         environment = self.parts.get("environment")
         configured = {key for key in SECRETS if key in self.values}
@@ -116,12 +116,12 @@ class _Reader:
         between = [*find_inconsistencies(self.parts, environment, configured), *unfit_secrets(secrets, environment)]
         if environment != "local" and cluster:
             between += unreachable_receivers(secrets, cluster.private_backends)
-        weak, doubtful = list(weak_secrets(secrets)), list(find_warnings(self.parts, environment, configured))
+        weak, warnings = list(weak_secrets(secrets)), list(find_warnings(self.parts, environment, configured))
         if environment == "prod":
             between += weak
         else:
-            doubtful += weak
-        return problems + [self._with_fix(each) for each in between], [self._with_fix(each) for each in doubtful]
+            warnings += weak
+        return problems + [self._with_fix(each) for each in between], [self._with_fix(each) for each in warnings]
 
     def _misplaced(self) -> Iterator[Issue]:
         """Unknown keys, keys of other projects, secrets in clear, and ordinary settings that somebody encrypted."""
@@ -164,8 +164,8 @@ class _Reader:
         if "environment" in self.secret:
             return
         if stated is not None and stated not in known:
-            mend = first if first in known else known[1]
-            yield self._invalid(("environment",), stated, fix=mend)
+            fix = first if first in known else known[1]
+            yield self._invalid(("environment",), stated, fix=fix)
         elif first not in known:
             name = f"{stated or known[1]}-{self.stack}"
             yield Issue(
@@ -229,7 +229,7 @@ class _Reader:
         else:
             cause = str(detail.get("ctx", {}).get("error") or "").removeprefix("expected ")
             problem = self._invalid(path, detail["input"], cause or None)
-            # No other value mends a key.
+            # No other value makes a key right.
             yield replace(problem, fix=remove_command(self.stack, path)) if is_key else problem
 
     def _invalid(self, path: Path, found: Any, wanted: str | None = None, fix: Any = None) -> Issue:

@@ -13,6 +13,7 @@ from settings.field_types import (
     Day,
     Folder,
     Host,
+    ImageTemplate,
     Label,
     LabelKey,
     LabelValue,
@@ -50,13 +51,18 @@ class Cluster(Model):
     api_server_port: int = Field(default=6443, ge=1, le=65535, description="the port at that address")
     nodes: Network = Field(default="10.0.0.0/8", description="the nodes' addresses, where node agents ask the kubelet")
     private_backends: Network | None = Field(
-        default=None, description="where stores of yours on private networks are, if any"
+        default=None,
+        description="network of your own backends with private addresses; our pods that send or query may reach any port there",
     )
     kubelet_insecure: bool = Field(
-        default=False, description="kubelets show a certificate that the cluster's CA did not sign"
+        default=False, description="accept kubelet certificates that the cluster's CA did not sign"
     )
-    storage_class: Name | None = Field(default=None, description="of every volume; unset means the cluster's default")
-    wait_for_ready: bool = Field(default=True, description="wait until pods are ready; false only where none can run")
+    storage_class: Name | None = Field(
+        default=None, description="storage class of every volume; unset means the cluster's default"
+    )
+    wait_for_ready: bool = Field(
+        default=True, description="wait for pods to become ready; false only where no pod can run"
+    )
 
     @property
     def display_name(self) -> str:
@@ -66,18 +72,22 @@ class Cluster(Model):
 class Namespaces(Model):
     """Where everything lives. ``create: false`` uses namespaces that are there already."""
 
-    create: bool = True
-    observability: NamespaceName = "observability"
-    trading: NamespaceName = "trading"
+    create: bool = Field(default=True, description="make the namespaces; false uses those that are there already")
+    observability: NamespaceName = Field(
+        default="observability", description="the namespace of the Collector, the stores, Grafana and the exporters"
+    )
+    trading: NamespaceName = Field(
+        default="trading", description="the namespace of the platform's services and of their data services"
+    )
     agents: NamespaceName = Field(default="node-agents", description="the node agents' own, the only privileged one")
 
 
 class Collector(Model):
     """The OpenTelemetry Collector gateway."""
 
-    replicas: int = Field(default=1, ge=1, le=50)
-    cpu: Cpu = "200m"
-    memory: Quantity = "512Mi"
+    replicas: int = Field(description="gateways, each with a volume of its own", default=1, ge=1, le=50)
+    cpu: Cpu = Field(default="200m", description="CPU request of a gateway; the limit is four times that")
+    memory: Quantity = Field(default="512Mi", description="memory request and limit of a gateway")
     volume: Quantity = Field(default="2Gi", description="the export queues' volume, one a replica")
     fsync: bool = Field(default=True, description="wait for the disk: what is acknowledged survives a power loss")
     sampling_percentage: float = Field(
@@ -91,16 +101,24 @@ class Collector(Model):
 class Agent(Model):
     """The Collector on each node: container logs and the node's own metrics."""
 
-    enabled: bool = True
-    cpu: Cpu = "100m"
-    memory: Quantity = "256Mi"
-    queue: Quantity = Field(default="1Gi", description="of the node's disk, while the gateway is away")
+    enabled: bool = Field(
+        default=True, description="run an agent on each node; false ships no container logs and no node metrics"
+    )
+    cpu: Cpu = Field(default="100m", description="CPU request of an agent; the limit is four times that")
+    memory: Quantity = Field(default="256Mi", description="memory request and limit of an agent")
+    queue: Quantity = Field(
+        default="1Gi",
+        description="size of the queues on the node's disk, which hold telemetry while no gateway answers",
+    )
 
 
 class Prometheus(Model):
     """``operator``: write rules and scrape targets as the Prometheus Operator's objects and run no Prometheus of our own."""
 
-    operator: bool = False
+    operator: bool = Field(
+        default=False,
+        description="write objects of the cluster's Prometheus Operator and run no Prometheus, Alertmanager or kube-state-metrics",
+    )
     url: Url | None = Field(
         default=None,
         description="the operator's Prometheus, with its OTLP receiver on",
@@ -109,13 +127,17 @@ class Prometheus(Model):
     namespace: Label = Field(default="monitoring", description="where the operator's Prometheus runs")
     labels: dict[LabelKey, LabelValue] = Field(
         default={"release": "kube-prometheus-stack"},
-        description="by which the operator's Prometheus selects our objects",
+        description="labels by which the operator's Prometheus selects our objects",
     )
     replicas: int = Field(default=1, ge=1, le=2, description="identical replicas, each scraping everything")
-    cpu: Cpu = "200m"
-    memory: Quantity = "1Gi"
-    volume: Quantity = "10Gi"
-    retention: Retention = "15d"
+    cpu: Cpu = Field(default="200m", description="CPU request of a replica; the limit is four times that")
+    memory: Quantity = Field(default="1Gi", description="memory request and limit of a replica")
+    volume: Quantity = Field(
+        default="10Gi", description="volume of a replica; the oldest samples go when 80 % of it is used"
+    )
+    retention: Retention = Field(
+        default="15d", description="how long samples are kept; at least 3d, the longest range of a rule"
+    )
     remote_write: Url | None = Field(default=None, description="Mimir, Thanos or a vendor, for long retention")
     runbooks: Url | None = Field(
         default=None,
@@ -125,12 +147,16 @@ class Prometheus(Model):
 
 
 class Alertmanager(Model):
+    """Sends alerts to people. Its receivers are secrets: ``slackWebhookUrl``, ``teamsWebhookUrl``, ``pagerdutyRoutingKey``,
+    ``alertWebhookUrl`` and ``deadMansSwitchUrl``.
+    """
+
     replicas: Annotated[Literal[1, 3], StrictInt] = Field(
         default=1, description="1, or 3 that gossip: two cannot tell who is alone"
     )
-    cpu: Cpu = "50m"
-    memory: Quantity = "128Mi"
-    volume: Quantity = "1Gi"
+    cpu: Cpu = Field(default="50m", description="CPU request of a replica; the limit is four times that")
+    memory: Quantity = Field(default="128Mi", description="memory request and limit of a replica")
+    volume: Quantity = Field(default="1Gi", description="volume of a replica, for silences and for what was sent")
 
 
 class ObjectStorage(Model):
@@ -138,28 +164,35 @@ class ObjectStorage(Model):
 
     endpoint: Host = Field(description="host name of the store", examples=["s3.eu-central-1.amazonaws.com"])
     bucket: Bucket = Field(description="the bucket, made beforehand", examples=["atlas-logs"])
-    region: Label = "us-east-1"
+    region: Label = Field(default="us-east-1", description="region of the bucket")
 
 
 class Logs(Model):
-    """``copy`` and ``elasticsearch`` get every record besides Loki."""
+    """Further destinations of logs. Each gets every record, besides Loki."""
 
-    otlp_endpoint: Url | None = Field(default=None, description="OTLP/HTTP base URL of another store of logs")
+    otlp_endpoint: Url | None = Field(default=None, description="OTLP/HTTP base URL of a further log backend")
     elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
 
 
 class Loki(Model):
     """``replicas`` above one need ``objectStorage``; with it, three hold each record twice at least."""
 
-    replicas: Annotated[Literal[1, 3, 5], StrictInt] = 1
-    cpu: Cpu = "200m"
-    memory: Quantity = "1Gi"
-    volume: Quantity = "10Gi"
-    retention: Retention = "7d"
+    replicas: Annotated[Literal[1, 3, 5], StrictInt] = Field(
+        default=1, description="more than one needs loki.objectStorage"
+    )
+    cpu: Cpu = Field(default="200m", description="CPU request of a replica; the limit is four times that")
+    memory: Quantity = Field(default="1Gi", description="memory request and limit of a replica")
+    volume: Quantity = Field(
+        default="10Gi",
+        description="volume of a replica: all logs, or with loki.objectStorage the write-ahead log and the index",
+    )
+    retention: Retention = Field(default="7d", description="how long logs are kept; at least 1d")
     object_storage: ObjectStorage | None = None
 
 
 class Traces(Model):
+    """Where traces are stored. Without ``endpoint`` Jaeger runs in the cluster."""
+
     endpoint: Url | None = Field(
         default=None,
         description="OTLP/HTTP base URL of a store of your own (Tempo, Jaeger, a vendor) instead of Jaeger here",
@@ -175,19 +208,21 @@ class Traces(Model):
 class Jaeger(Model):
     """The embedded store of traces: one process, so one replica."""
 
-    replicas: Annotated[Literal[1], StrictInt] = 1
-    cpu: Cpu = "200m"
-    memory: Quantity = "1Gi"
-    volume: Quantity = "10Gi"
-    retention: Retention = "3d"
+    replicas: Annotated[Literal[1], StrictInt] = Field(default=1, description="always 1: its storage is embedded")
+    cpu: Cpu = Field(default="200m", description="CPU request; the limit is four times that")
+    memory: Quantity = Field(default="1Gi", description="memory request and limit")
+    volume: Quantity = Field(default="10Gi", description="volume of the traces")
+    retention: Retention = Field(default="3d", description="how long traces are kept")
 
 
 class Grafana(Model):
+    """Grafana with its provisioned dashboards and data sources."""
+
     existing: bool = Field(
         default=False, description="only write labelled dashboards and data sources for a Grafana that is there"
     )
-    cpu: Cpu = "100m"
-    memory: Quantity = "512Mi"
+    cpu: Cpu = Field(default="100m", description="CPU request; the limit is four times that")
+    memory: Quantity = Field(default="512Mi", description="memory request and limit")
     url: Url = Field(description="where people open Grafana", examples=["https://grafana.example.com"])
 
 
@@ -211,7 +246,7 @@ class Limits(Model):
     max_exposure: float = Field(
         default=10000.0, gt=0, le=MAX_AMOUNT, description="quote currency, all products together; watched, not enforced"
     )
-    max_open_orders: int = Field(default=50, ge=1, le=1_000_000, description="orders")
+    max_open_orders: int = Field(default=50, ge=1, le=1_000_000, description="open orders at the same time")
     max_order_notional: float = Field(default=1000.0, gt=0, le=MAX_AMOUNT, description="quote currency")
     max_orders_per_minute: int = Field(default=60, ge=1, le=1_000_000, description="orders a minute")
 
@@ -234,7 +269,10 @@ class ServiceSize(Model):
 class ExternalDataServices(Model):
     """Data services outside the cluster. Their passwords are the secrets ``postgresPassword`` and ``rabbitmqPassword``."""
 
-    network: Network = Field(description="their addresses", examples=["10.1.0.0/24"])
+    network: Network = Field(
+        description="network that holds all three data services; pods may reach no other address of theirs",
+        examples=["10.1.0.0/24"],
+    )
     postgres: Host = Field(description="host of PostgreSQL", examples=["db.example.com"])
     redis: Host = Field(description="host of Redis", examples=["cache.example.com"])
     rabbitmq: Host = Field(description="host of RabbitMQ", examples=["bus.example.com"])
@@ -243,19 +281,25 @@ class ExternalDataServices(Model):
 class Backtest(Model):
     """One run of a strategy over past prices, as a Job that is made once; a changed one runs anew."""
 
-    name: Label = Field(description="of the Job, after backtest-", examples=["january"])
+    name: Label = Field(description="name of the Job, after `backtest-`", examples=["january"])
     strategy: LabelValue = Field(description="as the backtester calls it", examples=["simple_strategy"])
     data: LabelValue = Field(description="a file of prices in the backtester's image", examples=["data.csv"])
-    start: Day
-    end: Day
+    start: Day = Field(description="first day of the prices")
+    end: Day = Field(description="day after the last day of the prices")
 
 
 class Platform(Model):
     """The platform's own services. Without ``external`` their data services run in the cluster, one replica each."""
 
-    enabled: bool = False
+    enabled: bool = Field(
+        default=False, description="deploy the platform's services; false deploys the observability layer alone"
+    )
     source: Folder | None = Field(
         default=None, description="the checkout of the platform's code; unset, the reference services are built"
+    )
+    image_template: ImageTemplate | None = Field(
+        default=None,
+        description="image of each service that neither images names nor the program builds; {service} stands for its name",
     )
     url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
     api_url: Site | None = Field(
@@ -265,9 +309,11 @@ class Platform(Model):
     markets: list[Market] = Field(
         default=["BTC-USD", "ETH-USD"], min_length=1, description="products that may be traded"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="LOG_LEVEL of every service of the platform"
+    )
     session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
-    backtest_schedule: Schedule = "0 3 * * *"
+    backtest_schedule: Schedule = Field(default="0 3 * * *", description="when the scheduled backtest runs, in UTC")
     backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
     services: dict[str, ServiceSize] = Field(default={}, description="size and URL of each service, by its name")
     additional_metrics_ports: list[Port] = Field(
@@ -279,7 +325,7 @@ class Platform(Model):
 
 
 class Bases(Model):
-    """Base images in place of those that the Dockerfiles pin, where these cannot be pulled."""
+    """Base images that replace those of the Dockerfiles, where these cannot be pulled."""
 
     node_builder: Reference | None = Field(default=None, description="Node.js with npm and a shell")
     node_runtime: Reference | None = Field(default=None, description="Node.js at /nodejs/bin/node, and no more")
@@ -294,7 +340,10 @@ class Bases(Model):
 class Build(Model):
     """Building the platform's images, all that ``images`` does not name, by the program itself."""
 
-    enabled: bool = False
+    enabled: bool = Field(
+        default=False,
+        description="build the platform's images with the program, from platform.source or from services/",
+    )
     repository: Registry | None = Field(
         default=None, description="where images are pushed to; unset, they stay in the engine that builds them"
     )
@@ -303,15 +352,19 @@ class Build(Model):
 
 
 class Settings(Model):
-    environment: Environment = Field(default="local", description="the first part of the stack's name")
+    environment: Environment = Field(
+        default="local",
+        description="environment of the stack; it has to be the first part of the stack's name and may be left out",
+    )
     cluster: Cluster
     namespaces: Namespaces = Namespaces()
     registry: Registry | None = Field(
-        default=None, description="takes the place of each pinned image's registry; images and built ones keep theirs"
+        default=None,
+        description="registry that replaces each pinned image's own; images that are named or built here keep theirs",
     )
-    images: dict[str, Reference] = Field(default={}, description="replaces the pinned image of that name")
+    images: dict[str, Reference] = Field(default={}, description="image by workload, in place of the pinned one")
     scaled_to_zero: list[Label] = Field(
-        default=[], description="workloads that are declared without a pod: those whose image cannot be had"
+        default=[], description="workloads that are declared with zero replicas, because their image cannot be had"
     )
     build: Build = Build()
     collector: Collector = Collector()

@@ -1,4 +1,4 @@
-"""Whether a given secret can be what it is given as. No message here ever holds a value."""
+"""Whether a configured secret can be what its key says. No message here ever holds a value."""
 
 import binascii
 import json
@@ -77,7 +77,7 @@ def _is_docker_config(value: str) -> bool:
 
 
 def unreachable_receivers(secrets: Mapping[str, str], private_backends: str | None) -> Iterator[ConfigIssue]:
-    """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``stores`` is ``cluster.privateBackends``."""
+    """Receivers of alerts that the NetworkPolicies keep Alertmanager from. ``private_backends`` is the setting of that name."""
     for key in (*RECEIVERS, "deadMansSwitchUrl"):
         value = secrets.get(key, "")
         if SECRETS[key].kind == "url" and _is_url(value) and blocked_by_policy(value, private_backends):

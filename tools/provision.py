@@ -33,7 +33,7 @@ SMALL_SPACE = GIB // 4
 MODULES_SPACE = GIB
 COMPILED_SPACE = GIB
 BUILD_MEMORY = 3 * GIB
-"""What these take at most: a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of another
+"""What these take: a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of another
 go.mod, and the memory of the largest link step with a compiler running beside it."""
 
 

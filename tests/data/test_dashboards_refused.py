@@ -118,7 +118,7 @@ def test_a_fault_is_named_with_its_place(dashboards: Path, found: str, put: str,
         (GOOD.encode().replace(b"Up", b"\xdcp"), "dashboards/example.json:6:17: not UTF-8; fix: save it as UTF-8"),
         (
             b"",
-            "dashboards/example.json:1:1: not JSON: Expecting value; fix: export the dashboard again, or mend it there",
+            "dashboards/example.json:1:1: not JSON: Expecting value; fix: export the dashboard again, or correct it there",
         ),
         (b"[]", "dashboards/example.json:1:1: not a JSON object; fix: export the dashboard as JSON model"),
         (b'"uid"', "dashboards/example.json:1:1: not a JSON object; fix: export the dashboard as JSON model"),

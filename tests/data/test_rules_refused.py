@@ -133,7 +133,7 @@ def test_a_fault_is_named_with_its_place(rules: Path, found: str, put: str, faul
         (b"- a\n", "rules/example.yaml:1:1: a rule file must be a mapping; fix: write 'key: value' lines"),
         (
             GOOD.encode() + b"---\n" + GOOD.encode(),
-            "rules/example.yaml:13:1: not YAML: but found another document; fix: mend the YAML there",
+            "rules/example.yaml:13:1: not YAML: but found another document; fix: correct the YAML there",
         ),
         (
             GOOD.encode() + b"#" * 1024 * 1024,

@@ -40,8 +40,8 @@ BROKEN = {
     "a link to a heading that is gone": ("See [limits](docs/limits.md#no-such-heading).", "leads to no heading"),
     "a link to a heading of its own that is gone": ("# One\n\n[two](#two)", "leads to no heading"),
     "a file that was renamed": (
-        "The table is in `components/network_policies.py`.",
-        "there is no components/network_policies.py",
+        "The table is in `components/networks.py`.",
+        "there is no components/networks.py",
     ),
     "a file by its name alone": ("The table is in `network_table.py`.", "there is no network_table.py"),
     "a folder that was renamed": ("Problems come from `catalogue/`.", "there is no catalogue/"),

@@ -24,7 +24,6 @@ from settings.units import to_hours
 ONLY_IN = {
     "agent.cpu": {"local"},
     "collector.cpu": {"local"},
-    "images": {"local", "dev"},
     "ingress": {"dev", "prod"},
     "jaeger.cpu": {"local"},
     "jaeger": {"local", "dev"},
@@ -35,6 +34,7 @@ ONLY_IN = {
     "traces": {"prod"},
     "platform.apiUrl": {"dev", "prod"},
     "platform.external": {"prod"},
+    "platform.imageTemplate": {"local", "dev"},
     "platform.services.backtester.cpu": {"local"},
     "platform.services.ops-ui": {"prod"},
     "platform.services.workers.cpu": {"local"},
@@ -124,7 +124,7 @@ def test_three_values_are_required_and_in_production_limits_and_receivers_as_wel
 
 def test_no_limit_has_a_silent_default_in_production() -> None:
     found = problems(configuration("prod", limits={"maxOpenOrders": None}))
-    expected = "a limit of your own in orders: no default is right for real money"
+    expected = "a limit of your own (open orders at the same time): no default is right for real money"
     fix = "pulumi config set --path atlas:limits.maxOpenOrders --stack prod"
     assert found == [f"limits.maxOpenOrders: is missing in production, expected {expected}; fix: {fix}"]
     assert problems(configuration("dev", limits={"maxOpenOrders": None})) == []
