@@ -43,8 +43,9 @@ class ServiceSpec:
     there, or where it has no port, at ``metrics_port``. ``environment`` gives the variables that are its own; those that every
     service has are in ``trading.py``.
 
-    ``depends_on`` names the services, and ``data_services`` the data services, that it opens connections to: network flows, host
-    names and passwords follow from them. ``internet_egress_reason`` says what it needs outside the cluster.
+    ``replicas`` are the pods where the settings do not say, and the fewest that production takes. ``depends_on`` names the
+    services, and ``data_services`` the data services, that it opens connections to: network flows, host names and passwords
+    follow from them. ``internet_egress_reason`` says what it needs outside the cluster.
 
     ``public_url_setting`` is the field of ``Platform`` that holds its public URL; any other service with a port gets one by
     ``platform.services.<name>.url``. A service with either is public: where its probe fails, the alert is critical. ``slo`` is
