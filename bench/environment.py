@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from harness import EmbeddedCluster, Workspace, copy_program, tool_path
 
 from bench.process import Run, measure
+from tests.support.harness import EmbeddedCluster, Workspace, copy_program, tool_path
 from tools.kubectl import kubectl_cache
 from tools.paths import ROOT
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.environment import RequiredInputs
-from tests.unit import given as made_up
+from tests.support import required_inputs as made_up
 
 
 def required_inputs(stack: str) -> RequiredInputs:

@@ -12,7 +12,6 @@ from pathlib import Path
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[1]
     sys.path[0] = str(root)  # instead of this folder
-    sys.path.append(str(root / "tests/engine"))
 
 import argparse
 import os

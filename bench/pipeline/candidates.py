@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from agent_process import ContainerLog, GatewayStub
-from collector_process import CollectorProcess
-from counting import Store
-from pipeline import Variant, agent_of, gateway_of
-from rendered import Rendered, workload
-from tool_process import running
 
 from bench.pipeline.records import BATCH, REQUESTS, lines
 from bench.process import Run
+from tests.faults.counting import Store
+from tests.faults.pipeline import Variant, agent_of, gateway_of
+from tests.faults.rendered import Rendered, workload
+from tests.support.agent_process import ContainerLog, GatewayStub
+from tests.support.collector_process import CollectorProcess
+from tests.support.tool_process import running
 from tools.waiting import wait_until
 
 STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}

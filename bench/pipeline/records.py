@@ -3,11 +3,12 @@
 import json
 import time
 
-from agent_process import now
-from counting import KEY, WORD
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.faults.counting import KEY, WORD
+from tests.support.agent_process import now
 
 BATCH = 100
 SOURCE = "bench"

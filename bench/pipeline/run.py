@@ -13,7 +13,6 @@ from pathlib import Path
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     sys.path[0] = str(root)  # instead of this folder
-    sys.path.extend(str(root / "tests" / suite) for suite in ("unit", "data", "faults"))
 
 import argparse
 import json
@@ -22,13 +21,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from rendered import workload
-
 from bench.pipeline.candidates import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
 from bench.pipeline.records import BATCH
 from bench.process import Run
 from bench.progress import log
 from bench.rounds import Comparison, run_rounds
+from tests.faults.rendered import workload
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"

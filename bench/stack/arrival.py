@@ -3,9 +3,9 @@
 import secrets
 import time
 
-from collector_process import span, traces
-from live import Live, awaited
-from pods import started
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.e2e.workload_pods import started
+from tests.support.collector_process import span, traces
 
 POLL_SECONDS = 0.05
 PATIENCE = 60
@@ -17,7 +17,7 @@ for _ in range({samples}):
 """
 
 
-def lines_to_query(stack: Live, samples: int) -> list[float]:
+def lines_to_query(stack: RunningStack, samples: int) -> list[float]:
     """The seconds from a container's ``print`` to the answer of Loki that has the line."""
     writer, seen = started(stack, WRITER.format(samples=samples)), dict[str, float]()
 
@@ -31,7 +31,7 @@ def lines_to_query(stack: Live, samples: int) -> list[float]:
     return list(seen.values())
 
 
-def spans_to_query(stack: Live, samples: int) -> list[float]:
+def spans_to_query(stack: RunningStack, samples: int) -> list[float]:
     """The seconds from sending a span to the gateway to the answer of Jaeger that has it. The span has failed, so it is kept."""
     found = list[float]()
     for _ in range(samples):

@@ -13,7 +13,6 @@ from pathlib import Path
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     sys.path[0] = str(root)  # instead of this folder
-    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
 
 import argparse
 import json
@@ -21,10 +20,9 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 
-from live import live, repeated
-
 from bench.stack.arrival import lines_to_query, spans_to_query
 from bench.stack.footprint import Footprint, measure_footprint
+from tests.e2e.running_stack import repeated, running_stack
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -51,7 +49,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=60, help="of each measurement of memory and processors")
     chosen = parser.parse_args()
-    stack = live(chosen.stack.absolute())
+    stack = running_stack(chosen.stack.absolute())
     try:
         arrivals: Mapping[str, list[float]] = {
             "a line on stdout to Loki": lines_to_query(stack, chosen.samples),

@@ -13,19 +13,17 @@ from pathlib import Path
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     sys.path[0] = str(root)  # instead of this folder
-    sys.path.extend(str(root / "tests" / suite) for suite in ("engine", "unit", "data", "e2e"))
 
 import argparse
 import json
 from collections.abc import Iterator, Mapping
 from tempfile import TemporaryDirectory
 
-from deployed_copy import copied
-from harness import nothing_said
-
 from bench.process import CommandFailed
 from bench.progress import log
 from bench.up.parts import PARTS, MakeRun, run_make
+from tests.e2e.deployed_copy import copied
+from tests.support.harness import nothing_said
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"

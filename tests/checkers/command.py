@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import tool_path
+from tests.support.harness import tool_path
 
 
 def answer(

@@ -3,24 +3,23 @@
 from functools import cache
 from pathlib import Path
 
-import file_judges
-import manifest_judges
 import pytest
-import subjects
-from file_judges import FILE_TOOLS
-from finding import EXCEPTIONS, Allowed, Finding, Judgement, read_exceptions
-from harness import EmbeddedCluster
-from manifest_judges import MANIFEST_TOOLS, JudgeManifests
-from operator_crds import install_operator_crds
-from schemas import write_schemas
-from variants import VARIANTS
+
+from tests.checkers import checker_inputs, file_checkers, manifest_checkers
+from tests.checkers.file_checkers import FILE_TOOLS
+from tests.checkers.finding import EXCEPTIONS, Allowed, CheckResult, Finding, read_exceptions
+from tests.checkers.manifest_checkers import MANIFEST_TOOLS, CheckManifests
+from tests.checkers.schemas import write_schemas
+from tests.support.harness import EmbeddedCluster
+from tests.support.operator_crds import install_operator_crds
+from tests.support.variants import VARIANTS
 
 
 @pytest.fixture(scope="session")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every object of every stack, one a file."""
     folder = tmp_path_factory.mktemp("objects")
-    subjects.write_stacks(folder)
+    checker_inputs.write_stacks(folder)
     return folder
 
 
@@ -35,18 +34,18 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def judge(request: pytest.FixtureRequest) -> JudgeManifests:
-    """`judge(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
+def check_manifests(request: pytest.FixtureRequest) -> CheckManifests:
+    """`check_manifests(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
 
     @cache
-    def ask(tool: str, folder: Path) -> Judgement:
+    def ask(tool: str, folder: Path) -> CheckResult:
         match tool:
             case "kubeconform":
-                return manifest_judges.kubeconform(folder, request.getfixturevalue("schemas"))
+                return manifest_checkers.kubeconform(folder, request.getfixturevalue("schemas"))
             case "checkov":
-                return manifest_judges.checkov(folder)
+                return manifest_checkers.checkov(folder)
             case _:
-                return manifest_judges.kube_score(folder)
+                return manifest_checkers.kube_score(folder)
 
     return ask
 
@@ -56,16 +55,16 @@ def about_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Find
     """What each checker of the repository's files says about them."""
     scratch = tmp_path_factory.mktemp("repository")
     tree = scratch / "tree"
-    subjects.copy_repository(tree)
+    checker_inputs.copy_repository(tree)
     workflows = sorted((tree / ".github/workflows").glob("*.y*ml"))
-    dockerfiles = subjects.dockerfiles(tree)
+    dockerfiles = checker_inputs.dockerfiles(tree)
     return {
-        "zizmor": file_judges.zizmor(tree / ".github", tree),
-        "actionlint": file_judges.actionlint(workflows, tree, scratch),
-        "shellcheck": file_judges.shellcheck(subjects.shell_scripts(tree), tree),
-        "hadolint": file_judges.hadolint(dockerfiles, tree, scratch) if dockerfiles else [],
-        "gitleaks": file_judges.gitleaks_files(tree) + file_judges.gitleaks_history(subjects.ROOT),
-        "checkov": file_judges.checkov_dockerfiles(dockerfiles, tree) if dockerfiles else [],
+        "zizmor": file_checkers.zizmor(tree / ".github", tree),
+        "actionlint": file_checkers.actionlint(workflows, tree, scratch),
+        "shellcheck": file_checkers.shellcheck(checker_inputs.shell_scripts(tree), tree),
+        "hadolint": file_checkers.hadolint(dockerfiles, tree, scratch) if dockerfiles else [],
+        "gitleaks": file_checkers.gitleaks_files(tree) + file_checkers.gitleaks_history(checker_inputs.ROOT),
+        "checkov": file_checkers.checkov_dockerfiles(dockerfiles, tree) if dockerfiles else [],
     }
 
 

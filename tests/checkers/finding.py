@@ -30,11 +30,11 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
+class CheckResult:
     """What a checker found, and which objects it looked at: silence about what it never saw is no answer."""
 
     findings: list[Finding]
-    judged: set[tuple[str, str]]
+    checked: set[tuple[str, str]]
     """(stack, object)"""
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import EmbeddedCluster, wait_until
-from operator_crds import GROUP, operator_kinds
+from tests.support.harness import EmbeddedCluster, wait_until
+from tests.support.operator_crds import GROUP, operator_kinds
 
 LOCATION = "{{.Group}}/{{.ResourceAPIVersion}}/{{.ResourceKind}}.json"
 """Below the folder of schemas; kubeconform takes the version for the group of what has none."""
@@ -28,10 +28,10 @@ def _published(cluster: EmbeddedCluster, below: str = "") -> dict[tuple[str, str
     """(group, version, kind) to its schema, whole in itself; of the API groups below a path."""
     index = json.loads(cluster.kubectl("get", "--raw", "/openapi/v3").stdout)["paths"]
     kinds: dict[tuple[str, str, str], Schema] = {}
-    for path, place in index.items():
+    for path, entry in index.items():
         if not path.startswith(below):
             continue
-        document = json.loads(cluster.kubectl("get", "--raw", place["serverRelativeURL"]).stdout)
+        document = json.loads(cluster.kubectl("get", "--raw", entry["serverRelativeURL"]).stdout)
         definitions: dict[str, Schema] = document.get("components", {}).get("schemas", {})
         closed = {name: _close(schema) for name, schema in definitions.items()}
         for name, schema in definitions.items():

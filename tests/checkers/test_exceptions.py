@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from finding import Allowed, Finding, read_exceptions, stale, unexplained
-from manifest_judges import MANIFEST_TOOLS, JudgeManifests
+
+from tests.checkers.finding import Allowed, Finding, read_exceptions, stale, unexplained
+from tests.checkers.manifest_checkers import MANIFEST_TOOLS, CheckManifests
 
 REASON = "because it reads the log files of the node, which is all that it is for"
 FINDING = Finding(tool="checkov", check="CKV_1", object="DaemonSet/node-agents/otel-agent", stack="prod")
@@ -25,11 +26,11 @@ def read(text: str) -> list[Allowed]:
 
 
 def test_every_exception_excuses_something(
-    judge: JudgeManifests, objects: Path, about_files: dict[str, list[Finding]], exceptions: list[Allowed]
+    check_manifests: CheckManifests, objects: Path, about_files: dict[str, list[Finding]], exceptions: list[Allowed]
 ) -> None:
     every = [finding for found in about_files.values() for finding in found]
     for tool in MANIFEST_TOOLS:
-        every += judge(tool, objects).findings
+        every += check_manifests(tool, objects).findings
 
     assert list(stale(every, exceptions)) == []
 

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import subjects
-from manifest_judges import kubeconform
-from operator_crds import GROUP, operator_crds
+
+from tests.checkers import checker_inputs
+from tests.checkers.manifest_checkers import kubeconform
+from tests.support.operator_crds import GROUP, operator_crds
 
 SELECTOR = {"matchLabels": {"app": "x"}}
 SOUND: dict[str, tuple[str, dict[str, Any]]] = {
@@ -35,13 +36,13 @@ def test_every_kind_of_the_operator_has_a_schema(schemas: Path) -> None:
 def test_a_sound_object_passes_and_a_misspelt_or_mistyped_one_does_not(
     kind: str, schemas: Path, tmp_path: Path
 ) -> None:
-    subjects.write([custom(kind)], tmp_path / "sound")
-    subjects.write([custom(kind, selectr={})], tmp_path / "misspelt")
-    subjects.write([custom(kind, **{next(iter(SOUND[kind][1])): 5})], tmp_path / "mistyped")
-    judgement = kubeconform(tmp_path, schemas)
+    checker_inputs.write([custom(kind)], tmp_path / "sound")
+    checker_inputs.write([custom(kind, selectr={})], tmp_path / "misspelt")
+    checker_inputs.write([custom(kind, **{next(iter(SOUND[kind][1])): 5})], tmp_path / "mistyped")
+    result = kubeconform(tmp_path, schemas)
 
-    assert len(judgement.judged) == 3
-    assert {(each.stack, each.check) for each in judgement.findings} == {
+    assert len(result.checked) == 3
+    assert {(each.stack, each.check) for each in result.findings} == {
         ("misspelt", "invalid"),
         ("mistyped", "invalid"),
     }

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from file_judges import gitleaks_files, gitleaks_history
-from finding import Allowed, Finding, unexplained
+
+from tests.checkers.file_checkers import gitleaks_files, gitleaks_history
+from tests.checkers.finding import Allowed, Finding, unexplained
 
 
 def letters(count: int, alphabet: str = string.ascii_letters + string.digits) -> str:

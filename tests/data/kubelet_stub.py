@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tool_process import loopback
+
+from tests.support.tool_process import loopback
 
 GIB = 1 << 30
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from emitted_series import TABLE, own_series
-from program_names import derived
-from promql import Matcher
+from tests.data.program_names import derived
+from tests.support.emitted_series import TABLE, own_series
+from tests.support.promql import Matcher
 
 ANY = "any"
 OWN_SERVICES = "own_services"

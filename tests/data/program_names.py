@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from synthesis import STACKS, Program, synthesise
+
+from tests.support.synthesis import STACKS, Program, synthesise
 
 ROOT = Path(__file__).parents[2]
 NAME, ENVIRONMENT, PROBE = "app.kubernetes.io/name", "atlas/environment", "atlas/probe-path"

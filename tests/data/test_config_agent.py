@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from agent_process import CONFIG, FLAGS, as_run
-from kubelet_stub import certificate
-from tool_process import tool
+
+from tests.data.kubelet_stub import certificate
+from tests.support.agent_process import CONFIG, FLAGS, as_run
+from tests.support.tool_process import tool
 
 TEXT = CONFIG.read_text()
 ENVIRONMENT = {

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from agent_process import Agent, GatewayStub
-from collector_process import Gateway
-from kubelet_stub import Kubelet, certificate
-from tool_process import ToolProcess, loopback, running, tool, wait_until
+
+from tests.data.kubelet_stub import Kubelet, certificate
+from tests.support.agent_process import Agent, GatewayStub
+from tests.support.collector_process import Gateway
+from tests.support.tool_process import ToolProcess, loopback, running, tool, wait_until
 
 NODE_LABELS = {"deployment_environment_name", "k8s_cluster_name", "k8s_node_name"}
 POD_LABELS = NODE_LABELS | {"k8s_namespace_name", "k8s_pod_name"}

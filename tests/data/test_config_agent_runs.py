@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
-from collector_process import Gateway, Sink
-from name_server import NameServer
-from tool_process import running, settle, wait_until
+
+from tests.support.agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
+from tests.support.collector_process import Gateway, Sink
+from tests.support.name_server import NameServer
+from tests.support.tool_process import running, settle, wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tool_process import tool
 
 from catalog.alertmanager_config import SECRETS, without_missing_secrets
 from settings.secret_table import ALERT_FILES
+from tests.support.tool_process import tool
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "config/alertmanager/alertmanager.yaml").read_text()

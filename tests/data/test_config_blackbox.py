@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tool_process import loopback, wait_until
+
+from tests.support.tool_process import loopback, wait_until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/blackbox/blackbox.yaml"
@@ -44,12 +45,12 @@ def problems(config: dict[str, Any]) -> list[str]:
     """Unknown settings and values of another type; the exporter refuses either."""
     found = [f"{key}: unknown" for key in config if key != "modules"]
     for name, module in config["modules"].items():
-        for place, told, known in ((name, module, MODULE), (f"{name}.http", module.get("http") or {}, HTTP)):
+        for path, told, known in ((name, module, MODULE), (f"{name}.http", module.get("http") or {}, HTTP)):
             for key, value in told.items():
                 if key not in known:
-                    found.append(f"{place}.{key}: unknown")
+                    found.append(f"{path}.{key}: unknown")
                 elif not isinstance(value, known[key]):
-                    found.append(f"{place}.{key}: not {known[key].__name__}")
+                    found.append(f"{path}.{key}: not {known[key].__name__}")
         if module.get("prober") != "http":
             found.append(f"{name}.prober: not one that is used here")
     return found

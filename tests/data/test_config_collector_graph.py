@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_graph import RULES, problems, queue_problems
-from overlays import CHOICES, merged_choice
 
 from catalog.collector_config import count_persistent_queues
 from components.collector import queue_environment
+from tests.data.overlays import CHOICES, merged_choice
+from tests.support.collector_graph import RULES, problems, queue_problems
 
 ROOT = Path(__file__).parents[2]
 GATEWAY: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())

@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 import pytest
-from collector_process import POD, Gateway, Sink, attributes, key_values, logs, span, traces, value
-from tool_process import running, settle, wait_until
+
+from tests.support.collector_process import POD, Gateway, Sink, attributes, key_values, logs, span, traces, value
+from tests.support.tool_process import running, settle, wait_until
 
 SHARE = 25.0
 ORDINARY = 800

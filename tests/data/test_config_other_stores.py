@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_process import CollectorProcess, Gateway, Sink, attributes, logs, span, traces, value
-from jaeger_process import Jaeger
-from kubelet_stub import certificate
-from loki_process import CONFIG as LOKI
-from loki_process import Loki
-from synthesis import synthesise
-from tool_process import loopback, running, wait_until
+
+from tests.data.kubelet_stub import certificate
+from tests.support.collector_process import CollectorProcess, Gateway, Sink, attributes, logs, span, traces, value
+from tests.support.jaeger_process import Jaeger
+from tests.support.loki_process import CONFIG as LOKI
+from tests.support.loki_process import Loki
+from tests.support.synthesis import synthesise
+from tests.support.tool_process import loopback, running, wait_until
 
 SETTINGS = {
     "atlas:traces": {"endpoint": "https://traces.example.com", "queryUrl": "https://traces-query.example.com"},

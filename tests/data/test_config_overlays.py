@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_process import Gateway, Sink, logs, span, traces
-from kubelet_stub import certificate
-from overlays import CHOICES, FOLDER, OURS, STANDALONE, merged_choice, texts
-from test_config_tools import ENVIRONMENT
-from tool_process import running, tool, wait_until
+
+from tests.data.kubelet_stub import certificate
+from tests.data.overlays import CHOICES, FOLDER, OURS, STANDALONE, merged_choice, texts
+from tests.data.test_config_tools import ENVIRONMENT
+from tests.support.collector_process import Gateway, Sink, logs, span, traces
+from tests.support.tool_process import running, tool, wait_until
 
 FURTHER = {
     "LOGS_COPY_ENDPOINT": "https://logs.example.com",

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_process import Gateway, key_values, logs, span, traces, value
-from jaeger_process import Jaeger
-from loki_process import CONFIG as LOKI
-from loki_process import Loki
-from prometheus_process import Prometheus, cluster, service
-from tool_process import loopback, running, wait_until
+
+from tests.support.collector_process import Gateway, key_values, logs, span, traces, value
+from tests.support.jaeger_process import Jaeger
+from tests.support.loki_process import CONFIG as LOKI
+from tests.support.loki_process import Loki
+from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.tool_process import loopback, running, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASOURCES = {

@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import loki_process
 import pytest
 import yaml
-from tool_process import tool
+
+from tests.support import loki_process
+from tests.support.tool_process import tool
 
 CONFIG = Path(__file__).parents[2] / "config"
 ENVIRONMENT = {

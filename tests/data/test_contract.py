@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
-from emitted_series import TABLE, own_series
-from panels import DASHBOARDS, ROOT, targets
-from promql import filled, grouping_labels, made_labels, selectors
-from result_labels import answer_to
-from test_runbooks import PAGES, blocks
 
 from components.generated_rules import generate_rules
 from components.inventory import workloads
 from settings.model import Settings
+from tests.data.result_labels import answer_to
+from tests.data.test_runbooks import PAGES, blocks
+from tests.support.emitted_series import TABLE, own_series
+from tests.support.panels import DASHBOARDS, ROOT, targets
+from tests.support.promql import filled, grouping_labels, made_labels, selectors
 
 SETTINGS = Settings.model_validate(
     {

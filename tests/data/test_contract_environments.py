@@ -3,11 +3,12 @@
 from functools import cache
 
 import pytest
-from emitted_series import EMITTERS
-from promql import filled, selectors
-from synthesis import Program, synthesise
-from test_contract import EMITTED, Asked, asked
-from variants import VARIANTS
+
+from tests.data.test_contract import EMITTED, Asked, asked
+from tests.support.emitted_series import EMITTERS
+from tests.support.promql import filled, selectors
+from tests.support.synthesis import Program, synthesise
+from tests.support.variants import VARIANTS
 
 # What an environment has from outside of this program, and whose panels are empty there because of it.
 ELSEWHERE: dict[str, dict[str, str]] = {

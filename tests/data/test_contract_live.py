@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_process import Gateway, logs, span, traces
-from emitted_series import EMITTERS, own_series
-from loki_process import CONFIG as LOKI
-from loki_process import Loki
-from panels import ROOT, Target, targets
-from promql import filled
-from tool_process import ToolProcess, loopback, running, tool, wait_until
+
+from tests.support.collector_process import Gateway, logs, span, traces
+from tests.support.emitted_series import EMITTERS, own_series
+from tests.support.loki_process import CONFIG as LOKI
+from tests.support.loki_process import Loki
+from tests.support.panels import ROOT, Target, targets
+from tests.support.promql import filled
+from tests.support.tool_process import ToolProcess, loopback, running, tool, wait_until
 
 LINE = re.compile(r"^(\w+)(?:\{(.*)\})? ", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from panels import DASHBOARDS, ROOT, Panel, panels, targets
-from promql import filled
-from promtool import refused
 
 from catalog import DATA_SOURCES, load_dashboards, load_rules
+from tests.data.promtool import refused
+from tests.support.panels import DASHBOARDS, ROOT, Panel, panels, targets
+from tests.support.promql import filled
 
 PANELS = list(panels())
 NAMES = [panel.name for panel in PANELS]
@@ -87,10 +87,10 @@ def test_the_data_sources_are_those_that_grafana_is_provisioned_with() -> None:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_panels_lie_side_by_side_within_the_grid(name: str) -> None:
-    places = [(panel["title"], panel["gridPos"]) for panel in DASHBOARDS[name]["panels"]]
-    for title, place in places:
-        assert 0 <= place["x"] <= 24 - place["w"], title
-    for (one, a), (other, b) in combinations(places, 2):
+    positions = [(panel["title"], panel["gridPos"]) for panel in DASHBOARDS[name]["panels"]]
+    for title, position in positions:
+        assert 0 <= position["x"] <= 24 - position["w"], title
+    for (one, a), (other, b) in combinations(positions, 2):
         apart = (
             a["x"] + a["w"] <= b["x"]
             or b["x"] + b["w"] <= a["x"]

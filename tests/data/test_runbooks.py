@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from panels import DASHBOARDS
-from promtool import refused
 
 from catalog import CatalogError, Runbook, load_rules, load_runbooks
+from tests.data.promtool import refused
+from tests.support.panels import DASHBOARDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = load_runbooks(ROOT / "runbooks")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from tool_process import wait_until
+
+from tests.support.tool_process import wait_until
 
 PATIENCE = 0.2
 """Seconds that a client waits for an answer."""

@@ -2,23 +2,18 @@
 
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), *(str(ROOT / part) for part in ("tests/engine", "tests/unit", "tests/data"))]
-
-from collector_process import span, traces  # noqa: E402
-from deployed_copy import prepare  # noqa: E402
-from harness import make  # noqa: E402
-from live import Live, live  # noqa: E402
-from people import bring_people  # noqa: E402
-
-from tools import node_requirements  # noqa: E402
+from tests.e2e.deployed_copy import prepare
+from tests.e2e.running_stack import RunningStack, running_stack
+from tests.e2e.webhook_receiver import start_webhook_receiver
+from tests.support.collector_process import span, traces
+from tests.support.harness import make
+from tools import node_requirements
 
 ORDER = (
     "test_rest",
@@ -53,10 +48,12 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool) -> Iterator[Live]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool
+) -> Iterator[RunningStack]:
     """The running stack, with whoever hears its alerts."""
-    if lacking := node_requirements.missing():
-        pytest.skip(node_requirements.message(lacking))
+    if missing := node_requirements.missing():
+        pytest.skip(node_requirements.message(missing))
     kept: Path | None = request.config.getoption("--stack")
     copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()
     try:
@@ -64,8 +61,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             prepare(copy, hasty=not full)
         said = make(copy, "up").stdout
         assert re.findall(r"scaled to zero: (.*), for", said) == ["grafana"], said[-5000:]
-        running = live(copy)
-        bring_people(running)
+        running = running_stack(copy)
+        start_webhook_receiver(running)
         yield running
         running.close()
     finally:
@@ -74,7 +71,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def busy(stack: Live) -> Live:
+def busy(stack: RunningStack) -> RunningStack:
     """The stack after users have ordered and failed, work has failed, a backtest has run and somebody has looked for traces."""
     job = f"backtest-{secrets.token_hex(3)}"
     stack.cluster.kubectl("create", "job", job, "--from=cronjob/backtester", "--namespace=trading")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from harness import ROOT, copy_repository, edit
-from people import PEOPLE
+from tests.e2e.webhook_receiver import RECEIVER
+from tests.support.harness import ROOT, copy_repository, edit
 
 SAMPLING = 20
 """Per cent of the traces that nothing marks as important."""
@@ -34,7 +34,7 @@ def prepare(copy: Path, *, hasty: bool) -> None:
     secrets = copy / "conf/secrets.env"
     secrets.parent.mkdir(exist_ok=True)
     secrets.touch(mode=0o600)
-    secrets.write_text(f"ALERT_WEBHOOK_URL={PEOPLE}/alerts\nDEAD_MANS_SWITCH_URL={PEOPLE}/alive\n")
+    secrets.write_text(f"ALERT_WEBHOOK_URL={RECEIVER}/alerts\nDEAD_MANS_SWITCH_URL={RECEIVER}/alive\n")
     if hasty:
         for name in DRILLED:
             hasten(copy / name)

@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from harness import ROOT
-from live import Live, awaited, repeated
-from people import Message, heard
+
+from tests.e2e.running_stack import RunningStack, awaited, repeated
+from tests.e2e.webhook_receiver import Message, received
+from tests.support.harness import ROOT
 
 NEAR = ("DailyLossNearLimit", "ExposureNearLimit", "OpenOrdersNearLimit")
 OVER = ("DailyLossOverLimit", "ExposureOverLimit", "OpenOrdersOverLimit")
@@ -68,7 +69,7 @@ class Drill:
 class Faults:
     """What goes wrong, and how it ends."""
 
-    def __init__(self, stack: Live, seconds: float) -> None:
+    def __init__(self, stack: RunningStack, seconds: float) -> None:
         self._stack, self._seconds = stack, seconds
         self._cluster = stack.cluster
         self.begun: dict[str, float] = {}
@@ -137,7 +138,7 @@ class Faults:
             for by in each["status"]["inhibitedBy"]
         }
 
-    def await_heard(self, *alerts: str) -> None:
+    def await_received(self, *alerts: str) -> None:
         """Until people have heard of each, since its fault began."""
         told: set[str] = set()
 
@@ -148,10 +149,10 @@ class Faults:
         awaited(all_of_them, self._seconds, lambda: f"people to hear of {', '.join(set(alerts) - told)}")
 
 
-def first_told(stack: Live, status: str, begun: Mapping[str, float]) -> dict[str, float]:
+def first_told(stack: RunningStack, status: str, begun: Mapping[str, float]) -> dict[str, float]:
     """When people were first told of each alert with that status, since its fault began."""
     found: dict[str, float] = {}
-    for each in heard(stack):
+    for each in received(stack):
         for alert in each.alerts(status) if each.way == "/alerts" else ():
             name = alert["labels"]["alertname"]
             if each.at >= begun.get(name, 0):
@@ -167,7 +168,7 @@ def stay_within_a_day(seconds: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def drill(stack: Live, full: bool) -> Drill:
+def drill(stack: RunningStack, full: bool) -> Drill:
     """All of it, from the first fault until everybody has heard that it is over."""
     faults = Faults(stack, 2400 if full else 240)
     faults.roll("set", "env", API, WORKERS, "FAULTS=true", f"ALLOWED_MARKETS={MARKETS}")
@@ -182,7 +183,7 @@ def drill(stack: Live, full: bool) -> Drill:
         )
         # Alertmanager tells of that end at its group's next turn, and of what is back before not at all.
         time.sleep(310 if full else 20)
-        faults.await_heard("PositionsFrozen")
+        faults.await_received("PositionsFrozen")
 
     faults.begin("WorkloadDown", SILENCED)
     faults.take_down(UI)
@@ -204,7 +205,7 @@ def drill(stack: Live, full: bool) -> Drill:
         # At a price that stands still: one that moves carries a position near its limit over it, before its time.
         faults.position("ETH-USD", 9_000, loss=900)
         faults.waiting(45)
-        faults.await_heard(*NEAR)
+        faults.await_received(*NEAR)
 
         faults.begin(*OVER)
         faults.position("ETH-USD", 3_000, loss=400)
@@ -214,9 +215,9 @@ def drill(stack: Live, full: bool) -> Drill:
         faults.api("/api/kill-switch", {"engaged": True, "reason": "drill"})
         time.sleep(90)
         faults.waiting(5)
-        faults.await_heard(*GUIDES, *OVER, "KillSwitchEngaged", "KillSwitchIneffective")
+        faults.await_received(*GUIDES, *OVER, "KillSwitchEngaged", "KillSwitchIneffective")
 
-    faults.await_heard("ExposureFrozen", "PriceFrozen", "WorkloadDown")
+    faults.await_received("ExposureFrozen", "PriceFrozen", "WorkloadDown")
     silenced: set[str] = awaited(lambda: faults.silencing(SILENCED, "ops-ui"), 240, f"{SILENCED} to be silenced")
     restored = time.time()
     faults.bring_back(UI)
@@ -225,14 +226,14 @@ def drill(stack: Live, full: bool) -> Drill:
     faults.begin("MarketDataFrozen", "KillSwitchInconsistent")
     faults.fault("feed_frozen")
     faults.roll("scale", WORKERS, "--replicas=2")
-    faults.await_heard("MarketDataFrozen", "KillSwitchInconsistent")
+    faults.await_received("MarketDataFrozen", "KillSwitchInconsistent")
     faults.begin("KillSwitchResetByRestart")
     faults.roll("scale", WORKERS, "--replicas=1")
     faults.roll("rollout", "restart", WORKERS)
-    faults.await_heard("KillSwitchResetByRestart")
+    faults.await_received("KillSwitchResetByRestart")
     faults.begin("KillSwitchStateUnknown")
     faults.roll("scale", WORKERS, "--replicas=0")
-    faults.await_heard("KillSwitchStateUnknown")
+    faults.await_received("KillSwitchStateUnknown")
 
     faults.sql("DELETE FROM orders;")
     faults.redis("DEL", "ballast")
@@ -241,10 +242,10 @@ def drill(stack: Live, full: bool) -> Drill:
     await_resolved(stack, faults.begun, full)
     first, resolved = (first_told(stack, status, faults.begun) for status in ("firing", "resolved"))
     tell({alert: round(first[alert] - faults.begun[alert]) for alert in DRILLED if alert in first}, full)
-    return Drill(faults.begun, first, resolved, heard(stack), silenced, restored)
+    return Drill(faults.begun, first, resolved, received(stack), silenced, restored)
 
 
-def await_resolved(stack: Live, begun: dict[str, float], full: bool) -> None:
+def await_resolved(stack: RunningStack, begun: dict[str, float], full: bool) -> None:
     """Until people have heard that each alert is over, as far as they will in time."""
     end = time.monotonic() + (2400 if full else 300)
     while not first_told(stack, "resolved", begun).keys() >= set(DRILLED) and time.monotonic() < end:

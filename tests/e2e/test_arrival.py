@@ -2,16 +2,16 @@
 
 import re
 
-from harness import make
-from live import Live, awaited
-from quiet import explained
+from tests.e2e.expected_alerts import expected_alerts
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.support.harness import make
 
 SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}
 EXPORTERS = {"kube-state-metrics", "blackbox-exporter", "redis-exporter", "postgres-exporter", "node-agent"}
 
 
-def test_every_pod_is_ready_and_every_target_is_up(stack: Live) -> None:
+def test_every_pod_is_ready_and_every_target_is_up(stack: RunningStack) -> None:
     def status() -> str:
         return make(stack.repository, "status", check=False).stdout
 
@@ -23,7 +23,7 @@ def test_every_pod_is_ready_and_every_target_is_up(stack: Live) -> None:
     assert "scaled to zero: grafana\n" in said
 
 
-def test_prometheus_scrapes_everything_that_is_deployed(stack: Live) -> None:
+def test_prometheus_scrapes_everything_that_is_deployed(stack: RunningStack) -> None:
     def scraped() -> set[str]:
         return {labels["service"] for labels, value in stack.metrics('up{environment!=""}') if value == 1}
 
@@ -31,32 +31,32 @@ def test_prometheus_scrapes_everything_that_is_deployed(stack: Live) -> None:
     awaited(lambda: scraped() >= (SERVICES | STORES | EXPORTERS) - {"db", "cache"}, 90, "a scrape of each")
 
 
-def test_logs_of_every_service_and_store_arrive(stack: Live) -> None:
+def test_logs_of_every_service_and_store_arrive(stack: RunningStack) -> None:
     query = 'sum by (service_name) (count_over_time({service_name=~".+"}[30m]))'
 
-    def heard() -> set[str]:
+    def received() -> set[str]:
         found = stack.ask("loki", "/loki/api/v1/query", query={"query": query}).json
         return {each["metric"]["service_name"] for each in found["data"]["result"]}
 
-    awaited(lambda: heard() >= SERVICES | STORES, 90, "logs of each")
+    awaited(lambda: received() >= SERVICES | STORES, 90, "logs of each")
 
 
-def test_traces_of_the_services_arrive(stack: Live) -> None:
+def test_traces_of_the_services_arrive(stack: RunningStack) -> None:
     def traced() -> set[str]:
         return set(stack.ask("jaeger", "/api/services").json["data"] or [])
 
     awaited(lambda: traced() >= {"api", "workers", "ops-ui"}, 90, "spans of each")
 
 
-def test_a_second_up_changes_nothing(stack: Live) -> None:
+def test_a_second_up_changes_nothing(stack: RunningStack) -> None:
     said = make(stack.repository, "up").stdout
     assert re.search(r"Resources:\n +\d+ unchanged\n", said), said[-3000:]
 
 
-def test_nothing_but_the_watchdog_calls_people(stack: Live) -> None:
+def test_nothing_but_the_watchdog_calls_people(stack: RunningStack) -> None:
     """A stack that has just been deployed is well once all of it has started."""
 
     def firing() -> set[str]:
         return {labels["alertname"] for labels, _ in stack.metrics('ALERTS{alertstate="firing"}')}
 
-    awaited(lambda: {"Watchdog"} <= firing() <= explained(stack), 120, lambda: f"quiet: {firing()}")
+    awaited(lambda: {"Watchdog"} <= firing() <= expected_alerts(stack), 120, lambda: f"quiet: {firing()}")

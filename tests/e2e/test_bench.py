@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from harness import ROOT, tool_path
-from live import Live
+
+from tests.e2e.running_stack import RunningStack
+from tests.support.harness import ROOT, tool_path
 
 
-def test_the_benchmark_measures_arrivals_and_the_footprint(stack: Live) -> None:
+def test_the_benchmark_measures_arrivals_and_the_footprint(stack: RunningStack) -> None:
     said = bench("stack", stack, "--samples=4", "--seconds=5")
     arrivals = dict(re.findall(r"^\| (a .+?) \| ([\d.]+) \|", said, re.MULTILINE))
     assert arrivals.keys() == {"a line on stdout to Loki", "a span to Jaeger"}
@@ -21,7 +22,7 @@ def test_the_benchmark_measures_arrivals_and_the_footprint(stack: Live) -> None:
         assert re.search(rf"^\| {program} \|", said, re.MULTILINE), said
 
 
-def test_the_benchmark_measures_an_update_without_change_by_its_parts(stack: Live) -> None:
+def test_the_benchmark_measures_an_update_without_change_by_its_parts(stack: RunningStack) -> None:
     said = bench("up", stack)
     (row,) = re.findall(r"^\| without change \| ([\d.]+ \| .*) \|$", said, re.MULTILINE)
     whole, *parts = (float(each) for each in row.split(" | "))
@@ -30,7 +31,7 @@ def test_the_benchmark_measures_an_update_without_change_by_its_parts(stack: Liv
     assert sum(parts) == pytest.approx(whole, abs=0.3)  # each is rounded
 
 
-def bench(name: str, stack: Live, *arguments: str) -> str:
+def bench(name: str, stack: RunningStack, *arguments: str) -> str:
     """What the benchmark prints of that stack."""
     script = [sys.executable, str(ROOT / f"bench/{name}/run.py"), f"--stack={stack.repository}", *arguments]
     environment = {"PATH": tool_path(), "HOME": os.environ["HOME"]}

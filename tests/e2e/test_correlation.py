@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import ROOT
-from live import Live, awaited
+
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.support.harness import ROOT
 
 SOURCES = {
     each["uid"]: each["jsonData"]
@@ -28,7 +29,7 @@ def filled(query: str, **values: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def order(stack: Live) -> str:
+def order(stack: RunningStack) -> str:
     """The trace of an order, which sampling always keeps."""
     trace = secrets.token_hex(16)
     headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
@@ -40,7 +41,7 @@ def order(stack: Live) -> str:
     return trace
 
 
-def test_a_log_record_leads_to_its_trace(stack: Live, order: str) -> None:
+def test_a_log_record_leads_to_its_trace(stack: RunningStack, order: str) -> None:
     (field,) = SOURCES["loki"]["derivedFields"]
     assert (field["matcherType"], field["datasourceUid"]) == ("label", "jaeger")
     found = awaited(lambda: stack.logs(f'{{service_name="api"}} | trace_id="{order}"'), 60, "the record")
@@ -50,7 +51,7 @@ def test_a_log_record_leads_to_its_trace(stack: Live, order: str) -> None:
     assert stack.trace(filled(field["url"], value_raw=led))
 
 
-def test_a_span_leads_to_the_records_of_its_trace(stack: Live, order: str) -> None:
+def test_a_span_leads_to_the_records_of_its_trace(stack: RunningStack, order: str) -> None:
     link = SOURCES["jaeger"]["tracesToLogsV2"]
     assert link["datasourceUid"] == "loki"
     query = filled(link["query"], trace_traceId=order)
@@ -61,7 +62,7 @@ def test_a_span_leads_to_the_records_of_its_trace(stack: Live, order: str) -> No
     awaited(lambda: services() >= {"api", "workers"}, 60, "records of both services")
 
 
-def test_a_span_leads_to_the_metrics_of_its_name(stack: Live, order: str) -> None:
+def test_a_span_leads_to_the_metrics_of_its_name(stack: RunningStack, order: str) -> None:
     link = SOURCES["jaeger"]["tracesToMetrics"]
     assert link["datasourceUid"] == "prometheus"
     (server,) = {
@@ -84,7 +85,7 @@ def test_a_span_leads_to_the_metrics_of_its_name(stack: Live, order: str) -> Non
     ],
     ids=["of a service", "of spans", "of the workers"],
 )
-def test_an_exemplar_leads_to_its_trace(stack: Live, order: str, series: str) -> None:
+def test_an_exemplar_leads_to_its_trace(stack: RunningStack, order: str, series: str) -> None:
     (destination,) = SOURCES["prometheus"]["exemplarTraceIdDestinations"]
     assert destination["datasourceUid"] == "jaeger"
 

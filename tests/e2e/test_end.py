@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from harness import make
-from live import Live
 
+from tests.e2e.running_stack import RunningStack
+from tests.support.harness import make
 from tools.node_host import NodeHost
 
 
-def test_down_leaves_nothing(stack: Live, request: pytest.FixtureRequest) -> None:
+def test_down_leaves_nothing(stack: RunningStack, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--stack"):
         pytest.skip("the stack of --stack goes on")
     host = NodeHost(stack.repository / ".local/cluster/node")

@@ -4,12 +4,13 @@ import secrets
 import time
 
 import pytest
-from collector_process import logs as otlp_logs
-from collector_process import span
-from collector_process import traces as otlp_traces
-from live import Live, awaited
-from planted import PLANTED, planted
-from pods import wrote
+
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.e2e.seed_data import CREDENTIALS, new_credential
+from tests.e2e.workload_pods import wrote
+from tests.support.collector_process import logs as otlp_logs
+from tests.support.collector_process import span
+from tests.support.collector_process import traces as otlp_traces
 
 LINES = 4000
 TRACE_OF_PYTHON = """Traceback (most recent call last):
@@ -21,14 +22,14 @@ TRACE_OF_NODE = """TypeError: Cannot read properties of undefined (reading 'pric
     at async /app/index.js:12:3"""
 
 
-def lines(stack: Live, writer: str, at_least: int, seconds: float = 60) -> list[tuple[dict[str, str], str]]:
+def lines(stack: RunningStack, writer: str, at_least: int, seconds: float = 60) -> list[tuple[dict[str, str], str]]:
     """The records of a pod, once there are that many."""
     query = f'{{service_name="{writer}"}}'
     awaited(lambda: len(stack.logs(query)) >= at_least, seconds, f"{at_least} records")
     return stack.logs(query)
 
 
-def test_every_line_arrives_once_with_its_service_and_environment(stack: Live) -> None:
+def test_every_line_arrives_once_with_its_service_and_environment(stack: RunningStack) -> None:
     script = f"""
 import json, sys
 for number in range({LINES}):
@@ -47,7 +48,7 @@ for number in range({LINES}):
         assert labels["order_id"].isdigit()
 
 
-def test_a_stack_trace_is_one_record_and_plain_lines_are_kept(stack: Live) -> None:
+def test_a_stack_trace_is_one_record_and_plain_lines_are_kept(stack: RunningStack) -> None:
     script = f"""
 import sys
 for text in ({TRACE_OF_PYTHON!r}, "plain words, and no JSON", {TRACE_OF_NODE!r}, "{{broken JSON", "the end"):
@@ -64,7 +65,7 @@ for text in ({TRACE_OF_PYTHON!r}, "plain words, and no JSON", {TRACE_OF_NODE!r},
     assert len(found) == 5
 
 
-def test_a_line_leads_to_its_trace(stack: Live) -> None:
+def test_a_line_leads_to_its_trace(stack: RunningStack) -> None:
     trace, of_span = secrets.token_hex(16), secrets.token_hex(8)
     script = f"""
 import json
@@ -75,8 +76,8 @@ print(json.dumps({{"message": "with a trace", "trace_id": {trace!r}, "span_id": 
     assert (labels["trace_id"], labels["span_id"]) == (trace, of_span)
 
 
-@pytest.mark.parametrize("kind", PLANTED)
-def test_a_credential_never_reaches_a_store(stack: Live, kind: str, sent: dict[str, str]) -> None:
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_credential_never_reaches_a_store(stack: RunningStack, kind: str, sent: dict[str, str]) -> None:
     secret = max(sent[kind].splitlines(), key=len)
     mark = f"mark-{kind.replace(' ', '-')}"
 
@@ -93,10 +94,10 @@ def test_a_credential_never_reaches_a_store(stack: Live, kind: str, sent: dict[s
 
 
 @pytest.fixture(scope="module")
-def sent(stack: Live) -> dict[str, str]:
+def sent(stack: RunningStack) -> dict[str, str]:
     """Each kind of credential, on stdout as JSON and as plain text, and by OTLP in a record and in a span; ``trace`` is its id."""
-    there, trace = {kind: planted(kind) for kind in PLANTED}, secrets.token_hex(16)
-    said = {f"mark-{kind.replace(' ', '-')}": PLANTED[kind].format(secret) for kind, secret in there.items()}
+    there, trace = {kind: new_credential(kind) for kind in CREDENTIALS}, secrets.token_hex(16)
+    said = {f"mark-{kind.replace(' ', '-')}": CREDENTIALS[kind].format(secret) for kind, secret in there.items()}
     script = f"""
 import json
 for mark, text in {said!r}.items():

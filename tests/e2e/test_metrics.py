@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from emitted_series import EMITTERS, own_series
-from live import Live, awaited
+
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.support.emitted_series import EMITTERS, own_series
 
 SILENT = yaml.safe_load((Path(__file__).parent / "silent_series.yaml").read_text())
 
@@ -18,7 +19,7 @@ def series() -> Iterator[tuple[str, str, set[str]]]:
         yield from ((emitter, name, labels) for name, labels in own_series(content).items() if name not in SILENT)
 
 
-def lacking(stack: Live, emitter: str) -> list[str]:
+def missing(stack: RunningStack, emitter: str) -> list[str]:
     """What the table says of an emitter and Prometheus has not seen in the last hour."""
     faults = list[str]()
     for owner, name, labels in series():
@@ -31,8 +32,8 @@ def lacking(stack: Live, emitter: str) -> list[str]:
 
 
 @pytest.mark.parametrize("emitter", dict.fromkeys(owner for owner, _, _ in series()))
-def test_what_is_emitted_is_there(busy: Live, emitter: str) -> None:
-    awaited(lambda: not lacking(busy, emitter), 60, lambda: f"{emitter} to emit {', '.join(lacking(busy, emitter))}")
+def test_what_is_emitted_is_there(busy: RunningStack, emitter: str) -> None:
+    awaited(lambda: not missing(busy, emitter), 60, lambda: f"{emitter} to emit {', '.join(missing(busy, emitter))}")
 
 
 def test_what_is_declared_silent_is_in_the_table() -> None:
@@ -41,7 +42,7 @@ def test_what_is_declared_silent_is_in_the_table() -> None:
     assert all(SILENT.values())
 
 
-def test_every_rule_is_evaluated_without_failure(stack: Live) -> None:
+def test_every_rule_is_evaluated_without_failure(stack: RunningStack) -> None:
     groups = stack.ask("prometheus", "/api/v1/rules").json["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 80

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from live import Live, awaited
-from panels import Target, targets
-from pods import applied, pod
-from promql import filled
+
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.e2e.workload_pods import applied, pod
+from tests.support.panels import Target, targets
+from tests.support.promql import filled
 
 EMPTY = yaml.safe_load((Path(__file__).parent / "empty_panels.yaml").read_text())
 TARGETS = [*targets("prometheus"), *targets("loki")]
@@ -19,7 +20,7 @@ STEP = 15
 
 
 @pytest.fixture(scope="module")
-def unwell(busy: Live) -> Iterator[Live]:
+def unwell(busy: RunningStack) -> Iterator[RunningStack]:
     """The busy stack with a pod that waits for its image and a Job that has failed: some panels list just such."""
     waiting = pod(busy, "waits", "trading", "")
     waiting["spec"]["containers"][0]["image"] = "nowhere.invalid/none:none"
@@ -32,7 +33,7 @@ def unwell(busy: Live) -> Iterator[Live]:
         yield busy
 
 
-def answered(stack: Live, target: Target) -> int:
+def answered(stack: RunningStack, target: Target) -> int:
     """How many series, or streams, the panel would show for the last half hour."""
     now = time.time()
     path, scale = ("/api/v1/query_range", 1) if target.source == "prometheus" else ("/loki/api/v1/query_range", 10**9)
@@ -43,7 +44,7 @@ def answered(stack: Live, target: Target) -> int:
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: f"{each.panel.name} {each.legend}")
-def test_a_panel_shows_something(unwell: Live, target: Target) -> None:
+def test_a_panel_shows_something(unwell: RunningStack, target: Target) -> None:
     if target.panel.name in EMPTY:
         answered(unwell, target)
     else:

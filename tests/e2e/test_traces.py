@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from collector_process import span
-from collector_process import traces as otlp_traces
-from deployed_copy import SAMPLING
-from live import Live, awaited
+
+from tests.e2e.deployed_copy import SAMPLING
+from tests.e2e.running_stack import RunningStack, awaited
+from tests.support.collector_process import span
+from tests.support.collector_process import traces as otlp_traces
 
 ORDER = {"product": "BTC-USD", "side": "buy", "size": 0.001}
 ORDINARY, BATCH = 500, 50
@@ -34,7 +35,7 @@ def way(spans: list[dict[str, Any]], last: dict[str, Any]) -> list[str]:
     return found[::-1]
 
 
-def test_an_order_is_one_trace_from_the_api_over_the_bus_to_the_worker(stack: Live) -> None:
+def test_an_order_is_one_trace_from_the_api_over_the_bus_to_the_worker(stack: RunningStack) -> None:
     trace, request, user = secrets.token_hex(16), secrets.token_hex(8), f"u-{secrets.token_hex(4)}"
     headers = {
         "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
@@ -65,7 +66,7 @@ def test_an_order_is_one_trace_from_the_api_over_the_bus_to_the_worker(stack: Li
 
 
 @pytest.fixture(scope="module")
-def sampled(stack: Live) -> str:
+def sampled(stack: RunningStack) -> str:
     """A service that has sent traces of two spans each: ordinary ones, such as are marked at their root, failed and slow ones."""
     service = f"e2e-sampling-{secrets.token_hex(3)}"
     sent = [*two("ordinary", ORDINARY), *two("marked", KEPT_WHOLE, traceState="atlas=important")]
@@ -84,7 +85,7 @@ def two(name: str, number: int, **more: Any) -> list[dict[str, Any]]:
     return spans
 
 
-def test_sampling_keeps_what_matters_whole_and_its_share_of_the_rest(stack: Live, sampled: str) -> None:
+def test_sampling_keeps_what_matters_whole_and_its_share_of_the_rest(stack: RunningStack, sampled: str) -> None:
     def kept() -> Counter[str]:
         search = {"service": sampled, "limit": "5000", "lookback": "1h"}
         found = stack.ask("jaeger", "/api/traces", query=search).json
@@ -102,7 +103,7 @@ def test_sampling_keeps_what_matters_whole_and_its_share_of_the_rest(stack: Live
     assert found["ordinary below"] == found["ordinary"]
 
 
-def test_span_metrics_count_every_span_also_those_that_are_not_kept(stack: Live, sampled: str) -> None:
+def test_span_metrics_count_every_span_also_those_that_are_not_kept(stack: RunningStack, sampled: str) -> None:
     sent = {"ordinary": ORDINARY, "ordinary below": ORDINARY, "marked": KEPT_WHOLE, "marked below": KEPT_WHOLE}
     sent |= {"failed": KEPT_WHOLE, "slow": KEPT_WHOLE}
 
@@ -114,7 +115,7 @@ def test_span_metrics_count_every_span_also_those_that_are_not_kept(stack: Live,
     assert counted() == sent
 
 
-def test_span_metrics_of_a_service_are_its_true_requests(stack: Live) -> None:
+def test_span_metrics_of_a_service_are_its_true_requests(stack: RunningStack) -> None:
     own = 'sum(http_requests_total{service="api", method="POST", route="/api/orders"})'
     of_spans = (
         'sum(traces_span_metrics_calls_total{service_name="api", span_kind="SPAN_KIND_SERVER", '

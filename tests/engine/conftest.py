@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedCluster, Workspace, copy_program
+
+from tests.support.harness import EmbeddedCluster, Workspace, copy_program
 
 
 @pytest.fixture(scope="session")

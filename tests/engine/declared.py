@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness import Workspace
+from tests.support.harness import Workspace
 
 Inputs = dict[str, Any]
 

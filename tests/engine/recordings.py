@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import ROOT, Outcome
+from tests.support.harness import ROOT, Outcome
 
 FOLDER = Path(__file__).parent / "conformance"
 _VOLATILE = {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
@@ -41,12 +41,12 @@ def together(recorded: Mapping[str, list[dict[str, Any]]]) -> list[list[str]]:
     touched: list[set[str]] = []
     for name, steps in recorded.items():
         resources = {step["resource"] for step in steps}
-        place = next((i for i, taken in enumerate(touched) if not taken & resources), len(touched))
-        if place == len(touched):
+        run = next((i for i, taken in enumerate(touched) if not taken & resources), len(touched))
+        if run == len(touched):
             touched.append(set())
             runs.append([])
-        touched[place] |= resources
-        runs[place].append(name)
+        touched[run] |= resources
+        runs[run].append(name)
     return runs
 
 

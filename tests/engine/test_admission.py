@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import EmbeddedCluster, tool_path
-from operator_crds import install_operator_crds
-from synthesis import synthesise
-from variants import VARIANTS
 
 from components.namespaces import POD_SECURITY_VERSION
+from tests.support.harness import EmbeddedCluster, tool_path
+from tests.support.operator_crds import install_operator_crds
+from tests.support.synthesis import synthesise
+from tests.support.variants import VARIANTS
 
 Manifest = dict[str, Any]
 
@@ -108,10 +108,10 @@ def test_a_pod_that_breaks_the_standard_and_a_key_that_does_not_exist_are_seen(
     admitting: EmbeddedCluster, manifests: list[Manifest]
 ) -> None:
     """Enforcement alone lets a Deployment pass with a warning: it judges pods."""
-    spoiled = copy.deepcopy(next(each for each in manifests if each["kind"] == "Deployment"))
-    spoiled["spec"]["template"]["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
-    assert "allowPrivilegeEscalation" in refused(admitting, [spoiled])
-    assert "allowPrivilegeEscalation" in violations([spoiled])
+    mutated = copy.deepcopy(next(each for each in manifests if each["kind"] == "Deployment"))
+    mutated["spec"]["template"]["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    assert "allowPrivilegeEscalation" in refused(admitting, [mutated])
+    assert "allowPrivilegeEscalation" in violations([mutated])
     misspelt = copy.deepcopy(next(each for each in manifests if each["kind"] == "StatefulSet"))
     misspelt["spec"]["replica"] = 3
     assert "replica" in refused(admitting, [misspelt])

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from harness import EmbeddedCluster, Outcome, Workspace, wait_until
-from recordings import announced, copy_of, making, ordered, recording, resource_of, shape, stored, together
+
+from tests.engine.recordings import announced, copy_of, making, ordered, recording, resource_of, shape, stored, together
+from tests.support.harness import EmbeddedCluster, Outcome, Workspace, wait_until
 
 OPERATIONS = recording("operations")
 ORDERS = recording("update-order")

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
-from declared import Declared, config_map, deployment
-from harness import EmbeddedCluster, Workspace
-from recordings import copy_of
+
+from tests.engine.declared import Declared, config_map, deployment
+from tests.engine.recordings import copy_of
+from tests.support.harness import EmbeddedCluster, Workspace
 
 WAIT_SECONDS = 90
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import ROOT, EmbeddedCluster
+
+from tests.support.harness import ROOT, EmbeddedCluster
 
 REACH = """
 import json, sys

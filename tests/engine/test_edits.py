@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, copy_program, edit
+
+from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, copy_program, edit
 
 EDITED = ("config", "dashboards", "rules")
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace
-from operator_crds import GROUP, install_operator_crds
+
+from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace
+from tests.support.operator_crds import GROUP, install_operator_crds
 
 NAMESPACES = {"observability": "team-telemetry", "trading": "team-trading", "agents": "team-node-agents"}
 SETTINGS = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import EmbeddedCluster, Outcome, Workspace, wait_until
+
+from tests.support.harness import EmbeddedCluster, Outcome, Workspace, wait_until
 
 
 def deployed_objects(stack: Workspace) -> list[str]:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import given
 import pytest
 import yaml
-from harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, edit, wait_until
+
+from tests.support import required_inputs
+from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, edit, wait_until
 
 STACKS = ("local", "dev", "prod")
 
@@ -32,8 +33,8 @@ def prepare(stack: Workspace) -> Workspace:
     """What its user gives: in production secrets and images. And no waiting for pods: the embedded cluster has no node."""
     change(stack, cluster={"waitForReady": False})
     if stack.stack == "prod":
-        change(stack, images=given.images())
-    for key, value in given.secret_settings(stack.stack).items():
+        change(stack, images=required_inputs.images())
+    for key, value in required_inputs.secret_settings(stack.stack).items():
         stack.run("config", "set", "--secret", key, value)
     return stack
 
@@ -94,8 +95,8 @@ def test_no_secret_is_in_clear_in_state_logs_or_objects(
         for form in (value, base64.b64encode(value.encode()).decode()):
             assert form not in others
             for text in said:
-                place = json.dumps(text).find(form)
-                assert place < 0, json.dumps(text)[max(0, place - 300) : place]
+                at = json.dumps(text).find(form)
+                assert at < 0, json.dumps(text)[max(0, at - 300) : at]
             assert not [data for data in written if form.encode() in data]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 MEMORY = Path("/sys/fs/cgroup/memory")
 
 
-def lacking() -> str | None:
+def missing_requirements() -> str | None:
     """Why bounds cannot be set here, in one line; ``None`` when they can."""
     if os.geteuid() != 0:
         return "memory and volumes can be bounded by root alone"

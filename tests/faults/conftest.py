@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from verdict import Verdict
+
+from tests.faults.report import Report
 
 FIGURES = Path(__file__).parents[2] / ".local/faults"
 
@@ -20,12 +21,12 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def passes(full: bool) -> Callable[[Verdict], None]:
+def passes(full: bool) -> Callable[[Report], None]:
     """Tells and keeps a drill's figures, and fails where a mark is missed."""
 
-    def check(verdict: Verdict) -> None:
-        print(f"\n{verdict}")
-        verdict.write(FIGURES, "full" if full else "short")
-        assert verdict.missed == []
+    def check(report: Report) -> None:
+        print(f"\n{report}")
+        report.write(FIGURES, "full" if full else "short")
+        assert report.missed == []
 
     return check

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any, Literal, Protocol
 
-from agent_process import ContainerLog
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.agent_process import ContainerLog
 
 Signal = Literal["logs", "traces", "metrics"]
 State = Literal["up", "refusing", "hanging", "cutting"]
@@ -69,7 +70,7 @@ class Store:
         self._server.shutdown()
         self._server.server_close()
 
-    def lacks(self, sent: dict[str, set[int]]) -> int:
+    def missing(self, sent: dict[str, set[int]]) -> int:
         """How many of ``sent`` have not come."""
         return sum(len(numbers - self.seen[source].keys()) for source, numbers in sent.items())
 

@@ -59,7 +59,7 @@ def network_of(peers: int) -> Iterator[Network]:
         yield network
 
 
-def lacking() -> str | None:
+def missing_requirements() -> str | None:
     """Why there are no namespaces here, in one line; ``None`` when there are."""
     name = f"atlas-{uuid.uuid4().hex[:8]}"
     try:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_process import Agent, ContainerLog
-from collector_process import Gateway
-from counting import Sender, Source, State, Store, Writer
-from name_server import NameServer
-from rendered import Rendered, workload
-from tool_process import running
+from tests.faults.counting import Sender, Source, State, Store, Writer
+from tests.faults.rendered import Rendered, workload
+from tests.support.agent_process import Agent, ContainerLog
+from tests.support.collector_process import Gateway
+from tests.support.name_server import NameServer
+from tests.support.tool_process import running
 
 Variant = Callable[[dict[str, Any]], None]
 STORES = {"logs": "logs", "traces": "traces", "metrics": "metrics", "metrics_replica": "metrics"}
@@ -183,28 +183,28 @@ class Pipeline:
         for store in self.stores.values():
             store.state = state
 
-    def lacks(self, owed: Mapping[str, dict[str, set[int]]]) -> int:
+    def missing(self, owed: Mapping[str, dict[str, set[int]]]) -> int:
         """How much of what is owed has not come."""
-        return sum(self.stores[name].lacks(sources) for name, sources in owed.items())
+        return sum(self.stores[name].missing(sources) for name, sources in owed.items())
 
     def drained(self, owed: Mapping[str, dict[str, set[int]]], within: float) -> float:
         """The seconds until all of it has come; ``within`` when it has not."""
         begun = time.monotonic()
-        while (spent := time.monotonic() - begun) < within and self.lacks(owed):
+        while (spent := time.monotonic() - begun) < within and self.missing(owed):
             time.sleep(0.1)
         return min(spent, within)
 
     def settle(self, load: Load, within: float = 60) -> int:
         """How much of what was acknowledged never comes: none is missing, or nothing has come for longer than exporters wait."""
-        owed, begun, since, lacking = load.owed(), time.monotonic(), time.monotonic(), -1
-        while time.monotonic() - begun < within and time.monotonic() - since < QUIET and lacking:
-            found = self.lacks(owed)
-            if found != lacking:
-                lacking, since = found, time.monotonic()
+        owed, begun, since, missing = load.owed(), time.monotonic(), time.monotonic(), -1
+        while time.monotonic() - begun < within and time.monotonic() - since < QUIET and missing:
+            found = self.missing(owed)
+            if found != missing:
+                missing, since = found, time.monotonic()
             time.sleep(0.1)
         # What was sent twice comes a little later.
         time.sleep(2)
-        return self.lacks(owed)
+        return self.missing(owed)
 
     def doubled(self) -> int:
         return sum(store.doubled() for store in self.stores.values())

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from synthesis import Program, stack_configuration, synthesise
-
 from settings.units import to_bytes
+from tests.support.synthesis import Program, stack_configuration, synthesise
 
 STACK = "prod"
 

@@ -15,17 +15,18 @@ from typing import Any
 
 import pytest
 import yaml
-from bounds import fill, lacking, volume_of
-from collector_process import Gateway
-from counting import KEY, Sender, Store
-from known_bad import gives_up
-from pipeline import Load, Variant, gateway_of
-from prometheus_process import Prometheus, cluster, service
-from rendered import Rendered, workload
-from tool_process import loopback, running, wait_until
-from verdict import Verdict
 
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+from tests.faults.bounds import fill, missing_requirements, volume_of
+from tests.faults.counting import KEY, Sender, Store
+from tests.faults.negative_controls import gives_up
+from tests.faults.pipeline import Load, Variant, gateway_of
+from tests.faults.rendered import Rendered, workload
+from tests.faults.report import Report
+from tests.support.collector_process import Gateway
+from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.tool_process import loopback, running, wait_until
+
+pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 MIB = 1 << 20
 RATE = 20
 """Data points a second, each of a series of its own."""
@@ -96,7 +97,7 @@ def _files(rendered: Rendered, remote: str) -> dict[str, str]:
     return {f"rule-{name}": text for name, text in files.items()} | {"prometheus.yaml": yaml.safe_dump(config)}
 
 
-def _lacks(prometheus: Prometheus, load: Load, within: float) -> int:
+def _missing(prometheus: Prometheus, load: Load, within: float) -> int:
     """How many acknowledged points never get there."""
     (sender,), begun = load.senders, time.monotonic()
     while missing := sender.acknowledged - _numbers(prometheus):
@@ -133,8 +134,8 @@ def _scraped(prometheus: Prometheus) -> bool:
     return bool(prometheus.query('up{service="otel-collector"} == 1'))
 
 
-def killed(folder: Path, interval: float, down: float, variant: Variant | None = None, patience: float = 60) -> Verdict:
-    verdict = Verdict("F10 Prometheus killed")
+def killed(folder: Path, interval: float, down: float, variant: Variant | None = None, patience: float = 60) -> Report:
+    report = Report("F10 Prometheus killed")
     with replicas_of(folder, interval, variant) as replicas, running(replicas.load()) as load:
         begun = time.monotonic()
         wait_until(lambda: _scraped(replicas.first), 20 + 2 * interval, "scrapes")
@@ -146,18 +147,18 @@ def killed(folder: Path, interval: float, down: float, variant: Variant | None =
         restart = time.monotonic() - fell
         time.sleep(8 + 2 * interval)
         load.stop()
-        verdict.tell("restart", restart, " s")
-        verdict.tell("points", load.acknowledged)
+        report.tell("restart", restart, " s")
+        report.tell("points", load.acknowledged)
         hole = _hole(replicas.first, interval, time.monotonic() - begun)
-        verdict.judge("hole beyond the restart", hole - restart, HOLE, " s")
-        verdict.judge("corruptions", _corruptions(replicas.first), 0)
-        verdict.judge("lost by the other one", _lacks(replicas.second, load, 20), 0)
-        verdict.judge("lost by the killed one", _lacks(replicas.first, load, patience), 0)
-    return verdict
+        report.judge("hole beyond the restart", hole - restart, HOLE, " s")
+        report.judge("corruptions", _corruptions(replicas.first), 0)
+        report.judge("lost by the other one", _missing(replicas.second, load, 20), 0)
+        report.judge("lost by the killed one", _missing(replicas.first, load, patience), 0)
+    return report
 
 
 def test_a_killed_replica_has_a_short_hole_and_loses_nothing_that_is_sent(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(killed(tmp_path, 15 if full else 1, 120 if full else 5))
 
@@ -167,31 +168,31 @@ def test_the_drill_sees_a_gateway_that_gives_up(tmp_path: Path) -> None:
 
 
 def test_a_replica_with_a_full_disk_recovers_and_the_other_one_has_everything(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
-    verdict, interval = Verdict("F10 Prometheus with a full disk"), 1
+    report, interval = Report("F10 Prometheus with a full disk"), 1
     with replicas_of(tmp_path, interval) as replicas, running(replicas.load()) as load:
         wait_until(lambda: _scraped(replicas.first), 20, "scrapes")
         foreign = replicas.volume / "foreign"
         fill(foreign)
         time.sleep(120 if full else 12)
-        verdict.require("the replica alive", replicas.first.ended is None)
-        verdict.require("its writes failed", "no space left on device" in replicas.first.log())
+        report.require("the replica alive", replicas.first.ended is None)
+        report.require("its writes failed", "no space left on device" in replicas.first.log())
         foreign.unlink()
         begun, since = time.monotonic(), time.time()
         again = f'timestamp(up{{service="otel-collector"}}) > {since}'
         wait_until(lambda: replicas.first.query(again), 60, "scrapes again")
-        verdict.judge("scraped again after", time.monotonic() - begun, 30, " s")
+        report.judge("scraped again after", time.monotonic() - begun, 30, " s")
         time.sleep(3)
         load.stop()
-        verdict.tell("points", load.acknowledged)
-        verdict.judge("lost by the other one", _lacks(replicas.second, load, 20), 0)
+        report.tell("points", load.acknowledged)
+        report.judge("lost by the other one", _missing(replicas.second, load, 20), 0)
         # Told and not judged: the other one has all of it.
-        verdict.tell("lost by the full one", _lacks(replicas.first, load, 20))
+        report.tell("lost by the full one", _missing(replicas.first, load, 20))
         replicas.first.stop(signal.SIGKILL)
         replicas.first.start()
-        verdict.judge("corruptions after a kill", _corruptions(replicas.first), 0)
-    passes(verdict)
+        report.judge("corruptions after a kill", _corruptions(replicas.first), 0)
+    passes(report)
 
 
 def _reported(prometheus: Prometheus, of: str) -> list[dict[str, str]]:
@@ -206,9 +207,9 @@ def _waits_for(prometheus: Prometheus, alert: str) -> float:
     return next(rule["duration"] for group in groups for rule in group["rules"] if rule["name"] == alert)
 
 
-def lost(folder: Path, interval: float, *, patient: bool) -> Verdict:
+def lost(folder: Path, interval: float, *, patient: bool) -> Report:
     """``patient`` waits until the alert fires; else it is enough that it is pending, and its time is added."""
-    verdict = Verdict("F10 Prometheus lost")
+    report = Report("F10 Prometheus lost")
     with replicas_of(folder, interval) as replicas:
         wait_until(lambda: _scraped(replicas.second), 20 + 2 * interval, "scrapes")
         time.sleep(3 * interval)
@@ -221,16 +222,16 @@ def lost(folder: Path, interval: float, *, patient: bool) -> Verdict:
         if patient:
             firing = f'ALERTS{{instance="{address}",alertstate="firing"}}'
             wait_until(lambda: replicas.second.query(firing), 600, "it to fire")
-            verdict.judge("reported after", time.monotonic() - begun + WAIT, REPORTED, " s")
+            report.judge("reported after", time.monotonic() - begun + WAIT, REPORTED, " s")
         else:
             soonest = min(_waits_for(replicas.second, name) for name in names)
-            verdict.tell("noticed after", seen, " s")
-            verdict.judge("reported after", soonest + AROUND, REPORTED, " s")
-        verdict.require("the dead man's switch still held", replicas.second.query('ALERTS{alertname="Watchdog"}'))
-    return verdict
+            report.tell("noticed after", seen, " s")
+            report.judge("reported after", soonest + AROUND, REPORTED, " s")
+        report.require("the dead man's switch still held", replicas.second.query('ALERTS{alertname="Watchdog"}'))
+    return report
 
 
 def test_the_loss_of_a_replica_is_reported_by_the_other(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(lost(tmp_path, 15 if full else 1, patient=full))

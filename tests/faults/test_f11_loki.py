@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 import yaml
-from bounds import fill, lacking, volume_of
-from counting import WORD, Sender, Store
-from loki_process import Loki
-from pipeline import Load, Variant, gateway_of
-from rendered import workload
-from tool_process import running
-from verdict import Verdict
 
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+from tests.faults.bounds import fill, missing_requirements, volume_of
+from tests.faults.counting import WORD, Sender, Store
+from tests.faults.pipeline import Load, Variant, gateway_of
+from tests.faults.rendered import workload
+from tests.faults.report import Report
+from tests.support.loki_process import Loki
+from tests.support.tool_process import running
+
+pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 SOURCE = "otlp-l"
 RATE = 500
 DRAINED = 60
@@ -60,22 +61,22 @@ class Flow:
             numbers[int(line.split(" ")[2])] += times
         return numbers
 
-    def judge(self, verdict: Verdict) -> None:
+    def judge(self, report: Report) -> None:
         """Ends the load; what was acknowledged, and what Loki has of it in the end."""
         self.load.stop()
         (sender,), begun = self.load.senders, time.monotonic()
         missing, since = len(sender.acknowledged), begun
         while missing and time.monotonic() - begun < DRAINED and time.monotonic() - since < QUIET:
             time.sleep(0.5)
-            if (lacks := len(sender.acknowledged - self.found().keys())) < missing:
-                missing, since = lacks, time.monotonic()
+            if (left := len(sender.acknowledged - self.found().keys())) < missing:
+                missing, since = left, time.monotonic()
         drained = time.monotonic() - begun
         found = self.found()
-        verdict.tell("acknowledged", len(sender.acknowledged))
-        verdict.judge("requests refused", sum(self.load.answers().values()), 0)
-        verdict.judge("lost", missing, 0)
-        verdict.judge("doubled", sum(found.values()) - len(found), 0)
-        verdict.judge("all found after", drained, DRAINED, " s")
+        report.tell("acknowledged", len(sender.acknowledged))
+        report.judge("requests refused", sum(self.load.answers().values()), 0)
+        report.judge("lost", missing, 0)
+        report.judge("doubled", sum(found.values()) - len(found), 0)
+        report.judge("all found after", drained, DRAINED, " s")
 
     def _page(self, start: int) -> list[tuple[int, str]]:
         now = time.time_ns()
@@ -112,8 +113,8 @@ def flow_of(folder: Path, variant: Variant | None) -> Iterator[Flow]:
         yield Flow(loki, volume, load)
 
 
-def killed(folder: Path, kills: int, variant: Variant | None = None) -> Verdict:
-    verdict, restarts = Verdict("F11 Loki killed"), list[float]()
+def killed(folder: Path, kills: int, variant: Variant | None = None) -> Report:
+    report, restarts = Report("F11 Loki killed"), list[float]()
     with flow_of(folder, variant) as flow:
         for _ in range(kills):
             time.sleep(4)
@@ -121,14 +122,14 @@ def killed(folder: Path, kills: int, variant: Variant | None = None) -> Verdict:
             time.sleep(1)
             restarts.append(flow.loki.start())
         time.sleep(4)
-        verdict.tell("kills", kills)
-        verdict.tell("answers again after", max(restarts), " s")
-        flow.judge(verdict)
-    return verdict
+        report.tell("kills", kills)
+        report.tell("answers again after", max(restarts), " s")
+        flow.judge(report)
+    return report
 
 
 def test_a_loki_that_is_killed_loses_and_doubles_nothing(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(killed(tmp_path, 20 if full else 3))
 
@@ -142,9 +143,9 @@ def test_the_drill_sees_a_loki_without_a_log_on_disk(tmp_path: Path) -> None:
     assert "lost" in killed(tmp_path, 1, without_log_on_disk).missed
 
 
-def filled(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
+def filled(folder: Path, seconds: float, variant: Variant | None = None) -> Report:
     """The volume is nearly full for longer than Loki looks, then altogether; Loki is killed, and the space comes back."""
-    verdict = Verdict("F11 Loki's volume full")
+    report = Report("F11 Loki's volume full")
     with flow_of(folder, variant) as flow:
         time.sleep(3)
         fill(flow.volume / "foreign", leaving=LEFT)
@@ -153,20 +154,20 @@ def filled(folder: Path, seconds: float, variant: Variant | None = None) -> Verd
             time.sleep(0.5)
             if time.monotonic() - begun > LOOKS:
                 break
-        verdict.require("refusing before it is full", refusing)
+        report.require("refusing before it is full", refusing)
         fill(flow.volume / "foreign-too")
         time.sleep(seconds)
         flow.loki.stop(signal.SIGKILL)
         for file in ("foreign", "foreign-too"):
             (flow.volume / file).unlink()
-        verdict.tell("answers again after", flow.loki.start(), " s")
+        report.tell("answers again after", flow.loki.start(), " s")
         time.sleep(3)
-        flow.judge(verdict)
-    return verdict
+        flow.judge(report)
+    return report
 
 
 def test_a_loki_whose_volume_is_full_refuses_in_time_and_loses_nothing(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(filled(tmp_path, 120 if full else 3))
 

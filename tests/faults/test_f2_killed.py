@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from counting import State
-from known_bad import no_checkpoints, queue_in_memory
-from pipeline import Pipeline, flowing
-from tool_process import running
-from verdict import Verdict
+from tests.faults.counting import State
+from tests.faults.negative_controls import no_checkpoints, queue_in_memory
+from tests.faults.pipeline import Pipeline, flowing
+from tests.faults.report import Report
+from tests.support.tool_process import running
 
 RATE = 1000
 KILLS = 3
@@ -19,8 +19,8 @@ POLL_LINES = 600
 """Lines of one poll at this rate, with the poll's interval of 0.5 s and a fifth to spare: read, sent, and not yet checkpointed."""
 
 
-def drill(pipeline: Pipeline, pause: float) -> Verdict:
-    verdict, ready = Verdict("F2 killed"), list[float]()
+def drill(pipeline: Pipeline, pause: float) -> Report:
+    report, ready = Report("F2 killed"), list[float]()
     with flowing(pipeline), running(pipeline.load(RATE)) as load:
         time.sleep(2)
         largest = pipeline.largest
@@ -37,18 +37,18 @@ def drill(pipeline: Pipeline, pause: float) -> Verdict:
         time.sleep(2)
         load.stop()
         lost = pipeline.settle(load)
-        verdict.tell("acknowledged", load.acknowledged)
-        verdict.tell("unanswered or refused requests", sum(load.answers().values()))
-        verdict.judge("lost", lost, 0)
+        report.tell("acknowledged", load.acknowledged)
+        report.tell("unanswered or refused requests", sum(load.answers().values()))
+        report.judge("lost", lost, 0)
         # What was on its way to a store that answers may come again, of each consumer one request.
         bound = KILLS * (2 * CONSUMERS * largest + POLL_LINES)
-        verdict.judge("doubled", pipeline.doubled(), bound)
-        verdict.judge("ready after", max(ready), 5, " s")
-    return verdict
+        report.judge("doubled", pipeline.doubled(), bound)
+        report.judge("ready after", max(ready), 5, " s")
+    return report
 
 
 def test_nothing_is_lost_and_little_doubled_by_kills(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(drill(Pipeline(tmp_path), 20 if full else 1.5))
 

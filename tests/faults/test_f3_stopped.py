@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from known_bad import queue_in_memory
-from pipeline import Pipeline, Variant, flowing
-from tool_process import running
-from verdict import Verdict
+from tests.faults.negative_controls import queue_in_memory
+from tests.faults.pipeline import Pipeline, Variant, flowing
+from tests.faults.report import Report
+from tests.support.tool_process import running
 
 RATE = 1000
 AWAY = 1.0
@@ -16,8 +16,8 @@ FLUSH_LINES = 100
 """Lines that the agent sends at once at this rate, half of which is by files: those of its exporter's 0.2 s."""
 
 
-def drill(folder: Path, rounds: int, variant: Variant | None = None) -> Verdict:
-    verdict = Verdict("F3 stopped")
+def drill(folder: Path, rounds: int, variant: Variant | None = None) -> Report:
+    report = Report("F3 stopped")
     took: dict[str, list[float]] = {"gateway": [], "agent": []}
     with (
         flowing(Pipeline(folder, gateways=2, gateway_variant=variant)) as pipeline,
@@ -36,16 +36,16 @@ def drill(folder: Path, rounds: int, variant: Variant | None = None) -> Verdict:
         time.sleep(2)
         load.stop()
         lost = pipeline.settle(load)
-        verdict.tell("acknowledged", load.acknowledged)
-        verdict.judge("lost", lost, 0)
+        report.tell("acknowledged", load.acknowledged)
+        report.judge("lost", lost, 0)
         # Mostly none. A request under way from the agent when either side stops may be sent again.
-        verdict.judge("doubled", pipeline.doubled(), FLUSH_LINES * rounds * 3)
+        report.judge("doubled", pipeline.doubled(), FLUSH_LINES * rounds * 3)
         for kind, seconds in took.items():
-            verdict.judge(f"{kind} ended after", max(seconds), pipeline.grace[kind], " s")
-    return verdict
+            report.judge(f"{kind} ended after", max(seconds), pipeline.grace[kind], " s")
+    return report
 
 
-def test_nothing_is_lost_by_a_rolling_restart(tmp_path: Path, full: bool, passes: Callable[[Verdict], None]) -> None:
+def test_nothing_is_lost_by_a_rolling_restart(tmp_path: Path, full: bool, passes: Callable[[Report], None]) -> None:
     passes(drill(tmp_path, 20 if full else 1))
 
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bounds import fill, lacking, volume_of
-from counting import Sender, Signal
-from pipeline import STORES, Load, Pipeline, flowing, taken_after
-from tool_process import running
-from verdict import Verdict
 
 from settings.units import to_bytes
+from tests.faults.bounds import fill, missing_requirements, volume_of
+from tests.faults.counting import Sender, Signal
+from tests.faults.pipeline import STORES, Load, Pipeline, flowing, taken_after
+from tests.faults.report import Report
+from tests.support.tool_process import running
 
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 SIGNALS: tuple[tuple[Signal, str], ...] = (("logs", "otlp-f"), ("traces", "span-f"), ("metrics", "point-f"))
 MIB = 1 << 20
 SMALLEST = "512Mi"
@@ -31,9 +31,9 @@ def _flood(address: str) -> Load:
     )
 
 
-def drill(folder: Path, set_to: str, size: int) -> Verdict:
+def drill(folder: Path, set_to: str, size: int) -> Report:
     """``set_to`` is the volume's size in the settings, ``size`` what it has."""
-    verdict = Verdict("F4 volume full")
+    report = Report("F4 volume full")
     pipeline = Pipeline(folder, changes={"collector": {"volume": set_to}})
     with volume_of(size, folder / "gateway-0/queues"), flowing(pipeline):
         pipeline.set_stores("refusing")
@@ -49,15 +49,15 @@ def drill(folder: Path, set_to: str, size: int) -> Verdict:
         pipeline.set_stores("up")
         recovered = taken_after(pipeline.gateway.address, 2 * RECOVERY)
         lost = pipeline.settle(load, within=120)
-        verdict.tell("volume", size / MIB, " MiB")
-        verdict.tell("acknowledged", load.acknowledged)
-        verdict.tell("refused requests", sum(load.answers().values()))
-        verdict.judge("lost", lost, 0)
-        verdict.require("every signal's sender heard 503", len(_refusing(load)) == len(SIGNALS))
-        verdict.require("every store's refusals counted", counted >= set(STORES))
-        verdict.judge("ready after", restarted, RECOVERY, " s")
-        verdict.judge("taken again after", recovered, RECOVERY, " s")
-    return verdict
+        report.tell("volume", size / MIB, " MiB")
+        report.tell("acknowledged", load.acknowledged)
+        report.tell("refused requests", sum(load.answers().values()))
+        report.judge("lost", lost, 0)
+        report.require("every signal's sender heard 503", len(_refusing(load)) == len(SIGNALS))
+        report.require("every store's refusals counted", counted >= set(STORES))
+        report.judge("ready after", restarted, RECOVERY, " s")
+        report.judge("taken again after", recovered, RECOVERY, " s")
+    return report
 
 
 def _refusing(load: Load) -> set[str]:
@@ -77,7 +77,7 @@ def _counted(told: str) -> set[str]:
 
 
 def test_a_full_queue_refuses_and_keeps_what_it_took(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     set_to = "2Gi" if full else SMALLEST
     passes(drill(tmp_path, set_to, to_bytes(set_to)))
@@ -94,9 +94,9 @@ def filled(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_it(
-    tmp_path: Path, filled: Path, passes: Callable[[Verdict], None]
+    tmp_path: Path, filled: Path, passes: Callable[[Report], None]
 ) -> None:
-    verdict = Verdict("F4 volume filled by something else")
+    report = Report("F4 volume filled by something else")
     with (
         flowing(Pipeline(tmp_path, changes={"collector": {"volume": SMALLEST}})) as pipeline,
         running(pipeline.load(200)) as load,
@@ -105,15 +105,15 @@ def test_a_gateway_whose_volume_something_else_fills_refuses_and_goes_on_after_i
         pipeline.set_stores("refusing")
         fill(filled / "foreign")
         time.sleep(6)
-        verdict.tell("refused requests", sum(load.answers().values()))
-        verdict.require("only 503 as refusal", set(load.answers()) == {"503"})
-        verdict.require("the gateway alive", pipeline.gateway.ended is None)
+        report.tell("refused requests", sum(load.answers().values()))
+        report.require("only 503 as refusal", set(load.answers()) == {"503"})
+        report.require("the gateway alive", pipeline.gateway.ended is None)
         (filled / "foreign").unlink()
         pipeline.set_stores("up")
         before = load.acknowledged
         time.sleep(3)
-        verdict.require("records taken again", load.acknowledged > before + 200)
+        report.require("records taken again", load.acknowledged > before + 200)
         load.stop()
         # No mark: the Collector's queue deletes what it cannot mark as being sent. Nothing else is on this volume, hence.
-        verdict.tell("lost", pipeline.settle(load))
-    passes(verdict)
+        report.tell("lost", pipeline.settle(load))
+    passes(report)

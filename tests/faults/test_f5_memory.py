@@ -5,23 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bounds import lacking, memory_of
-from counting import Sender
-from known_bad import no_memory_limiter
-from pipeline import Load, Pipeline, Variant, flowing, taken_after
-from rendered import workload
-from tool_process import running
-from verdict import Verdict
 
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+from tests.faults.bounds import memory_of, missing_requirements
+from tests.faults.counting import Sender
+from tests.faults.negative_controls import no_memory_limiter
+from tests.faults.pipeline import Load, Pipeline, Variant, flowing, taken_after
+from tests.faults.rendered import workload
+from tests.faults.report import Report
+from tests.support.tool_process import running
+
+pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 TEN_TIMES = 10_000
 """Log records a second, of 4 KB each."""
 MIB = 1 << 20
 NORMAL = 60
 
 
-def drill(folder: Path, memory: str, seconds: float, variant: Variant | None = None) -> Verdict:
-    verdict, changes = Verdict("F5 memory"), {"collector": {"memory": memory}}
+def drill(folder: Path, memory: str, seconds: float, variant: Variant | None = None) -> Report:
+    report, changes = Report("F5 memory"), {"collector": {"memory": memory}}
     size = workload("otel-collector", changes).memory
     with memory_of(size) as bound:
         pipeline = Pipeline(folder, changes=changes, gateway_variant=variant, through=bound.through)
@@ -36,16 +37,16 @@ def drill(folder: Path, memory: str, seconds: float, variant: Variant | None = N
                 pipeline.gateway.start()
             normal = taken_after(pipeline.gateway.address, 2 * NORMAL)
             lost = pipeline.settle(flood, within=180)
-    verdict.tell("memory limit", size / MIB, " MiB")
-    verdict.tell("offered", flood.sent)
-    verdict.tell("acknowledged", flood.acknowledged)
-    verdict.tell("refused requests", sum(flood.answers().values()))
-    verdict.tell("resident at its peak", resident / MIB, " MiB")
-    verdict.judge("killed for want of memory", killed, 0)
-    verdict.judge("lost", lost, 0)
-    verdict.require("only 503 as refusal", set(flood.answers()) <= {"503"})
-    verdict.judge("normal again after", normal, NORMAL, " s")
-    return verdict
+    report.tell("memory limit", size / MIB, " MiB")
+    report.tell("offered", flood.sent)
+    report.tell("acknowledged", flood.acknowledged)
+    report.tell("refused requests", sum(flood.answers().values()))
+    report.tell("resident at its peak", resident / MIB, " MiB")
+    report.judge("killed for want of memory", killed, 0)
+    report.judge("lost", lost, 0)
+    report.require("only 503 as refusal", set(flood.answers()) <= {"503"})
+    report.judge("normal again after", normal, NORMAL, " s")
+    return report
 
 
 def _flood(address: str) -> Load:
@@ -53,7 +54,7 @@ def _flood(address: str) -> Load:
 
 
 def test_a_hanging_store_and_ten_times_the_load_kill_no_gateway(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(drill(tmp_path, "2Gi" if full else "256Mi", 90 if full else 15))
 

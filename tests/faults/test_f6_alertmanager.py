@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alertmanager_process import Alertmanager, People, labels
-from namespaces import Network, inside, lacking, network_of
-from rendered import workload
-from tool_process import comes_true, wait_until
-from verdict import Verdict
 
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+from tests.faults.namespaces import Network, inside, missing_requirements, network_of
+from tests.faults.rendered import workload
+from tests.faults.report import Report
+from tests.support.alertmanager_process import Alertmanager, WebhookReceiver, labels
+from tests.support.tool_process import comes_true, wait_until
+
+pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 GIVEN = ("webhook-url", "deadman-url")
 """What production requires, and so what its configuration has here."""
 PEER_TIMEOUT = 15
@@ -30,7 +31,7 @@ class Cluster:
 
     def __init__(self, folder: Path, network: Network, minute: float, *, gossiping: bool = True) -> None:
         rendered = workload("alertmanager")
-        self.network, self.people = network, inside(network.hub, lambda: People(network.hub_address))
+        self.network, self.receiver = network, inside(network.hub, lambda: WebhookReceiver(network.hub_address))
         addresses = [network.address(number) for number in range(rendered.replicas)]
 
         def arguments(own: str) -> list[str]:
@@ -46,7 +47,7 @@ class Cluster:
         self.members = [
             Alertmanager(
                 folder / f"alertmanager-{number}",
-                self.people,
+                self.receiver,
                 address,
                 rendered.file("alertmanager.yaml"),
                 GIVEN,
@@ -79,7 +80,7 @@ class Cluster:
             member.stop()
 
     def told(self, alert: dict[str, str]) -> int:
-        return len(self.people.about("webhook-url", alert["service"]))
+        return len(self.receiver.about("webhook-url", alert["service"]))
 
     def silence(self, number: int, alert: dict[str, str]) -> None:
         now = datetime.now(UTC)
@@ -134,7 +135,7 @@ class Drill:
     """Its steps, on a cluster that runs. ``turn`` is how long all members may take to tell of an alert, one after the other."""
 
     def __init__(self, cluster: Cluster, minute: float) -> None:
-        self.cluster, self.verdict = cluster, Verdict("F6 Alertmanager")
+        self.cluster, self.report = cluster, Report("F6 Alertmanager")
         self.turn = 3 * PEER_TIMEOUT * minute / 60
         self._patience = 10 + 4 * self.turn
 
@@ -151,35 +152,35 @@ class Drill:
         self.cluster.fire(silent)
         self._told("while one is dead", during)
         self.cluster.start(0)
-        self.verdict.require("the killed one's silence kept", self._silent_everywhere(silent))
+        self.report.require("the killed one's silence kept", self._silent_everywhere(silent))
         time.sleep(self.turn)
-        self.verdict.judge("told again after a kill", self.cluster.told(before) + self.cluster.told(during) - 2, 0)
-        self.verdict.judge("told though silent", self.cluster.told(silent), 0)
+        self.report.judge("told again after a kill", self.cluster.told(before) + self.cluster.told(during) - 2, 0)
+        self.report.judge("told though silent", self.cluster.told(silent), 0)
 
     def parted(self) -> None:
         """The third one is cut off, and is given a silence there."""
         during, after, silent = _alert(), _alert(), _alert()
         self.cluster.network.part([2], [0, 1])
-        self.verdict.require("partition seen", comes_true(lambda: self._sizes() == [2, 2, 1], 60))
+        self.report.require("partition seen", comes_true(lambda: self._sizes() == [2, 2, 1], 60))
         self.cluster.silence(2, silent)
         self._told("while parted", during)
         time.sleep(self.turn)
         self.cluster.network.join([2], [0, 1])
         begun = time.monotonic()
-        self.verdict.require("joined again", comes_true(lambda: self._sizes() == [3, 3, 3], 90))
-        self.verdict.require("the parted one's silence kept", self._silent_everywhere(silent))
-        self.verdict.tell("joined after", time.monotonic() - begun, " s")
+        self.report.require("joined again", comes_true(lambda: self._sizes() == [3, 3, 3], 90))
+        self.report.require("the parted one's silence kept", self._silent_everywhere(silent))
+        self.report.tell("joined after", time.monotonic() - begun, " s")
         self.cluster.fire(silent)
         self._told("after the partition", after)
         time.sleep(self.turn)
-        self.verdict.judge("told again while parted", self.cluster.told(during) - 1, 1)
-        self.verdict.judge("told again after the partition", self.cluster.told(after) - 1, 0)
-        self.verdict.judge("told though silent, by the parted one", self.cluster.told(silent), 0)
+        self.report.judge("told again while parted", self.cluster.told(during) - 1, 1)
+        self.report.judge("told again after the partition", self.cluster.told(after) - 1, 0)
+        self.report.judge("told though silent, by the parted one", self.cluster.told(silent), 0)
 
     def _told(self, when: str, alert: dict[str, str]) -> None:
         self.cluster.fire(alert)
         told = comes_true(lambda: bool(self.cluster.told(alert)), self._patience)
-        self.verdict.require(f"everybody told {when}", told)
+        self.report.require(f"everybody told {when}", told)
 
     def _silent_everywhere(self, alert: dict[str, str]) -> bool:
         members = range(len(self.cluster.members))
@@ -190,7 +191,7 @@ class Drill:
 
 
 def test_everybody_is_told_when_one_is_killed_or_parted(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     minute = 60 if full else 8
     with cluster_of(tmp_path, minute) as cluster:
@@ -198,11 +199,11 @@ def test_everybody_is_told_when_one_is_killed_or_parted(
         drill.everybody_talks()
         drill.killed()
         drill.parted()
-    passes(drill.verdict)
+    passes(drill.report)
 
 
 def test_the_drill_sees_replicas_that_do_not_talk(tmp_path: Path) -> None:
     with cluster_of(tmp_path, 4, gossiping=False) as cluster:
         drill = Drill(cluster, 4)
         drill.killed()
-    assert {"not the killed one's silence kept", "told again after a kill"} <= set(drill.verdict.missed)
+    assert {"not the killed one's silence kept", "told again after a kill"} <= set(drill.report.missed)

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from counting import WORD, Sender, Store, request
-from loki_process import Loki
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from pipeline import Pipeline, Variant, flowing, gateway_of
-from prometheus_process import Prometheus, cluster, service
-from rendered import workload
-from tool_process import ToolProcess, comes_true, loopback, running, wait_until
-from verdict import Verdict
+
+from tests.faults.counting import WORD, Sender, Store, request
+from tests.faults.pipeline import Pipeline, Variant, flowing, gateway_of
+from tests.faults.rendered import workload
+from tests.faults.report import Report
+from tests.support.loki_process import Loki
+from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.tool_process import ToolProcess, comes_true, loopback, running, wait_until
 
 MIB = 1 << 20
 CUT = -1
@@ -113,8 +114,8 @@ def collector_drill(
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
     settled: float = SETTLED,
-) -> Verdict:
-    verdict, bads = Verdict("F7 bad input to the gateway"), catalogue()
+) -> Report:
+    report, bads = Report("F7 bad input to the gateway"), catalogue()
     pipeline = Pipeline(folder, gateway_variant=variant, environment=environment)
     with flowing(pipeline), running(pipeline.load(500)) as load:
         address = pipeline.gateway.address
@@ -130,19 +131,19 @@ def collector_drill(
         after = least_memory(pipeline.gateway, settled, enough=before * (1 + GROWTH))
         settled = time.monotonic() - begun
         load.stop()
-        verdict.require("each refused with its own answer" + "".join(f"; {name}" for name in sorted(wrong)), not wrong)
-        verdict.require("the gateway alive", pipeline.gateway.ended is None)
-        verdict.judge("neighbours' requests refused", sum(load.answers().values()), 0)
-        verdict.judge("neighbours' records lost", pipeline.settle(load), 0)
-        verdict.tell("memory before", before / MIB, " MiB")
-        verdict.tell("memory at the end of the bad input", peak / MIB, " MiB")
-        verdict.judge("memory grown", 100 * (after / before - 1), 100 * GROWTH, " %")
-        verdict.tell("memory given back after", settled, " s")
-    return verdict
+        report.require("each refused with its own answer" + "".join(f"; {name}" for name in sorted(wrong)), not wrong)
+        report.require("the gateway alive", pipeline.gateway.ended is None)
+        report.judge("neighbours' requests refused", sum(load.answers().values()), 0)
+        report.judge("neighbours' records lost", pipeline.settle(load), 0)
+        report.tell("memory before", before / MIB, " MiB")
+        report.tell("memory at the end of the bad input", peak / MIB, " MiB")
+        report.judge("memory grown", 100 * (after / before - 1), 100 * GROWTH, " %")
+        report.tell("memory given back after", settled, " s")
+    return report
 
 
 def test_bad_input_to_the_gateway_is_refused_and_harms_no_neighbour(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(collector_drill(tmp_path, 120 if full else 5))
 
@@ -167,9 +168,9 @@ STREAMS = 50_000
 """Ten times Loki's limit."""
 
 
-def loki_drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
+def loki_drill(folder: Path, seconds: float, variant: Variant | None = None) -> Report:
     """A pod calls itself something else in each record, ten times as often as Loki takes streams."""
-    verdict, away = Verdict("F7 labels that explode in Loki"), Store()
+    report, away = Report("F7 labels that explode in Loki"), Store()
     loki = Loki(folder / "loki", workload("loki").file("loki.yaml"))
     try:
         loki.start()
@@ -187,18 +188,18 @@ def loki_drill(folder: Path, seconds: float, variant: Variant | None = None) -> 
             while (found := loki.number(counting)) < len(good.acknowledged) and time.monotonic() - begun < 20:
                 time.sleep(1)
         streams = _streams(loki.own_metrics())
-        verdict.require("each request taken", set(taken) == {200})
-        verdict.require("Loki alive", loki.ended is None)
-        verdict.judge(
+        report.require("each request taken", set(taken) == {200})
+        report.require("Loki alive", loki.ended is None)
+        report.judge(
             "neighbours' requests refused", sum(times for said, times in good.answers.items() if said != "200"), 0
         )
-        verdict.judge("neighbours' records lacking", len(good.acknowledged) - found, 0)
-        verdict.judge("neighbours' records doubled", found - len(good.acknowledged), 0)
-        verdict.judge("streams", streams, 10)
+        report.judge("neighbours' records missing", len(good.acknowledged) - found, 0)
+        report.judge("neighbours' records doubled", found - len(good.acknowledged), 0)
+        report.judge("streams", streams, 10)
     finally:
         loki.stop()
         away.close()
-    return verdict
+    return report
 
 
 def _streams(told: str) -> float:
@@ -220,7 +221,7 @@ def _exploding(first: int, number: int) -> bytes:
 
 
 def test_a_service_of_a_thousand_names_holds_up_nobodys_logs(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(loki_drill(tmp_path, 120 if full else 5))
 
@@ -231,7 +232,7 @@ def names_as_claimed(config: dict[str, Any]) -> None:
 
 
 def test_the_drill_sees_a_gateway_that_believes_every_name(tmp_path: Path) -> None:
-    assert "neighbours' records lacking" in loki_drill(tmp_path, 2, names_as_claimed).missed
+    assert "neighbours' records missing" in loki_drill(tmp_path, 2, names_as_claimed).missed
 
 
 SERIES = 500_000
@@ -265,9 +266,9 @@ def exploding_page() -> Iterator[str]:
         server.server_close()
 
 
-def prometheus_drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
+def prometheus_drill(folder: Path, seconds: float, variant: Variant | None = None) -> Report:
     """A target shows ten times as many series as Prometheus takes of one."""
-    verdict, address, rendered = Verdict("F7 series that explode in Prometheus"), loopback(), workload("prometheus")
+    report, address, rendered = Report("F7 series that explode in Prometheus"), loopback(), workload("prometheus")
     config = yaml.safe_load(rendered.file("config/prometheus.yaml"))
     config.pop("remote_write")
     if variant:
@@ -287,18 +288,18 @@ def prometheus_drill(folder: Path, seconds: float, variant: Variant | None = Non
             stored = prometheus.query('count({__name__="orders"}) or vector(0)')
             counted = "prometheus_target_scrapes_exceeded_sample_limit_total >= 1"
             told = comes_true(lambda: prometheus.query(counted), 15)  # it scrapes itself every three seconds
-            verdict.require("the neighbour scraped each time", neighbour["value"][1] == "1")
-            verdict.require("the exploding target refused", exploding["value"][1] == "0")
-            verdict.require("the refusal counted", told)
-            verdict.judge("series of it", float(stored[0]["value"][1]), 0)
-            verdict.tell("memory", prometheus.memory("RssAnon") / MIB, " MiB")
+            report.require("the neighbour scraped each time", neighbour["value"][1] == "1")
+            report.require("the exploding target refused", exploding["value"][1] == "0")
+            report.require("the refusal counted", told)
+            report.judge("series of it", float(stored[0]["value"][1]), 0)
+            report.tell("memory", prometheus.memory("RssAnon") / MIB, " MiB")
         finally:
             prometheus.stop()
-    return verdict
+    return report
 
 
 def test_a_target_of_very_many_series_is_refused_and_its_neighbour_is_not(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(prometheus_drill(tmp_path, 120 if full else 4))
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent_process import ContainerLog, now
-from counting import WORD, Writer
-from pipeline import Load, Pipeline, Variant, flowing
-from tool_process import running, wait_until
-from verdict import Verdict
+from tests.faults.counting import WORD, Writer
+from tests.faults.pipeline import Load, Pipeline, Variant, flowing
+from tests.faults.report import Report
+from tests.support.agent_process import ContainerLog, now
+from tests.support.tool_process import running, wait_until
 
 PADDING = "y" * 200
 
@@ -34,9 +34,9 @@ class Hand:
     def stop(self) -> None:
         """As it began."""
 
-    def lacking(self) -> int:
+    def missing(self) -> int:
         """How many of its lines have not arrived."""
-        return self._store.lacks({self.source: self.acknowledged})
+        return self._store.missing({self.source: self.acknowledged})
 
     def line(self) -> str:
         """The next line, which has to arrive."""
@@ -57,7 +57,7 @@ def copied_and_truncated(hand: Hand) -> None:
 
 def truncated(hand: Hand) -> None:
     hand.lines(200)
-    wait_until(lambda: not hand.lacking(), 60, "the lines to be read before they go")
+    wait_until(lambda: not hand.missing(), 60, "the lines to be read before they go")
     os.truncate(hand.log.path, 0)
     hand.lines(100)
 
@@ -100,9 +100,9 @@ def in_parts(hand: Hand) -> None:
 HAPPENINGS = (copied_and_truncated, truncated, binary, enormous, unfinished, in_parts)
 
 
-def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdict:
+def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Report:
     """All of it at once, while another file is written and rotated at 1,000 lines a second, and the agent is away for a while."""
-    verdict = Verdict("F8 log files")
+    report = Report("F8 log files")
     pipeline = Pipeline(folder, agent_variant=variant)
     hands = [Hand(pipeline, happening.__name__) for happening in HAPPENINGS]
     busy = ContainerLog(pipeline.agent.pods, container="busy")
@@ -124,14 +124,14 @@ def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Verdi
             time.sleep(2)
         load.stop()
         lost = pipeline.settle(load)
-        verdict.tell("lines", load.acknowledged)
-        verdict.tell("rotations", busy.rotations + away.log.rotations)
-        verdict.judge("lost", lost, 0)
-        verdict.judge("doubled", pipeline.doubled(), 0)
+        report.tell("lines", load.acknowledged)
+        report.tell("rotations", busy.rotations + away.log.rotations)
+        report.judge("lost", lost, 0)
+        report.judge("doubled", pipeline.doubled(), 0)
         for sender in load.senders:
-            lacking = pipeline.stores["logs"].lacks({sender.source: sender.acknowledged})
-            verdict.require(f"all of {sender.source.removeprefix('file-').replace('_', ' ')}", not lacking)
-    return verdict
+            missing = pipeline.stores["logs"].missing({sender.source: sender.acknowledged})
+            report.require(f"all of {sender.source.removeprefix('file-').replace('_', ' ')}", not missing)
+    return report
 
 
 def only_current_files(config: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ def only_current_files(config: dict[str, Any]) -> None:
 
 
 def test_every_line_arrives_once_whatever_happens_to_its_file(
-    tmp_path: Path, full: bool, passes: Callable[[Verdict], None]
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(drill(tmp_path, 120 if full else 1))
 

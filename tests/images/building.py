@@ -9,11 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from checkout import flawed, plant
-from harness import ROOT, Outcome, Workspace
-
 from image_build.registry_access import registry_files
 from settings.model import Bases
+from tests.images.checkout import flawed, plant
+from tests.support.harness import ROOT, Outcome, Workspace
 from tools import images_contents
 from tools.docker import Engine
 from tools.images_contents import Contents

@@ -1,20 +1,15 @@
 """Fixtures of the images' tests: this clone's own engine with its bases, and images that a real `pulumi up` built there."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/engine")]
-
-from building import Built, Program  # noqa: E402
-from harness import Workspace  # noqa: E402
-
-from tools import images as images_tool  # noqa: E402
-from tools.docker import Engine  # noqa: E402
+from tests.images.building import Built, Program
+from tests.support.harness import Workspace
+from tools import images as images_tool
+from tools.docker import Engine
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from building import ROOT
-from checkout import flawed, plant
 
 from components.platform_services import SERVICES
 from image_build.checks import AddablePackages, find_checkout_issues, message
@@ -14,6 +12,8 @@ from image_build.context import context_files, digest_of, stage
 from image_build.plan import BuildError, plan_builds
 from image_build.python import requirements
 from settings.model import Settings
+from tests.images.building import ROOT
+from tests.images.checkout import flawed, plant
 
 IMAGES = ROOT / "images"
 KNOWN = AddablePackages.of(IMAGES)
@@ -104,8 +104,8 @@ def test_what_leaves_nothing_to_build_stops_the_program_before_it_declares_anyth
 
 
 def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", heard.append)
+    received: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", received.append)
     for each in ("images", "tools"):
         (tmp_path / each).symlink_to(ROOT / each)
     flawed(tmp_path / "platform")
@@ -113,8 +113,8 @@ def test_the_rest_is_a_warning_and_each_image_gets_a_context(tmp_path: Path, mon
         settings(platform={"enabled": True, "source": "platform"}, images={"ops-bot": "bot:1"}), tmp_path
     )
     assert [context.service for context in staged] == [name for name in SERVICES if name != "ops-bot"]
-    assert len(heard) == 1
-    assert "ops-bot" not in heard[0]
+    assert len(received) == 1
+    assert "ops-bot" not in received[0]
     assert plan_builds(settings(build={}), tmp_path) == []
 
 

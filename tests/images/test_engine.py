@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from building import ROOT
-from harness import wait_until
 
+from tests.images.building import ROOT
+from tests.support.harness import wait_until
 from tools import docker, processes
 from tools import images as images_tool
 from tools.docker import Engine, EngineError

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import PLANTED_IN, Built
 
 from components.platform_services import JOBS, SERVICES
 from components.workload import USER
+from tests.images.building import PLANTED_IN, Built
 from tools import images as images_tool
 from tools.docker import Engine
 from tools.images_contents import Contents, Member

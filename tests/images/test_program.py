@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import ROOT, EmbeddedCluster, Workspace, copy_program
 
+from tests.support.harness import ROOT, EmbeddedCluster, Workspace, copy_program
 from tools.docker import Engine
 
 pytestmark = pytest.mark.slow

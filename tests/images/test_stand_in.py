@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from building import ROOT
-from harness import Workspace, wait_until
 
+from tests.images.building import ROOT
+from tests.support.harness import Workspace, wait_until
 from tools.docker import Engine
 
 TAG = "atlas-test/stand-in"

@@ -1,24 +1,19 @@
 """Fixtures of the node's tests: embedded clusters whose pods really run. All of it needs root; without it the suite says so."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/engine")]
-
-from harness import EmbeddedCluster  # noqa: E402
-from machine import settings_of_machine  # noqa: E402
-
-from tools import node_requirements  # noqa: E402
+from tests.node.machine import settings_of_machine
+from tests.support.harness import EmbeddedCluster
+from tools import node_requirements
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if lacking := node_requirements.missing():
-        pytest.skip(node_requirements.message(lacking))
+    if missing := node_requirements.missing():
+        pytest.skip(node_requirements.message(missing))
 
 
 @pytest.fixture

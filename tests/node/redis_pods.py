@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import EmbeddedCluster
-
+from tests.support.harness import EmbeddedCluster
 from tools import node_images
 from tools.cluster import Cluster
 

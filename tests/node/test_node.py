@@ -7,10 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedCluster, wait_until
-from machine import settings_of_machine
-from redis_pods import NAMESPACE, answers, bring_image, claim, declare, pod, processes_in, redis, service, wait_for
 
+from tests.node.machine import settings_of_machine
+from tests.node.redis_pods import (
+    NAMESPACE,
+    answers,
+    bring_image,
+    claim,
+    declare,
+    pod,
+    processes_in,
+    redis,
+    service,
+    wait_for,
+)
+from tests.support.harness import EmbeddedCluster, wait_until
 from tools import processes
 from tools.cluster import Cluster
 from tools.node import NAME

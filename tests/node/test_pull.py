@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedCluster, wait_until
-from redis_pods import IMAGE, bring_image, declare, pod, wait_for
 
+from tests.node.redis_pods import IMAGE, bring_image, declare, pod, wait_for
+from tests.support.harness import EmbeddedCluster, wait_until
 from tools.cluster import Cluster
 from tools.image_loader import canonical_name, pull
 

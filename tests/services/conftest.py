@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from data_servers import Postgres, RabbitMQ, Redis
-from platform_under_test import Data
+
+from tests.services.data_servers import Postgres, RabbitMQ, Redis
+from tests.services.platform_under_test import Data
 
 
 @pytest.fixture(scope="session")

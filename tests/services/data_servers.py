@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from processes_of_tests import Process, answers, free_port
+from tests.services.processes_of_tests import Process, answers, free_port
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 
 
-def program(name: str, package: str, *places: Path) -> str:
+def program(name: str, package: str, *folders: Path) -> str:
     """Path of a server. A missing one is a failure, not a skipped test."""
-    found = shutil.which(name, path=os.pathsep.join([*map(str, places), os.environ["PATH"]]))
+    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
     assert found, f"{name} is not on this machine: install Debian's {package}"
     return found
 

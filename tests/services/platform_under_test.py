@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import service_builds
-from data_servers import Postgres, RabbitMQ, Redis
-from processes_of_tests import Process, answers, free_port
-from tool_process import wait_until
+from tests.services import service_builds
+from tests.services.data_servers import Postgres, RabbitMQ, Redis
+from tests.services.processes_of_tests import Process, answers, free_port
+from tests.support.tool_process import wait_until
 
 
 @dataclass

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tool_process import wait_until
+from tests.support.tool_process import wait_until
 
 _given: set[int] = set()
 

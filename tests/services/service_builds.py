@@ -128,11 +128,11 @@ def _complete(folder: Path) -> None:
 def _beside(folder: Path, package: Path) -> None:
     """Install ``package`` as NODE_PATH finds it, outside the service's own modules: as in the images."""
     there = folder.with_name(f"{package.parent.name}-{package.name}-{digest(_sources(package))}")
-    place = there / "node_modules/@atlas/instrumentation"
+    target = there / "node_modules/@atlas/instrumentation"
     if not (there / ".installed").exists():
         shutil.rmtree(there, ignore_errors=True)
-        shutil.copytree(package, place, ignore=shutil.ignore_patterns(*NOT_SOURCES))
-        _run(["npm", "ci", "--omit=dev", "--ignore-scripts"], place)
+        shutil.copytree(package, target, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+        _run(["npm", "ci", "--omit=dev", "--ignore-scripts"], target)
         (there / ".installed").touch()
     link = folder / ".modules"
     link.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from collector_process import Sink, attributes
+from tests.support.collector_process import Sink, attributes
 
 
 @dataclass(frozen=True)

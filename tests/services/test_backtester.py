@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import service_builds
+
+from tests.services import service_builds
 
 FOLDER = service_builds.SERVICES / "backtester"
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import service_builds
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import Process, free_port
-from tool_process import wait_until
+
+from tests.services import service_builds
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import Process, free_port
+from tests.support.tool_process import wait_until
 
 FOLDER = service_builds.SERVICES / "load"
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import service_builds
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import Process, free_port
-from tool_process import wait_until
+
+from tests.services import service_builds
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import Process, free_port
+from tests.support.tool_process import wait_until
 
 Posted = list[tuple[str, dict[str, Any], str | None]]
 
@@ -75,9 +76,9 @@ def test_it_posts_the_kill_switch_and_a_loss_once(data: Data, tmp_path: Path, bu
         kill(running, True)
         kill(running, False)
         wait_until(lambda: sum("released" in body["text"] for _, body, _ in posted) == 2, 10, "both messages")
-        heard = running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
+        before = running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
         wait_until(
-            lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') > heard + 5,
+            lambda: running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}') > before + 5,
             10,
             "more results",
         )

@@ -4,13 +4,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from platform_under_test import Data, Platform, platform, request
-from tool_process import wait_until
+
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.support.tool_process import wait_until
 
 BUSES = pytest.mark.parametrize("bus", ["redis", "rabbitmq"])
 
 
-def place(running: Platform) -> int:
+def place_order(running: Platform) -> int:
     """Status of an order's request."""
     body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
     return request(running.url("api", "/api/orders"), "POST", body).status
@@ -25,7 +26,7 @@ def test_with_the_bus_away_an_order_is_refused_and_not_kept_for_later(data: Data
         assert running.order()["status"] == "filled"
         server.stop()
         try:
-            wait_until(lambda: place(running) == 503, 10, "the refusal")
+            wait_until(lambda: place_order(running) == 503, 10, "the refusal")
             assert request(running.url("api", "/healthz")).status == 200
         finally:
             server.start()
@@ -35,7 +36,7 @@ def test_with_the_bus_away_an_order_is_refused_and_not_kept_for_later(data: Data
             30,
             "events after the outage",
         )
-        wait_until(lambda: place(running) == 202, 30, "orders after the outage")
+        wait_until(lambda: place_order(running) == 202, 30, "orders after the outage")
         wait_until(
             lambda: running.data.postgres.query("SELECT count(*) FROM orders", running.database) == "2", 10, "it"
         )
@@ -53,10 +54,10 @@ def test_with_the_bus_hanging_an_order_is_refused_before_its_user_gives_up(
     server = data.bus(bus)
     with platform(data, bus, tmp_path) as running:
         running.api()
-        assert place(running) == 202
+        assert place_order(running) == 202
         with server.hanging():
-            assert place(running) == 503
-        wait_until(lambda: place(running) == 202, 30, "orders after it")
+            assert place_order(running) == 503
+        wait_until(lambda: place_order(running) == 202, 30, "orders after it")
 
 
 @BUSES

@@ -21,11 +21,12 @@ from typing import Any
 
 import bcrypt
 import pytest
-import service_builds
-from data_servers import program
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import free_port
-from tls import Authority, terminated
+
+from tests.services import service_builds
+from tests.services.data_servers import program
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import free_port
+from tests.services.tls import Authority, terminated
 
 HOST, EVIL = "ops.atlas.test", "evil.test"
 SESSION, CSRF = "__Secure-next-auth.session-token", "__Host-next-auth.csrf-token"

@@ -6,9 +6,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import service_builds
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import Process, free_port
+
+from tests.services import service_builds
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import Process, free_port
 
 BODY = {"product": "BTC-USD", "side": "buy", "size": 0.001}
 

@@ -20,15 +20,16 @@ from typing import Any
 import bcrypt
 import grpc
 import pytest
-import service_builds
-from collector_process import Gateway, Sink
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from platform_under_test import Data, Platform, platform, request
-from processes_of_tests import free_port
-from sessions import signed_in
-from telemetry import Span, hops, line_of, spans
-from tool_process import running as running_gateway
-from tool_process import wait_until
+
+from tests.services import service_builds
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.services.processes_of_tests import free_port
+from tests.services.sessions import signed_in
+from tests.services.telemetry import Span, hops, line_of, spans
+from tests.support.collector_process import Gateway, Sink
+from tests.support.tool_process import running as running_gateway
+from tests.support.tool_process import wait_until
 
 NODE = service_builds.ROOT / "images/instrumentation/node"
 PYTHON = service_builds.ROOT / "images/instrumentation/python"
@@ -156,8 +157,8 @@ def test_every_span_of_the_order_is_marked_and_survives_a_sampling_of_nothing(tr
 
 
 def test_prices_and_exposures_are_not_marked_and_are_sampled(traced: Traced) -> None:
-    def heard() -> set[str]:
-        """Traces of both that have been published and heard."""
+    def received() -> set[str]:
+        """Traces of both that have been published and received."""
         known = spans(traced.sink)
         topics = [
             {span.trace for span in _of_topic(topic, known) if span.kind == "consumer"}
@@ -165,7 +166,7 @@ def test_prices_and_exposures_are_not_marked_and_are_sampled(traced: Traced) -> 
         ]
         return topics[0] | topics[1] if min(map(len, topics)) > 4 else set()
 
-    traces = wait_until(heard, 40, "prices and exposures")
+    traces = wait_until(received, 40, "prices and exposures")
     mine = [span for span in spans(traced.sink) if span.trace in traces]
     assert {"producer", "consumer"} <= {span.kind for span in mine}
     assert {span.state for span in mine} == {""}

@@ -5,8 +5,9 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from platform_under_test import Data, Platform, platform, request
-from tool_process import wait_until
+
+from tests.services.platform_under_test import Data, Platform, platform, request
+from tests.support.tool_process import wait_until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 FAR = 0.5  # of the last price: no limit order so far away is filled during a test
@@ -143,11 +144,11 @@ def _moved(running: Platform) -> set[tuple[str, str]]:
 
 
 def _await_ticks(running: Platform, number: float) -> None:
-    def heard() -> float:
+    def received() -> float:
         return running.value("workers", "atlas_events_consumed_total", '{topic="pnl_update"}')
 
-    since = heard()
-    wait_until(lambda: heard() >= since + number, 10, "ticks of the exchange")
+    since = received()
+    wait_until(lambda: received() >= since + number, 10, "ticks of the exchange")
 
 
 def _same_price_for(running: Platform, seconds: float) -> bool:
@@ -180,7 +181,7 @@ def test_every_topic_is_counted_from_the_start_and_lag_has_a_bound_at_one_second
 
 
 def test_the_stream_hands_on_what_the_bus_says(running: Platform) -> None:
-    heard: dict[str, dict[str, object]] = {}
+    received: dict[str, dict[str, object]] = {}
     with urllib.request.urlopen(running.url("api", "/api/streams/sse"), timeout=10) as stream:
         assert stream.headers["content-type"] == "text/event-stream"
         name = ""
@@ -189,12 +190,12 @@ def test_the_stream_hands_on_what_the_bus_says(running: Platform) -> None:
             if text.startswith("event: "):
                 name = text.removeprefix("event: ")
             elif text.startswith("data: "):
-                heard[name] = json.loads(text.removeprefix("data: "))
-            if {"exposure_update", "pnl_update"} <= set(heard):
+                received[name] = json.loads(text.removeprefix("data: "))
+            if {"exposure_update", "pnl_update"} <= set(received):
                 break
 
-    assert heard["exposure_update"]["product"] in ("BTC-USD", "ETH-USD")
-    assert isinstance(heard["pnl_update"]["daily_pnl"], float)
+    assert received["exposure_update"]["product"] in ("BTC-USD", "ETH-USD")
+    assert isinstance(received["pnl_update"]["daily_pnl"], float)
 
 
 def test_ids_of_request_user_and_trade_are_in_the_logs_of_both(running: Platform) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import EmbeddedCluster
+
+from tests.support.harness import EmbeddedCluster
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, interruptible
-from synthesis import Program, declare
 
 from bench.benchmarks import EQUAL, GROWTH, OURS, Plan, Result, results_against, stack_benchmarks
 from bench.environment import Environment, read_deployment
@@ -20,6 +18,8 @@ from bench.process import CommandFailed, Run, measure
 from bench.rounds import Comparison, growth, run_rounds
 from bench.table import Machine, as_json, goal_note, markdown
 from bench.up.parts import MakeRun
+from tests.support.harness import ROOT, interruptible
+from tests.support.synthesis import Program, declare
 
 
 def runs(*seconds: float) -> list[Run]:

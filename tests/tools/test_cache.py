@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import ROOT, wait_until
 
+from tests.support.harness import ROOT, wait_until
 from tools import builds
 from tools.builds import BUILDS, COLLECTOR, PULUMI, Build
 from tools.cache import Cache

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import ROOT, EmbeddedCluster, wait_until
 
+from tests.support.harness import ROOT, EmbeddedCluster, wait_until
 from tools import processes
 from tools.control_plane import COMPONENTS
 from tools.kubectl import FOLDER, kubectl_cache

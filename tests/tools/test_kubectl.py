@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from harness import ROOT, tool_path
 
+from tests.support.harness import ROOT, tool_path
 from tools.kubectl import FOLDER, kubectl_cache
 
 API = {

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import harness
 import pytest
-from harness import ROOT, copy_repository
 
+from tests.support import harness
+from tests.support.harness import ROOT, copy_repository
 from tools.kubectl import kubectl_cache
 
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")

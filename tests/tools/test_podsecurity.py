@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import tool_path
+
+from tests.support.harness import tool_path
 
 CONTAINER = {
     "name": "main",

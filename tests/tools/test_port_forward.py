@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import wait_until
 
+from tests.support.harness import wait_until
 from tools.port_forward import Access, PortForward, open_port_forward
 from tools.supervised_process import ClusterError
 

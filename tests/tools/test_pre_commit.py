@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import ROOT
+
+from tests.support.harness import ROOT
 
 OWN = (".venv/bin/", ".local/bin/")
 """Where set-up puts this clone's tools."""

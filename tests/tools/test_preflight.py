@@ -9,8 +9,8 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from harness import ROOT
 
+from tests.support.harness import ROOT
 from tools import preflight
 from tools.preflight import GIB, Requirements
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from harness import ROOT, wait_until
 
+from tests.support.harness import ROOT, wait_until
 from tools import processes
 
 

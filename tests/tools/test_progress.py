@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import ROOT, interruptible, wait_until
 
+from tests.support.harness import ROOT, interruptible, wait_until
 from tools import progress
 from tools.progress import SetupError, Steps, run
 

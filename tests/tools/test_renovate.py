@@ -8,9 +8,10 @@ from functools import cache
 from typing import Any
 
 import pytest
-from harness import ROOT
-from pins import KINDS, Pin, find_pins
-from renovate_config import Files, Renovate, as_python
+
+from tests.support.harness import ROOT
+from tests.tools.pins import KINDS, Pin, find_pins
+from tests.tools.renovate_config import Files, Renovate, as_python
 
 LOCKS: Mapping[str, tuple[str, str]] = {
     "uv.lock": ("pyproject.toml", "pep621"),

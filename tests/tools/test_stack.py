@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import ROOT
 
+from tests.support.harness import ROOT
 from tools import stack as stack_module
 from tools.image_loader import canonical_name, with_overlay
 from tools.stack import Stack, StackError

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 import pytest
-from harness import ROOT
+
+from tests.support.harness import ROOT
 
 MAX_BYTES = 1024 * 1024
 MAX_LINE = 2000

@@ -5,12 +5,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from refused import configuration
-from synthesis import STACKS
-
 from settings.introspection import ANY, every_path, example, field_at, is_structure
 from settings.loader import Configuration
 from settings.secret_table import SECRETS
+from tests.support.synthesis import STACKS
+from tests.unit.invalid_configs import configuration
 
 TOKEN = "<token>"  # noqa: S105 - stands for a secret made anew in each round
 JUNK: list[Any] = [
@@ -67,17 +66,17 @@ JUNK: list[Any] = [
 ]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from places(item, (*path, key))
+        yield from paths(item, (*path, key))
 
 
 def mutate(chance: random.Random, values: dict[str, Any], secret: dict[str, str]) -> None:
     """Change one thing somewhere."""
     keys = [str(step) for path in every_path() for step in path] + list(SECRETS)
-    path = chance.choice([path for path in places(values) if path])
+    path = chance.choice([path for path in paths(values) if path])
     above: Any = values
     for step in path[:-1]:
         above = above[step]

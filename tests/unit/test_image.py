@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from synthesis import ROOT
 
 from catalog.images import IMAGES, Images, check_reference, is_digest_reference, parts_of
+from tests.support.synthesis import ROOT
 
 DIGEST = "@sha256:" + "0a" * 32
 
@@ -26,8 +26,8 @@ def pinned(name: str) -> re.Match[str]:
 def test_each_pin_has_a_version_for_people_and_a_digest_for_machines(name: str) -> None:
     assert check_reference(IMAGES[name]) == IMAGES[name]
     assert is_digest_reference(IMAGES[name])
-    called = pinned(name)["name"]
-    assert called == OFFICIAL[name] if name in OFFICIAL else "/" in called
+    repository = pinned(name)["name"]
+    assert repository == OFFICIAL[name] if name in OFFICIAL else "/" in repository
 
 
 def test_no_two_pins_have_one_digest() -> None:

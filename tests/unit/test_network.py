@@ -5,11 +5,11 @@ from functools import cache
 from itertools import product
 
 import pytest
-from reachability import DNS, Address, Pod, Reachability
-from synthesis import Program, stack_configuration, synthesise
 
 from components.inventory import WITHOUT_METRICS
 from components.network_policies import FLOWS, ExternalCidr, ExternalNamespace, PodSelector
+from tests.support.synthesis import Program, stack_configuration, synthesise
+from tests.unit.reachability import DNS, Address, Pod, Reachability
 
 Connection = tuple[Pod, Pod | Address, int]
 

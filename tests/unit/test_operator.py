@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from reachability import Pod, Reachability
-from synthesis import ROOT, Program, synthesise
-from variants import VARIANTS
 
 from components.platform_services import DEPLOYMENTS, SERVICES
+from tests.support.synthesis import ROOT, Program, synthesise
+from tests.support.variants import VARIANTS
+from tests.unit.reachability import Pod, Reachability
 
 KINDS = ("PrometheusRule", "ServiceMonitor", "Probe")
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from collector_graph import queue_problems
-from kubernetes_schema import unknown_keys
-from synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 
 from components.inventory import RULE_FILE_WORKLOADS
 from components.platform_services import SERVICES
 from settings.units import to_bytes, to_millicores
+from tests.support.collector_graph import queue_problems
+from tests.support.synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
+from tests.unit.kubernetes_schema import unknown_keys
 
 
 @pytest.fixture(scope="module", params=STACKS)

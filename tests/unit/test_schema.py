@@ -7,17 +7,17 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from json_schema import faults
-from mutations import decoded, random_configuration
-from refused import REFUSED, configuration
-from synthesis import ROOT, STACKS
-from test_settings import ACCEPTED
 
 from settings.introspection import is_structure
 from settings.json_schema import COMMAND, FILE, rendered
 from settings.loader import Configuration, ConfigurationError, read_settings
 from settings.model import Settings
 from settings.secret_table import SECRETS
+from tests.support.synthesis import ROOT, STACKS
+from tests.unit.invalid_configs import REFUSED, configuration
+from tests.unit.json_schema import faults
+from tests.unit.mutations import decoded, random_configuration
+from tests.unit.test_settings import ACCEPTED
 
 SCHEMA = json.loads(rendered())
 

@@ -9,10 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from mends import after, asks
 from pydantic import TypeAdapter, ValidationError
-from refused import REFUSED, configuration, password
-from synthesis import ROOT, STACKS, declare, stack_configuration
 
 from settings.consistency import MAX_RULE_WINDOW
 from settings.introspection import describe, every_path, example, field_at, is_structure, whole_type
@@ -20,6 +17,9 @@ from settings.loader import Configuration, ConfigurationError, read_settings
 from settings.model import PRODUCTION, Cluster, Grafana, Settings
 from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_hours
+from tests.support.synthesis import ROOT, STACKS, declare, stack_configuration
+from tests.unit.fix_commands import after, asks
+from tests.unit.invalid_configs import REFUSED, configuration, password
 
 ONLY_IN = {
     "agent.cpu": {"local"},
@@ -63,9 +63,9 @@ def problems(of: Configuration) -> list[str]:
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the program warned of."""
-    heard: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", heard.append)
-    return heard
+    received: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", received.append)
+    return received
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -6,11 +6,11 @@ import re
 
 import pulumi
 import pytest
-from mutations import decoded, random_configuration
-from refused import configuration
-from synthesis import STACKS
 
 from settings.loader import Configuration, ConfigurationError, read_settings
+from tests.support.synthesis import STACKS
+from tests.unit.invalid_configs import configuration
+from tests.unit.mutations import decoded, random_configuration
 
 ROUNDS = 400
 LINE = re.compile(r"  \S+: .+: .+; fix: (pulumi (config|stack) .+|remove it from Pulumi\.\S+\.yaml)")

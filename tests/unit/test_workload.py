@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes_schema import unknown_keys
-from synthesis import Program, declare
 
 from components.namespace_context import NamespaceContext
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
+from tests.support.synthesis import Program, declare
+from tests.unit.kubernetes_schema import unknown_keys
 
 PLACE = NamespaceContext(namespace="here", environment="dev", cluster="c", storage_class=None, wait_for_ready=True)
 ARGS = WorkloadArgs(

@@ -5,7 +5,7 @@ import struct
 import threading
 from collections.abc import Mapping
 
-from tool_process import loopback
+from tests.support.tool_process import loopback
 
 
 class NameServer:

@@ -4,7 +4,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 
-PLANTED: Mapping[str, str] = {
+CREDENTIALS: Mapping[str, str] = {
     "API key": "calling with api_key={}",
     "JWT": "Authorization: Bearer {}",
     "PEM block": "read the key {}",
@@ -34,6 +34,6 @@ _MADE: Mapping[str, Callable[[], str]] = {
 }
 
 
-def planted(kind: str) -> str:
+def new_credential(kind: str) -> str:
     """A credential of that kind that nobody has."""
     return _MADE[kind]()

@@ -1,4 +1,4 @@
-"""The checkers of Kubernetes objects. Each reads the files of `subjects.write`, and every finding leads back to its object."""
+"""The checkers of Kubernetes objects. Each reads the files of ``checker_inputs.write``; every finding leads back to its object."""
 
 import json
 from collections import defaultdict
@@ -6,30 +6,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from command import answer
-from finding import Finding, Judgement
-from schemas import LOCATION
-from subjects import place_of
-
 from components.namespaces import POD_SECURITY_VERSION
+from tests.checkers.checker_inputs import object_of
+from tests.checkers.command import answer
+from tests.checkers.finding import CheckResult, Finding
+from tests.checkers.schemas import LOCATION
 
 MANIFEST_TOOLS = ("checkov", "kube-score", "kubeconform")
-JudgeManifests = Callable[[str, Path], Judgement]
+CheckManifests = Callable[[str, Path], CheckResult]
 """(tool, folder)"""
 _BEST_GRADE = 10
 
 
-def kubeconform(folder: Path, schemas: Path) -> Judgement:
+def kubeconform(folder: Path, schemas: Path) -> CheckResult:
     """The schema of each kind, unknown keys refused. An object without a schema is a finding."""
     location = f"{schemas}/{LOCATION}"
     said = answer(
         ["kubeconform", "-strict", "-verbose", "-output", "json", "-schema-location", location, folder], folder
     )
     findings: list[Finding] = []
-    judged: set[tuple[str, str]] = set()
+    checked: set[tuple[str, str]] = set()
     for resource in json.loads(said.stdout)["resources"]:
-        stack, name = place_of(resource["filename"], folder)
-        judged.add((stack, name))
+        stack, name = object_of(resource["filename"], folder)
+        checked.add((stack, name))
         if resource["status"] != "statusValid":
             findings.append(
                 Finding(
@@ -40,16 +39,16 @@ def kubeconform(folder: Path, schemas: Path) -> Judgement:
                     message=resource["msg"],
                 )
             )
-    return Judgement(findings=findings, judged=judged)
+    return CheckResult(findings=findings, checked=checked)
 
 
-def checkov(folder: Path) -> Judgement:
+def checkov(folder: Path) -> CheckResult:
     """Its Kubernetes policies; annotations that skip one count as findings."""
     findings: list[Finding] = []
-    judged: set[tuple[str, str]] = set()
+    checked: set[tuple[str, str]] = set()
     for result in checkov_results("kubernetes", folder):
-        stack, name = place_of(result["file_path"].lstrip("/"), folder)
-        judged.add((stack, name))
+        stack, name = object_of(result["file_path"].lstrip("/"), folder)
+        checked.add((stack, name))
         if result["check_result"]["result"] != "PASSED":
             findings.append(
                 Finding(
@@ -60,23 +59,23 @@ def checkov(folder: Path) -> Judgement:
                     message=f"{result['check_name']} ({result['resource']})",
                 )
             )
-    return Judgement(findings=findings, judged=judged)
+    return CheckResult(findings=findings, checked=checked)
 
 
-def kube_score(folder: Path) -> Judgement:
+def kube_score(folder: Path) -> CheckResult:
     """All but its best grade is a finding; annotations that ignore a check do not count. Judges a stack as a whole."""
     by_stack: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*.yaml")):
-        by_stack[place_of(path, folder)[0]].append(path)
+        by_stack[object_of(path, folder)[0]].append(path)
     findings: list[Finding] = []
-    judged: set[tuple[str, str]] = set()
+    checked: set[tuple[str, str]] = set()
     for paths in by_stack.values():
         flags = ["--output-format", "json", "--kubernetes-version", POD_SECURITY_VERSION]
         flags += ["--disable-ignore-checks-annotations", "--disable-optional-checks-annotations"]
         said = answer(["kube-score", "score", *flags, *paths], folder)
         for scored in json.loads(said.stdout):
-            stack, name = place_of(scored["file_name"], folder)
-            judged.add((stack, name))
+            stack, name = object_of(scored["file_name"], folder)
+            checked.add((stack, name))
             for check in scored["checks"]:
                 if not check["skipped"] and check["grade"] < _BEST_GRADE:
                     comments = [f"{c['path']}: {c['summary']}".removeprefix(": ") for c in check["comments"] or []]
@@ -89,7 +88,7 @@ def kube_score(folder: Path) -> Judgement:
                             message="; ".join(comments) or check["check"]["comment"],
                         )
                     )
-    return Judgement(findings=findings, judged=judged)
+    return CheckResult(findings=findings, checked=checked)
 
 
 def checkov_results(framework: str, folder: Path) -> list[dict[str, Any]]:

@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import EmbeddedCluster, tool_path
-from tool_process import wait_until
-
+from tests.support.harness import EmbeddedCluster, tool_path
+from tests.support.tool_process import wait_until
 from tools.node_host import NodeHost
 from tools.port_forward import Access, PortForward, open_port_forward
 
-DOORS: Mapping[str, tuple[str, int]] = {
+SERVICES: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
     "alertmanager": ("observability", 9093),
     "loki": ("observability", 3100),
     "jaeger": ("observability", 16686),
     "otel-collector": ("observability", 4318),
     "api": ("trading", 8000),
-    "people": ("people", 8080),
+    "webhook-receiver": ("webhook-receiver", 8080),
 }
 """Services with their namespace and the port that is opened."""
 T = TypeVar("T")
@@ -42,14 +41,14 @@ class Answer:
 
 
 @dataclass
-class Live:
+class RunningStack:
     """The stack that runs from ``repository``. One door to each service is opened when it is first used, and stays open."""
 
     repository: Path
     access: Access
-    people_since: float = 0
+    receiver_since: float = 0
     """When those who are told of alerts began to listen, Unix seconds; 0 where that is not known."""
-    _doors: dict[str, tuple[AbstractContextManager[int], int]] = field(default_factory=dict)
+    _forwards: dict[str, tuple[AbstractContextManager[int], int]] = field(default_factory=dict)
 
     @property
     def cluster(self) -> EmbeddedCluster:
@@ -80,16 +79,16 @@ class Live:
 
     def port(self, service: str) -> int:
         """The port of this machine at which a service answers."""
-        if service not in self._doors:
-            namespace, port = DOORS[service]
+        if service not in self._forwards:
+            namespace, port = SERVICES[service]
             opened = open_port_forward(PortForward(namespace=namespace, service=service, port=port), self.access)
-            self._doors[service] = (opened, opened.__enter__())
-        return self._doors[service][1]
+            self._forwards[service] = (opened, opened.__enter__())
+        return self._forwards[service][1]
 
     def close(self, *services: str) -> None:
         """Close doors, all when none is named; one whose pod is another one by now is opened again by its next use."""
-        for service in services or tuple(self._doors):
-            if opened := self._doors.pop(service, None):
+        for service in services or tuple(self._forwards):
+            if opened := self._forwards.pop(service, None):
                 opened[0].__exit__(None, None, None)
 
     def metrics(self, query: str) -> list[tuple[dict[str, str], float]]:
@@ -131,7 +130,7 @@ class Live:
         assert answer.status == 200, answer.text
 
 
-def live(repository: Path) -> Live:
+def running_stack(repository: Path) -> RunningStack:
     """The local stack of a copy of the repository.
 
     Raises:
@@ -142,7 +141,7 @@ def live(repository: Path) -> Live:
     inside = NodeHost(cluster / "node").enter("env", mounts=False)
     private = repository / ".local"
     access = Access(environment=environment, context="atlas-local", private=private, node_command=inside)
-    return Live(repository, access)
+    return RunningStack(repository, access)
 
 
 def awaited(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:

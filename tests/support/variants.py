@@ -2,7 +2,7 @@
 
 import json
 
-from synthesis import STACKS
+from tests.support.synthesis import STACKS
 
 PROMETHEUS = {"operator": True, "url": "http://prometheus-operated.monitoring.svc:9090", "labels": {"release": "mine"}}
 GRAFANA = {"existing": True, "url": "https://grafana.dev.example.com"}

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from live import Live
+    from tests.e2e.running_stack import RunningStack
 
 USER = 10101
 
 
-def pod(live: "Live", name: str, namespace: str, script: str, *, port: int | None = None) -> dict[str, Any]:
+def pod(stack: "RunningStack", name: str, namespace: str, script: str, *, port: int | None = None) -> dict[str, Any]:
     """A pod that runs ``script`` once. With ``port`` it is ready when it listens there."""
     container: dict[str, Any] = {
         "name": name,
-        "image": image(live),
+        "image": image(stack),
         "imagePullPolicy": "Never",
         "command": ["/usr/bin/python3", "-I", "-S", "-c", script],  # -S: without the image's instrumentation
         "securityContext": {
@@ -47,52 +47,52 @@ def pod(live: "Live", name: str, namespace: str, script: str, *, port: int | Non
     }
 
 
-def image(live: "Live") -> str:
+def image(stack: "RunningStack") -> str:
     """What the workers run."""
-    (workers,) = [each for each in live.cluster.objects("deployments") if each["metadata"]["name"] == "workers"]
+    (workers,) = [each for each in stack.cluster.objects("deployments") if each["metadata"]["name"] == "workers"]
     return workers["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
-def apply(live: "Live", *objects: dict[str, Any]) -> None:
-    live.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=_listed(objects))
+def apply(stack: "RunningStack", *objects: dict[str, Any]) -> None:
+    stack.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=_listed(objects))
 
 
 def _listed(objects: Sequence[dict[str, Any]]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
-def declare(live: "Live", namespace: str, *objects: dict[str, Any]) -> None:
+def declare(stack: "RunningStack", namespace: str, *objects: dict[str, Any]) -> None:
     """Apply objects, with their namespace before them."""
-    apply(live, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *objects)
+    apply(stack, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *objects)
 
 
-def started(live: "Live", script: str) -> str:
+def started(stack: "RunningStack", script: str) -> str:
     """Start ``script`` in a pod of the namespace ``trading``; the pod's name, after which its logs are named."""
     name = f"writer-{secrets.token_hex(3)}"
-    apply(live, pod(live, name, "trading", script))
+    apply(stack, pod(stack, name, "trading", script))
     return name
 
 
-def wrote(live: "Live", script: str) -> str:
+def wrote(stack: "RunningStack", script: str) -> str:
     """The same, run to its end."""
-    name = started(live, script)
-    until(live, "jsonpath={.status.phase}=Succeeded", name, "trading")
+    name = started(stack, script)
+    until(stack, "jsonpath={.status.phase}=Succeeded", name, "trading")
     return name
 
 
 @contextmanager
-def applied(live: "Live", *objects: dict[str, Any]) -> Iterator[None]:
+def applied(stack: "RunningStack", *objects: dict[str, Any]) -> Iterator[None]:
     """Objects that are there meanwhile."""
-    apply(live, *objects)
+    apply(stack, *objects)
     try:
         yield
     finally:
-        live.cluster.kubectl("delete", "--filename=-", stdin=_listed(objects))
+        stack.cluster.kubectl("delete", "--filename=-", stdin=_listed(objects))
 
 
-def until(live: "Live", state: str, name: str, namespace: str) -> None:
+def until(stack: "RunningStack", state: str, name: str, namespace: str) -> None:
     """Wait for a pod. One that does not get there says what Kubernetes knows of it, and its last words."""
     of_it = [f"pod/{name}", f"--namespace={namespace}"]
-    if live.cluster.kubectl("wait", f"--for={state}", *of_it, "--timeout=90s", check=False).returncode:
-        told = [live.cluster.kubectl(*what, *of_it, check=False).stdout[-3000:] for what in (["describe"], ["logs"])]
+    if stack.cluster.kubectl("wait", f"--for={state}", *of_it, "--timeout=90s", check=False).returncode:
+        told = [stack.cluster.kubectl(*what, *of_it, check=False).stdout[-3000:] for what in (["describe"], ["logs"])]
         pytest.fail("\n".join([f"{name} does not come to {state}", *told]))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import ROOT, EmbeddedCluster
+from tests.support.harness import ROOT, EmbeddedCluster
 
 GROUP = "monitoring.coreos.com"
 

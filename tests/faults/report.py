@@ -24,7 +24,7 @@ class Figure:
 
 
 @dataclass
-class Verdict:
+class Report:
     """The figures of one drill."""
 
     drill: str

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tool_process import ToolProcess, loopback, tool, wait_until
+
+from tests.support.tool_process import ToolProcess, loopback, tool, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
 POD = "api-7d9c-x2x7q"

@@ -16,15 +16,16 @@ from typing import Any
 
 import grpc
 import yaml
-from collector_process import CollectorProcess
-from kubelet_stub import Kubelet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from tool_process import loopback
+
+from tests.data.kubelet_stub import Kubelet
+from tests.support.collector_process import CollectorProcess
+from tests.support.tool_process import loopback
 
 CONFIG = Path(__file__).parents[2] / "config/collector/agent.yaml"
 FLAGS = ["--feature-gates=stanza.synchronousLogEmitter"]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tool_process import ToolProcess, loopback, tool
+
+from tests.support.tool_process import ToolProcess, loopback, tool
 
 CONFIG = Path(__file__).parents[2] / "config/jaeger/jaeger.yaml"
 

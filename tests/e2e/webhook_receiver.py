@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pods import declare, pod, until
+from tests.e2e.workload_pods import declare, pod, until
 
 if TYPE_CHECKING:
-    from live import Live
+    from tests.e2e.running_stack import RunningStack
 
-NAME = "people"
+NAME = "webhook-receiver"
 PORT = 8080
-PEOPLE = f"http://{NAME}.{NAME}.svc:{PORT}"
-SCRIPT = (Path(__file__).parent / "people_pod.py").read_text()
+RECEIVER = f"http://{NAME}.{NAME}.svc:{PORT}"
+SCRIPT = (Path(__file__).parent / "webhook_receiver_pod.py").read_text()
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,20 @@ class Message:
         return [alert for alert in self.told["alerts"] if alert["status"] == status]
 
 
-def bring_people(live: "Live") -> None:
+def start_webhook_receiver(stack: "RunningStack") -> None:
     """Start them, and wait until they listen."""
-    serving = pod(live, NAME, NAME, SCRIPT, port=PORT)
+    serving = pod(stack, NAME, NAME, SCRIPT, port=PORT)
     service = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": NAME, "namespace": NAME},
         "spec": {"selector": {"app": NAME}, "ports": [{"port": PORT}]},
     }
-    declare(live, NAME, serving, service)
-    until(live, "condition=Ready", NAME, NAME)
-    live.people_since = time.time()
+    declare(stack, NAME, serving, service)
+    until(stack, "condition=Ready", NAME, NAME)
+    stack.receiver_since = time.time()
 
 
-def heard(live: "Live") -> list[Message]:
+def received(stack: "RunningStack") -> list[Message]:
     """Every message so far, in the order of their arrival."""
-    return [Message(**each) for each in json.loads(live.ask(NAME, "/").text)]
+    return [Message(**each) for each in json.loads(stack.ask(NAME, "/").text)]

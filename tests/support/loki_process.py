@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tool_process import ToolProcess, loopback, tool
+from tests.support.tool_process import ToolProcess, loopback, tool
 
 CONFIG = Path(__file__).parents[2] / "config/loki/loki.yaml"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from collector_process import KubernetesStub, pod
-from tool_process import ToolProcess, tool
+
+from tests.support.collector_process import KubernetesStub, pod
+from tests.support.tool_process import ToolProcess, tool
 
 
 def service(

@@ -15,26 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tool_process import ToolProcess, tool
 
 from catalog.alertmanager_config import SECRETS
 from settings.secret_table import ALERT_FILES
+from tests.support.tool_process import ToolProcess, tool
 
 UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
 
 
-class People:
+class WebhookReceiver:
     """Takes what Alertmanager sends, by the secret that it was sent with: a URL's last part, or PagerDuty's key."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
-        self.told: dict[str, list[dict[str, Any]]] = {name: [] for name in ALERT_FILES}
-        people = self
+        self.received: dict[str, list[dict[str, Any]]] = {name: [] for name in ALERT_FILES}
+        receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 name = self.path.rpartition("/")[2]
-                people.told["pagerduty-key" if name == "enqueue" else name].append(message)
+                receiver.received["pagerduty-key" if name == "enqueue" else name].append(message)
                 self.send_response(202 if name == "enqueue" else 200)
                 self.end_headers()
                 self.wfile.write(b'{"status": "success"}' if name == "enqueue" else b"ok")
@@ -49,13 +49,13 @@ class People:
 
     def about(self, name: str, word: str) -> list[dict[str, Any]]:
         """What came by that secret and contains ``word``."""
-        return [message for message in list(self.told[name]) if word in json.dumps(message)]
+        return [message for message in list(self.received[name]) if word in json.dumps(message)]
 
 
 class Alertmanager(ToolProcess):
     """One Alertmanager and the people behind it, at an address of its own. ``key`` is PagerDuty's.
 
-    ``text`` is the configuration, ``given`` are the secret files that it has, and a minute in it lasts ``minute`` seconds.
+    ``text`` is the configuration, ``configured`` are the secret files that it has, and a minute in it lasts ``minute`` seconds.
     """
 
     ready_within = ends_within = 20
@@ -63,21 +63,21 @@ class Alertmanager(ToolProcess):
     def __init__(
         self,
         folder: Path,
-        people: People,
+        receiver: WebhookReceiver,
         address: str,
         text: str,
-        given: Collection[str],
+        configured: Collection[str],
         *,
         minute: float,
         arguments: Sequence[str],
     ) -> None:
-        self.people, self.address, self.key = people, address, secrets.token_hex(16)
+        self.receiver, self.address, self.key = receiver, address, secrets.token_hex(16)
         self.url = f"http://{address}:9093"
         (folder / "secrets").mkdir(parents=True)
-        for name in given:
-            (folder / "secrets" / name).write_text(self.key if name == "pagerduty-key" else f"{people.url}/{name}")
+        for name in configured:
+            (folder / "secrets" / name).write_text(self.key if name == "pagerduty-key" else f"{receiver.url}/{name}")
         config = yaml.safe_load(text.replace(str(SECRETS), str(folder / "secrets")))
-        config["global"]["pagerduty_url"] = f"{people.url}/v2/enqueue"
+        config["global"]["pagerduty_url"] = f"{receiver.url}/v2/enqueue"
         _quicker_routes(config["route"], minute)
         (folder / "alertmanager.yaml").write_text(yaml.safe_dump(config))
         command = [

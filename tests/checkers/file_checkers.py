@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from command import answer
-from finding import Finding
-from manifest_judges import checkov_results
+from tests.checkers.command import answer
+from tests.checkers.finding import Finding
+from tests.checkers.manifest_checkers import checkov_results
 
 FILE_TOOLS = ("actionlint", "gitleaks", "hadolint", "shellcheck", "zizmor")
 _GITLEAKS_CONFIGURATION = Path(__file__).with_name("gitleaks.toml")
@@ -24,9 +24,9 @@ def zizmor(workflows: Path, root: Path) -> list[Finding]:
     said = answer(["zizmor", "--quiet", "--no-exit-codes", *flags, workflows], root)
     findings: list[Finding] = []
     for result in json.loads(said.stdout):
-        place = next(each for each in result["locations"] if each["symbolic"]["kind"] == "Primary")
-        file = place["symbolic"]["key"]["Local"]["verbatim_path"]
-        line = place["concrete"]["location"]["start_point"]["row"] + 1
+        primary = next(each for each in result["locations"] if each["symbolic"]["kind"] == "Primary")
+        file = primary["symbolic"]["key"]["Local"]["verbatim_path"]
+        line = primary["concrete"]["location"]["start_point"]["row"] + 1
         findings.append(
             Finding(
                 tool="zizmor",
@@ -98,9 +98,9 @@ def checkov_dockerfiles(dockerfiles: Sequence[Path], root: Path) -> list[Finding
         for result in results
         if result["check_result"]["result"] != "PASSED"
     ]
-    judged = {result["file_path"].lstrip("/") for result in results}
+    checked = {result["file_path"].lstrip("/") for result in results}
     names = {str(path.relative_to(root)) for path in dockerfiles}
-    return findings + [Finding(tool="checkov", check="not judged", object=name) for name in sorted(names - judged)]
+    return findings + [Finding(tool="checkov", check="not checked", object=name) for name in sorted(names - checked)]
 
 
 def gitleaks_files(folder: Path) -> list[Finding]:

@@ -4,8 +4,7 @@ import os
 import shutil
 import time
 
-from live import Live
-
+from tests.e2e.running_stack import RunningStack
 from tools.preflight import memory
 
 DISK = {"KubePersistentVolumeFillingUp": 0.7, "VolumeAlmostFull": 0.85, "NodeDiskHigh": 0.85}
@@ -20,11 +19,11 @@ FORGOTTEN = 45
 """Seconds after which CoreDNS, which keeps for 30 that there is no such name, sends Alertmanager to those who have just come."""
 
 
-def explained(stack: Live) -> set[str]:
+def expected_alerts(stack: RunningStack) -> set[str]:
     """Names of such alerts, now."""
     found = {"Watchdog"}
     # Those who are told come a moment after the stack. What has failed before is not their fault, nor Alertmanager's.
-    if (since := int(time.time() - stack.people_since - FORGOTTEN)) < 1 or not stack.number(
+    if (since := int(time.time() - stack.receiver_since - FORGOTTEN)) < 1 or not stack.number(
         f"sum(increase(alertmanager_notifications_failed_total[{since}s]))"
     ):
         found.add("AlertmanagerFailedToSendAlerts")

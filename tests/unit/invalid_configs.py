@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import given
 import yaml
-from synthesis import stack_configuration
 
 from catalog.images import IMAGES
 from settings.loader import Configuration
+from tests.support import required_inputs
+from tests.support.synthesis import stack_configuration
 
 DIGEST = "sha256:" + "0a" * 32
 LOKI = IMAGES["loki"].partition("@")[0]
@@ -38,7 +38,7 @@ def configuration(
     ``also`` are changes of keys that are only known at run time.
     """
     values = {key.removeprefix("atlas:"): value for key, value in stack_configuration(stack).items()}
-    hidden = {key.removeprefix("atlas:"): value for key, value in given.secret_settings(stack).items()}
+    hidden = {key.removeprefix("atlas:"): value for key, value in required_inputs.secret_settings(stack).items()}
     for key, value in (secret or {}).items():
         hidden.pop(key, None)
         if value is not None:

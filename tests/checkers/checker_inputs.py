@@ -1,4 +1,4 @@
-"""What is judged: the objects of every stack as files, and the repository's own files."""
+"""What is checked: the objects of every stack as files, and the repository's own files."""
 
 import re
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from synthesis import synthesise
-from variants import VARIANTS
+
+from tests.support.synthesis import synthesise
+from tests.support.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 Manifest = dict[str, Any]
@@ -35,7 +36,7 @@ def name_of(manifest: Manifest) -> str:
     return "/".join(filter(None, (manifest["kind"], metadata.get("namespace"), metadata["name"])))
 
 
-def place_of(path: str | Path, folder: Path) -> tuple[str, str]:
+def object_of(path: str | Path, folder: Path) -> tuple[str, str]:
     """(stack, object) of a file that `write` made below `folder`/<stack>."""
     stack, *parts = (folder / path).relative_to(folder).parts
     return stack, "/".join(parts).removesuffix(".yaml")
@@ -43,7 +44,7 @@ def place_of(path: str | Path, folder: Path) -> tuple[str, str]:
 
 def written(folder: Path) -> set[tuple[str, str]]:
     """(stack, object) of every file."""
-    return {place_of(path, folder) for path in folder.rglob("*.yaml")}
+    return {object_of(path, folder) for path in folder.rglob("*.yaml")}
 
 
 def with_pods(folder: Path) -> set[tuple[str, str]]:

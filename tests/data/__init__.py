@@ -1,0 +1,1 @@
+"""Rules, dashboards, runbooks and configurations, each judged by the tool that reads it."""

@@ -1,0 +1,1 @@
+"""Every signal and alert on a running stack."""

@@ -1,0 +1,1 @@
+"""Drills: what is taken away, and what arrives all the same."""

@@ -1,0 +1,1 @@
+"""Images as a real Docker engine builds them."""

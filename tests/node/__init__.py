@@ -1,0 +1,1 @@
+"""The embedded cluster's node, with real pods."""

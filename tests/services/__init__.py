@@ -1,0 +1,1 @@
+"""The reference services with real data services and a browser."""

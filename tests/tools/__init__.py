@@ -1,0 +1,1 @@
+"""Set-up, the embedded cluster and what `make` starts."""
