@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from components.platform_services import SERVICES
 from tests.data.label_values import Values, alternatives, label_values, log_values, recorded_values, wrong_values
 from tests.data.program_names import derived
 from tests.data.test_contract import EMITTED, QUESTIONS, Asked
 from tests.data.test_runbooks import PAGES, blocks
 from tests.support.panels import targets
 from tests.support.promql import filled, log_matchers, selectors
-
-from components.platform_services import SERVICES
 
 LOG_QUESTIONS = [
     *(Asked(target.panel.name, target.expr) for target in targets("loki")),

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
-from promql import filled, selectors
-from promtool import promtool, said
-from synthesis import STACKS, synthesise
-from test_contract import QUESTIONS, SETTINGS
 
 from components.generated_rules import generate_rules
 from components.platform_services import DEPLOYMENTS, SERVICES, ServiceSpec, is_public
 from image_build.recipes import Recipe
 from settings.model import Platform, Settings
+from tests.data.promtool import promtool, said
+from tests.data.test_contract import QUESTIONS, SETTINGS
+from tests.support.promql import filled, selectors
+from tests.support.synthesis import STACKS, synthesise
 
 RULES = Path(__file__).parents[2] / "rules"
 URL = "https://bot.example.com"

@@ -11,16 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthesis import ROOT, Program, Resource
+from tests.support.synthesis import ROOT, Program, Resource
 
 _PRELUDE = """
 import dataclasses, json, sys
-sys.path[:0] = [".", "tests/unit"]
 asked = json.load(sys.stdin)
 """
 _DECLARE = """
 from settings.loader import ConfigurationError
-from synthesis import synthesise
+from tests.support.synthesis import synthesise
 def declared(of):
     try:
         return dataclasses.asdict(synthesise(*of))

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from edited_copy import EditedCopy
-from reachability import Address, Pod, Reachability
-from synthesis import SECRET, Program, synthesise
+
+from tests.support.synthesis import SECRET, Program, synthesise
+from tests.unit.edited_copy import EditedCopy
+from tests.unit.reachability import Address, Pod, Reachability
 
 ENTRIES = """\
     "reportsToken": SecretSpec(

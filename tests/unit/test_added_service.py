@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from edited_copy import EditedCopy
-from reachability import DNS, Address, Pod, Reachability
-from synthesis import Program, stack_configuration, synthesise
-from variants import VARIANTS
+
+from tests.support.synthesis import Program, stack_configuration, synthesise
+from tests.support.variants import VARIANTS
+from tests.unit.edited_copy import EditedCopy
+from tests.unit.reachability import DNS, Address, Pod, Reachability
 
 NAME = "reports"
 ENTRY = """\
