@@ -43,12 +43,14 @@ class ServiceSpec:
     there, or where it has no port, at ``metrics_port``. It reads its port from ``port_variable``. ``environment`` gives the
     variables that are its own; those that every service has are in ``trading.py``.
 
-    ``depends_on`` names the services, and ``data_services`` the data services, that it opens connections to: network flows, host
-    names and passwords follow from them. ``internet_egress_reason`` says what it needs outside the cluster.
+    ``replicas`` are the pods where the settings do not say, and the fewest that production takes. ``depends_on`` names the
+    services, and ``data_services`` the data services, that it opens connections to: network flows, host names and passwords
+    follow from them. ``internet_egress_reason`` says what it needs outside the cluster.
 
     ``public_url_setting`` is the field of ``Platform`` that holds its public URL; any other service with a port gets one by
-    ``platform.services.<name>.url``. ``slo`` is the share of requests that must not fail, from above 0 to below 1. Of a
-    ``singleton`` two pods would act twice on every event. A ``job`` runs to its end, on the platform's backtest schedule.
+    ``platform.services.<name>.url``. A service with either is public: where its probe fails, the alert is critical. ``slo`` is
+    the share of its HTTP requests that must not end in a 5xx, from above 0 to below 1. Of a ``singleton`` two pods would act twice
+    on every event. A ``job`` runs to its end, on the platform's backtest schedule.
     """
 
     recipe: Recipe
@@ -67,6 +69,10 @@ class ServiceSpec:
     slo: float | None = None
     singleton: bool = False
     job: bool = False
+
+    def __post_init__(self) -> None:
+        if self.slo is not None and not 0 < self.slo < 1:
+            raise ValueError(f"slo is a share between 0 and 1, such as 0.999 for 99.9 %, and not {self.slo}")
 
     @property
     def ports(self) -> dict[str, int]:
@@ -204,6 +210,14 @@ def public_url(service: str, settings: Platform) -> str | None:
         url: str | None = getattr(settings, setting)
         return url
     return settings.services.get(service, ServiceSize()).url
+
+
+def is_public(service: str, settings: Platform) -> bool:
+    """Whether people or clients use a service: it has a public URL, or a setting of its own for one."""
+    entry = SERVICES[service]
+    return entry.port is not None and (
+        entry.public_url_setting is not None or public_url(service, settings) is not None
+    )
 
 
 def service_secrets(service: str) -> dict[str, SecretSpec]:

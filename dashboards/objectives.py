@@ -1,4 +1,4 @@
-"""Objectives: how fast the error budgets of api, ops-ui and the event bus burn. The panels of the alerts on them."""
+"""Objectives: how fast the error budgets of the services and of the event bus burn. The panels of the alerts on them."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
@@ -18,11 +18,21 @@ def dashboard() -> Dashboard:
         .with_panel(
             stat(
                 "Met over three days",
-                "The share of requests without a 5xx, and of events handled within a second. The objective is 99.9%.",
+                "The share of requests without a 5xx, and of events handled within a second.",
                 "percentunit",
                 Query("1 - atlas:slo:errors:ratio3d", "{{slo}}"),
-                width=12,
+                width=8,
                 no_value="no traffic",
+            )
+        )
+        .with_panel(
+            stat(
+                "Objectives",
+                "The share that each has to meet: `slo` in a service's entry. An objective that is missing here has no alert.",
+                "percentunit",
+                Query("atlas:slo:objective", "{{slo}}"),
+                width=8,
+                no_value="none: see GeneratedRulesMissing",
             )
         )
         .with_panel(
@@ -32,7 +42,7 @@ def dashboard() -> Dashboard:
                 "short",
                 Query('count(ALERTS{alertstate="firing", alertname=~"ErrorBudgetBurns.+"}) or vector(0)', "alerts"),
                 steps=[(1, "red")],
-                width=12,
+                width=8,
             )
         )
         .with_row(Row("Burn rate: 1 uses the budget up in 30 days"))

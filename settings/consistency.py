@@ -326,10 +326,11 @@ def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -
             for key, field in ExternalDataServices.model_fields.items():
                 expected = f"{field.description}, of data services that are backed up"
                 yield ConfigIssue(f"platform.external.{key}", "is missing in production", expected)
-        api = platform.services.get("api")
-        if api and api.replicas is not None and api.replicas < 2:
-            path = ("platform", "services", "api", "replicas")
-            yield ConfigIssue(path, "cannot survive the loss of a node", "at least 2", api.replicas, fix=2)
+        for name, size in platform.services.items():
+            minimum = SERVICES[name].replicas if name in SERVICES else 1
+            if size.replicas is not None and size.replicas < minimum:
+                path, wrong = ("platform", "services", name, "replicas"), "cannot survive the loss of a node"
+                yield ConfigIssue(path, wrong, f"at least {minimum}", size.replicas, fix=minimum)
 
 
 def _non_production(

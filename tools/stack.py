@@ -29,7 +29,7 @@ from tools.paths import ROOT
 from tools.pki import write_private
 from tools.port_forward import Access
 from tools.secrets_env import SecretsEnv, SecretsEnvError, read
-from tools.status import open_port_forwards, print_status
+from tools.status import choose_port_forwards, open_port_forwards, print_status
 
 if TYPE_CHECKING:
     from tools.image_loader import ImageLoader
@@ -110,7 +110,7 @@ class Stack:
 
     def open(self) -> bool:
         """Forward ports of this machine to Grafana, the telemetry backends and the platform, until interrupted."""
-        return open_port_forwards(self._access(), self._namespaces())
+        return open_port_forwards(self._access(), choose_port_forwards(self._namespaces(), self._public_services()))
 
     def _access(self) -> Access:
         host = self._cluster().node.host if self.local else None
@@ -122,6 +122,20 @@ class Stack:
         """The stack's namespaces by role. A name that its file does not set is the default of the settings."""
         defaults = {"observability": "observability", "trading": "trading", "agents": "node-agents"}
         return {role: self._config_value("namespaces", role) or name for role, name in defaults.items()}
+
+    def _public_services(self) -> dict[str, int]:
+        """The platform's services that people or clients open, with their ports."""
+        # Imported here because they import Pulumi, which most commands do not need.
+        from components.platform_services import SERVICES, is_public
+        from settings.model import Platform
+
+        config = yaml.safe_load(self.config.read_text())["config"]
+        try:
+            platform = Platform.model_validate(config.get("atlas:platform") or {})
+        except ValueError as error:
+            raise StackError(f"atlas:platform in {self.config.name} is not valid: {error}") from error
+        ports = {name: entry.port for name, entry in SERVICES.items() if is_public(name, platform)}
+        return {name: port for name, port in ports.items() if port is not None}
 
     def _choose_node(self) -> bool:
         """Whether the embedded cluster gets a node; prints the reason when not. Chooses the images of its pods."""

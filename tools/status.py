@@ -6,8 +6,9 @@
 import json
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 from tools import local_http
@@ -16,16 +17,14 @@ from tools.ports import LOOPBACK
 from tools.progress import log
 from tools.supervised_process import ClusterError
 
-SERVICES: Mapping[str, tuple[str, int, int]] = {
-    "grafana": ("observability", 3000, 3000),
-    "prometheus": ("observability", 9090, 9090),
-    "alertmanager": ("observability", 9093, 9093),
-    "jaeger": ("observability", 16686, 16686),
-    "loki": ("observability", 3100, 3100),
-    "ops-ui": ("trading", 3000, 3001),
-    "api": ("trading", 8000, 8000),
+OBSERVABILITY_PORTS: Mapping[str, int] = {
+    "grafana": 3000,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "jaeger": 16686,
+    "loki": 3100,
 }
-"""Services, each with the role of its namespace, its port and the local port."""
+"""What people look at, with the port of its Service."""
 RATES = {
     "logs": "otelcol_receiver_accepted_log_records_total",
     "spans": "otelcol_receiver_accepted_spans_total",
@@ -58,19 +57,33 @@ def print_status(access: Access, namespaces: Mapping[str, str]) -> bool:
     return not not_ready
 
 
-def open_port_forwards(access: Access, namespaces: Mapping[str, str]) -> bool:
-    """Forward ports to all Services that exist, and log their URLs, until Ctrl-C. False when no port could be forwarded."""
-    count = 0
-    with ExitStack() as opened:
-        for service, (role, port, local_port) in SERVICES.items():
+def choose_port_forwards(namespaces: Mapping[str, str], public_services: Mapping[str, int]) -> list[PortForward]:
+    """The Services that people look at, each at its own port on this machine, or where that is taken at the next free one.
+
+    ``public_services`` are those of the platform, with their ports.
+    """
+    forwards: list[PortForward] = []
+    for role, ports in (("observability", OBSERVABILITY_PORTS), ("trading", public_services)):
+        for service, port in ports.items():
+            taken = {each.local_port for each in forwards}
+            local_port = next(each for each in count(port) if each not in taken)
             forward = PortForward(namespace=namespaces[role], service=service, port=port, local_port=local_port)
+            forwards.append(forward)
+    return forwards
+
+
+def open_port_forwards(access: Access, forwards: Sequence[PortForward]) -> bool:
+    """Forward ports to all Services that exist, and log their URLs, until Ctrl-C. False when no port could be forwarded."""
+    is_open = False
+    with ExitStack() as opened:
+        for forward in forwards:
             try:
                 opened.enter_context(open_port_forward(forward, access))
-                log(f"{service:13} http://localhost:{local_port}")
-                count += 1
+                log(f"{forward.service:13} http://localhost:{forward.local_port}")
+                is_open = True
             except ClusterError as error:
-                log(f"{service:13} {error}")
-        if count == 0:
+                log(f"{forward.service:13} {error}")
+        if not is_open:
             return False
         log("open until you press Ctrl-C")
         try:

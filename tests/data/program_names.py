@@ -21,7 +21,7 @@ NAME, ENVIRONMENT, PROBE = "app.kubernetes.io/name", "atlas/environment", "atlas
 def derived() -> dict[str, frozenset[str]]:
     """Each set by the word that the table of emitted series has for it."""
     stacks = [synthesise(stack) for stack in STACKS]
-    sets = {**_from_cluster(stacks), **_from_collectors(), **_from_rules()}
+    sets = {**_from_cluster(stacks), **_from_collectors(), **_from_rules(stacks)}
     scrapes = [job for program in stacks for job in _scrape_jobs(program)]
     outside = {target["labels"]["service"] for job in scrapes for target in job.get("static_configs", ())}
     # The job `services` is named after each service; the others have their own name.
@@ -104,11 +104,12 @@ def _from_collectors() -> dict[str, set[str]]:
     return sets
 
 
-def _from_rules() -> dict[str, set[str]]:
-    """What the rules call their alerts, and the labels that they give."""
+def _from_rules(stacks: list[Program]) -> dict[str, set[str]]:
+    """What the rules, the generated ones among them, call their alerts, and the labels that they give."""
     sets: dict[str, set[str]] = {"alerts": set(), "severities": set(), "objectives": set()}
-    for file in (ROOT / "rules").glob("*.yaml"):
-        for group in yaml.safe_load(file.read_text())["groups"]:
+    generated = [program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"] for program in stacks]
+    for text in (*(file.read_text() for file in (ROOT / "rules").glob("*.yaml")), *generated):
+        for group in yaml.safe_load(text)["groups"]:
             for rule in group["rules"]:
                 labels = rule.get("labels", {})
                 if "alert" in rule:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from components.platform_services import SERVICES
 from tests.data.label_values import Values, alternatives, label_values, log_values, recorded_values, wrong_values
 from tests.data.program_names import derived
 from tests.data.test_contract import EMITTED, QUESTIONS, Asked
@@ -75,6 +76,8 @@ def test_the_values_that_are_asked_for_in_logs_can_be_there(question: Asked) -> 
         ('probe_success{service="workers"}', "probe_success: service is never 'workers'"),
         ('atlas:expected{service="tempo"}', "atlas:expected: service is never 'tempo'"),
         ('atlas:slo:objective{slo="workers"}', "atlas:slo:objective: slo is never 'workers'"),
+        ('atlas:slo:errors:ratio1h{slo="apii"}', "atlas:slo:errors:ratio1h: slo is never 'apii'"),
+        ('atlas:public{service="tempo"}', "atlas:public: service is never 'tempo'"),
         ('ALERTS{alertname="WorkloadDwn"}', "ALERTS: alertname is never 'WorkloadDwn'"),
         ('ALERTS{alertname=~"KillSwitch.+|Loss.+"}', "ALERTS: alertname is never 'Loss.+'"),
         ('ALERTS{severity="error"}', "ALERTS: severity is never 'error'"),
@@ -160,3 +163,4 @@ def test_the_program_gives_every_set_of_names() -> None:
     assert {"api", "node-agent", "kube-state-metrics", "rabbitmq", "grafana"} <= derived()["scraped_services"]
     assert {"kube-state-metrics", "probes"} <= derived()["jobs"] - {"services"}
     assert derived()["environments"] == {"local", "dev", "prod"}
+    assert {"event-bus", *(name for name, entry in SERVICES.items() if entry.slo)} == derived()["objectives"]

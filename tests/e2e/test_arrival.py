@@ -2,11 +2,12 @@
 
 import re
 
+from components.platform_services import DEPLOYMENTS
 from tests.e2e.expected_alerts import expected_alerts
 from tests.e2e.running_stack import RunningStack, awaited
 from tests.support.harness import make
 
-SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
+SERVICES = set(DEPLOYMENTS)
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}
 EXPORTERS = {"kube-state-metrics", "blackbox-exporter", "redis-exporter", "postgres-exporter", "node-agent"}
 

@@ -122,9 +122,9 @@ class RepositoryNames:
 
     @cached_property
     def series(self) -> frozenset[str]:
-        """What rules record; ``atlas:expected`` is in the file that the program writes."""
+        """What rules record; ``atlas:expected`` and ``atlas:public`` are in the file that the program writes."""
         found = {name for text in self._texts("rules/", (".yaml",)) for name in _SERIES.findall(text)}
-        return frozenset(found | {"atlas:expected"})
+        return frozenset(found | {"atlas:expected", "atlas:public"})
 
     @cached_property
     def defined(self) -> frozenset[str]:

@@ -48,6 +48,17 @@ def configurations(clone: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in clone.glob("Pulumi*.yaml")}
 
 
+def test_the_services_with_a_public_url_are_those_that_people_open(clone: Path) -> None:
+    assert Stack("local")._public_services() == {"api": 8000, "ops-ui": 3000}
+    file = clone / "Pulumi.local.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("    services:\n", "    services:\n      ops-bot: {url: http://localhost:8080}\n"))
+    assert Stack("local")._public_services() == {"api": 8000, "ops-ui": 3000, "ops-bot": 8080}
+    file.write_text(text.replace("    services:\n", "    services:\n      ops-bot: {urll: x}\n"))
+    with pytest.raises(StackError, match=r"atlas:platform in Pulumi.local.yaml is not valid"):
+        Stack("local")._public_services()
+
+
 def test_the_local_stack_gets_a_passphrase_of_its_own_once(clone: Path) -> None:
     before = configurations(clone)
     prepare("local")
@@ -207,7 +218,7 @@ def test_what_this_machine_decides_is_laid_over_the_tracked_file() -> None:
     assert with_overlay(text, {}) == text
     before = yaml.safe_load(text)["config"]
     assert config["atlas:cluster"] == {**before["atlas:cluster"], "waitForReady": True}
-    assert config["atlas:images"] == {**before["atlas:images"], **made}
+    assert config["atlas:images"] == {**before.get("atlas:images", {}), **made}
     assert config["atlas:scaledToZero"] == ["grafana"]
     assert config["atlas:loki"] == before["atlas:loki"]
 

@@ -17,6 +17,21 @@ SAYS: Mapping[str, status.Samples] = {
 }
 
 
+def test_each_service_is_forwarded_to_its_own_port_or_the_next_one_that_is_free() -> None:
+    namespaces = {"observability": "telemetry", "trading": "platform"}
+    forwards = status.choose_port_forwards(namespaces, {"ops-ui": 3000, "api": 8000, "another": 3001})
+    assert {each.service: (each.namespace, each.port, each.local_port) for each in forwards} == {
+        "grafana": ("telemetry", 3000, 3000),
+        "prometheus": ("telemetry", 9090, 9090),
+        "alertmanager": ("telemetry", 9093, 9093),
+        "jaeger": ("telemetry", 16686, 16686),
+        "loki": ("telemetry", 3100, 3100),
+        "ops-ui": ("platform", 3000, 3001),
+        "api": ("platform", 8000, 8000),
+        "another": ("platform", 3001, 3002),
+    }
+
+
 def test_what_is_down_and_what_fires_is_named() -> None:
     def said(query: str) -> status.Samples:
         if query == "up":

@@ -223,10 +223,16 @@ def test_two_replicas_have_a_disruption_budget_and_are_spread(program: Program) 
     assert {each.name for each, pod in program.pods() if "topologySpreadConstraints" in pod} == replicated
 
 
+def generated_rules(program: Program, group: str) -> list[dict[str, Any]]:
+    text = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
+    (rules,) = [each["rules"] for each in yaml.safe_load(text)["groups"] if each["name"] == group]
+    return rules
+
+
 def test_deployed_limits_are_series_and_what_the_workers_are_told(program: Program) -> None:
-    rules = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
-    limits, _ = yaml.safe_load(rules)["groups"]
-    recorded = {rule["record"].removeprefix("atlas:limit:"): rule["expr"] for rule in limits["rules"]}
+    recorded = {
+        rule["record"].removeprefix("atlas:limit:"): rule["expr"] for rule in generated_rules(program, "atlas_limits")
+    }
     (workers,) = [pod for each, pod in program.pods() if each.name == "workers"]
     told = environment(workers)
     for name in ("daily_max_loss", "max_open_orders", "max_order_notional", "max_orders_per_minute"):
@@ -245,14 +251,13 @@ def test_a_limit_is_deployed_with_all_its_digits() -> None:
 
 def test_whatever_has_a_metrics_port_is_expected_and_nothing_else(program: Program) -> None:
     """The alert on absent components compares with what the program itself deploys."""
-    rules = program.one("ConfigMap", "prometheus-deployed").inputs["data"]["deployed.yaml"]
-    _, expected = yaml.safe_load(rules)["groups"]
+    expected = generated_rules(program, "atlas_expected")
     scraped = {
         each.name
         for each in program.of_kind("Service")
         if {port["name"] for port in each.inputs["spec"].get("ports", [])} & {"metrics", "http-metrics"}
     }
-    assert {rule["labels"]["service"] for rule in expected["rules"]} == scraped
+    assert {rule["labels"]["service"] for rule in expected} == scraped
 
 
 def test_each_rule_and_dashboard_file_is_deployed(program: Program) -> None:
