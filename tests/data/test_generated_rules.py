@@ -64,7 +64,7 @@ def test_a_platform_that_somebody_else_deploys_is_watched_as_well() -> None:
 @pytest.mark.parametrize("slo", [0, 1, 99.9, -0.5])
 def test_an_objective_that_is_no_share_is_refused(slo: float) -> None:
     with pytest.raises(ValueError, match="slo is a share between 0 and 1"):
-        ServiceSpec(recipe=Recipe(language="node", sources={}), port=1, slo=slo)
+        ServiceSpec(recipe=Recipe(framework="express", sources={}), port=1, slo=slo)
 
 
 @pytest.mark.parametrize("stack", STACKS)
