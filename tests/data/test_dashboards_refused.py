@@ -1,4 +1,4 @@
-"""Faulty dashboards: refused before anything is created, all faults at once, each with its place and its mend."""
+"""Faulty dashboards: refused before anything is created, all faults at once, each with its position and its fix."""
 
 import json
 from pathlib import Path

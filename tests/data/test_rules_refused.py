@@ -1,4 +1,4 @@
-"""Faulty rule files: refused before anything is created, all faults at once, each with its place and its mend."""
+"""Faulty rule files: refused before anything is created, all faults at once, each with its position and its fix."""
 
 from pathlib import Path
 

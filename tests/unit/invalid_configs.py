@@ -1,11 +1,14 @@
-"""Configurations with one thing wrong in each, the line that names it, and the command that mends it.
+"""Configurations with one thing wrong in each, the line that names it, and the command that fixes it.
 
-``refused.yaml`` has those that a stack file can show; here are those that hold a secret, or are too long to read.
+``invalid_configs.yaml`` has those that a stack file can show; here are those that hold a secret, or are too long to read. Of both
+the message is made by the rules here, which know nothing of how the program makes it.
 """
 
 import json
+import re
 import secrets
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,311 +16,289 @@ import yaml
 
 from catalog.images import IMAGES
 from settings.loader import Configuration
-from tests.support import required_inputs
-from tests.support.synthesis import stack_configuration
+from settings.secret_table import SECRETS
+from tests.unit.configurations import both, configuration, password
 
 DIGEST = "sha256:" + "0a" * 32
 LOKI = IMAGES["loki"].partition("@")[0]
 # Assembled, so that no scanner takes it for one.
 PEM = "PRIVATE KEY-----"
 KEY_PAIR = f"-----BEGIN EC {PEM}\nAAAA\n-----END EC {PEM}"
+SAYS_NO_VALUE = ("is missing", "is empty", "is not a setting")
+"""What is wrong in these ways has no value to show."""
+NOTHING = object()
 
 
-def configuration(
-    stack: str = "dev",
-    *,
-    named: str | None = None,
-    secret: Mapping[str, str | None] | None = None,
-    foreign: frozenset[str] = frozenset(),
-    also: Mapping[str, Any] | None = None,
-    **changes: Any,
-) -> Configuration:
-    """The configuration of a real stack file with what it asks of its user, changed.
-
-    A mapping is merged into the one that is there; ``None`` removes a key. ``named`` is another name of the stack,
-    ``also`` are changes of keys that are only known at run time.
-    """
-    values = {key.removeprefix("atlas:"): value for key, value in stack_configuration(stack).items()}
-    hidden = {key.removeprefix("atlas:"): value for key, value in required_inputs.secret_settings(stack).items()}
-    for key, value in (secret or {}).items():
-        hidden.pop(key, None)
-        if value is not None:
-            hidden[key] = value
-    for key, change in (changes | dict(also or {})).items():
-        if change is None:
-            values.pop(key, None)
-        elif isinstance(change, dict):
-            values[key] = json.dumps(merged(json.loads(values.get(key, "{}")), change))
-        else:
-            values[key] = change if isinstance(change, str) else json.dumps(change)
-    return Configuration(stack=named or stack, values=values | hidden, secret=frozenset(hidden), foreign=foreign)
-
-
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """``old`` with the keys of ``new`` in it, mapping by mapping; ``None`` removes."""
-    result = dict(old)
-    for key, value in new.items():
-        before = result.get(key)
-        result[key] = merged(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
-    return {key: value for key, value in result.items() if value is not None}
-
-
-def password() -> str:
-    return secrets.token_hex(24)
-
-
-class Refused(NamedTuple):
-    """``says`` is ``<key>: <what is wrong>, found <value>, expected <what>``; ``mend`` stands between "pulumi" and "--stack"."""
+class InvalidConfig(NamedTuple):
+    """``says`` is ``<key>: <what is wrong>, found <value>, expected <what>``; ``fix`` stands between "pulumi" and "--stack"."""
 
     configuration: Configuration
     says: str
-    mend: str
+    fix: str
 
 
-def _written() -> dict[str, Refused]:
-    cases: dict[str, Refused] = {}
-    for group in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text()).values():
-        for case in group:
-            says, mend = (case[text].replace("<pinned>", IMAGES["loki"]) for text in ("says", "mend"))
-            of = configuration(
-                case.get("stack", "dev"), named=case.get("named"), secret=case.get("secret"), also=case.get("set")
-            )
-            assert case["case"] not in cases, f"{case['case']} is there twice"
-            cases[case["case"]] = Refused(of, says, mend)
-    return cases
+def invalid(
+    where: str,
+    *,
+    what: str = "is not valid",
+    value: Any = NOTHING,
+    set: Mapping[str, Any] | None = None,
+    secret: Mapping[str, str | None] | None = None,
+    stack: str = "dev",
+    named: str | None = None,
+    found: str | None = "",
+    expected: str = "",
+    meant: str = "",
+    fix: Any = "",
+    command: str = "",
+) -> InvalidConfig:
+    """The rules of ``invalid_configs.yaml``; its head says what each word means."""
+    changes, hidden = dict(set or {}), dict(secret or {})
+    if value is not NOTHING:
+        if where in SECRETS:
+            hidden[where] = value
+        else:
+            changes = both(changes, nested(where, value))
+    else:
+        value = value_at(changes, where)
+    if found == "":
+        silent = what.startswith(SAYS_NO_VALUE) or where in SECRETS or value is NOTHING
+        found = None if silent else shown(value)
+    told = [f"{where}: {what}"] + ([f"found {found}"] if found else [])
+    told.append(
+        f"did you mean {meant}?" if meant else f"expected {expected}" + ", or no key at all" * (what == "is empty")
+    )
+    of = configuration(stack, named=named, secret=hidden, also=changes)
+    return InvalidConfig(of, pinned(", ".join(told)), pinned(command or fixing(where, value, fix, of.stack)))
 
 
-_MADE: dict[str, tuple[Configuration, str, str]] = {
-    "a key as long as a file": (
-        configuration(loki={"k" * 5000: 1}),
-        (
-            'loki["kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\\u2026"]: is not a setting, '
-            "expected one of replicas, cpu, memory, volume, retention, objectStorage"
-        ),
-        "remove it from Pulumi.dev.yaml",
+def fixing(where: str, value: Any, fix: Any, stack: str) -> str:
+    """The command that writes ``fix`` where ``value`` is, or what ``<remove>``, ``<ask>`` and ``<secret>`` stand for."""
+    key = ("--path " if "." in where or "[" in where else "") + shlex.quote(f"atlas:{where}")
+    if fix == "<remove>":
+        return f"config rm {key}"
+    if fix == "<ask>":
+        return f"config set {key}"
+    if fix == "<secret>":
+        return f"config set --secret {key}"
+    written = json.dumps(fix) if isinstance(fix, bool) else str(fix)
+    command = f"config set {key} {written if written == '<pinned>' else shlex.quote(written)}"
+    # The CLI keeps the quotes of a text that it writes over, so a number comes only after the text is gone.
+    over_text = isinstance(value, str) and not isinstance(fix, str)
+    return f"config rm {key} --stack {stack} && pulumi {command}" if over_text else command
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return json.dumps(value)
+
+
+def pinned(text: str) -> str:
+    return text.replace("<pinned>", IMAGES["loki"])
+
+
+def nested(where: str, value: Any) -> dict[str, Any]:
+    """``{"a": {"b": value}}`` for ``a.b``."""
+    first, _, rest = where.partition(".")
+    return {first: nested(rest, value) if rest else value}
+
+
+def value_at(changes: Any, where: str) -> Any:
+    """What the changes put at a path such as ``a.b[0]``, ``NOTHING`` where they put nothing there."""
+    for name, index in re.findall(r"([A-Za-z0-9-]+)|\[(\d+)\]", where):
+        try:
+            changes = changes[int(index) if index else name]
+        except (KeyError, IndexError, TypeError):
+            return NOTHING
+    return changes
+
+
+def _loaded(text: str) -> Any:
+    """The YAML document; a key that is there twice would hide a case."""
+    ahead = [yaml.compose(text)]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), f"a key is there twice: {sorted(keys)}"
+            ahead += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            ahead += node.value
+    return yaml.safe_load(text)
+
+
+def _written() -> Iterator[tuple[str, InvalidConfig]]:
+    """The cases of the YAML file by name."""
+    document = _loaded(Path(__file__).with_suffix(".yaml").read_text())
+    for group in [*document["groups"], {"cases": document["cases"]}]:
+        shared = {key: value for key, value in group.items() if key != "cases"}
+        for name, words in group["cases"].items():
+            yield name, invalid(**shared | (words if isinstance(words, dict) else {"value": words}))
+
+
+_SECRET: dict[str, Any] = {"fix": "<secret>"}
+_WEAK: dict[str, Any] = {**_SECRET, "what": "is a weak secret", "stack": "prod"}
+_NO_PRIVATE_KEY: dict[str, Any] = {**_SECRET, "what": "is no private key", "expected": "a PEM block of a private key"}
+_BLANKS: dict[str, Any] = {
+    **_SECRET,
+    "what": "has a blank or a line end around it, or a control character in it",
+    "expected": "the password and nothing else",
+}
+_URL = "an absolute URL such as https://name.example.com in lower case, without credentials, query or slash at its end"
+_IMAGE: dict[str, Any] = {
+    "where": "images.loki",
+    "expected": "name:tag@sha256:<64 lower-case hex digits>",
+    "fix": "<pinned>",
+}
+_LOKI_KEYS = "replicas, cpu, memory, volume, retention, objectStorage"
+_LOKI_MAPPING: dict[str, Any] = {"where": "loki", "expected": f"a mapping with {_LOKI_KEYS}", "fix": "<remove>"}
+
+
+def _foreign(key: str, rest: str) -> InvalidConfig:
+    project = key.partition(":")[0]
+    says = f"{key}: is of {project}, which this program does not ask, {rest}"
+    return InvalidConfig(configuration(foreign=frozenset({key})), says, f"config rm {key}")
+
+
+_MADE = {
+    "a key as long as a file": invalid(
+        f'loki["{"k" * 64}\\u2026"]',
+        what="is not a setting",
+        set={"loki": {"k" * 5000: 1}},
+        expected=f"one of {_LOKI_KEYS}",
+        command="remove it from Pulumi.dev.yaml",
     ),
-    "a key of another project": (
-        configuration(foreign=frozenset({"trading:grafanaAdminPassword"})),
-        (
-            "trading:grafanaAdminPassword: is of trading, which this program does not ask, did you mean "
-            "atlas:grafanaAdminPassword?"
-        ),
-        "config rm trading:grafanaAdminPassword",
+    "a key of another project": _foreign("trading:grafanaAdminPassword", "did you mean atlas:grafanaAdminPassword?"),
+    "a key of a provider": _foreign("kubernetes:context", "expected keys that begin with atlas:"),
+    "a password of one letter": invalid(
+        "postgresPassword", value="z" * 40, expected="at least 16 characters besides the usual defaults", **_WEAK
     ),
-    "a key of a provider": (
-        configuration(foreign=frozenset({"kubernetes:context"})),
-        ("kubernetes:context: is of kubernetes, which this program does not ask, expected keys that begin with atlas:"),
-        "config rm kubernetes:context",
+    "a session secret under 32 characters": invalid(
+        "nextauthSecret",
+        value=secrets.token_hex(12),
+        expected="at least 32 characters besides the usual defaults",
+        **_WEAK,
     ),
-    "an encrypted ordinary setting": (
-        configuration(loki=None, secret={"loki": "{}"}),
-        (
-            "loki: is stored as a secret but is an ordinary setting, expected a plain value, set again without "
-            "--secret; secrets have keys of their own"
-        ),
-        "config rm atlas:loki",
+    "one password for two services": invalid(
+        "rabbitmqPassword",
+        what="is the same as postgresPassword",
+        stack="prod",
+        secret=dict.fromkeys(("postgresPassword", "rabbitmqPassword"), password()),
+        expected="a password of its own for each service",
+        **_SECRET,
     ),
-    "a secret inside a setting": (
-        configuration(cluster=None, secret={"cluster": '{"context": "a"}'}),
-        (
-            "cluster: is stored as a secret but is an ordinary setting, expected a plain value, set again without"
-            " --secret; secrets have keys of their own"
-        ),
-        "config rm atlas:cluster",
+    "a password with a carriage return": invalid("grafanaAdminPassword", value=password() + "\r", **_BLANKS),
+    "a password with a control character": invalid(
+        "grafanaAdminPassword", value=password() + "\x07" + password(), **_BLANKS
     ),
-    "a password of one letter": (
-        configuration("prod", secret={"postgresPassword": "z" * 40}),
-        "postgresPassword: is a weak secret, expected at least 16 characters besides the usual defaults",
-        "config set --secret atlas:postgresPassword",
+    "a public key as private key": invalid(
+        "coinbaseApiSecret", value="-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", **_NO_PRIVATE_KEY
     ),
-    "a session secret under 32 characters": (
-        configuration("prod", secret={"nextauthSecret": secrets.token_hex(12)}),
-        "nextauthSecret: is a weak secret, expected at least 32 characters besides the usual defaults",
-        "config set --secret atlas:nextauthSecret",
+    "a private key cut off": invalid("coinbaseApiSecret", value=f"-----BEGIN EC {PEM}\nAAAA", **_NO_PRIVATE_KEY),
+    "a registry's credentials nested without end": invalid(
+        "registryDockerConfig",
+        what="is no Docker configuration",
+        value="[" * 100_000,
+        expected='JSON with "auths", as docker login writes it',
+        **_SECRET,
     ),
-    "one password for two services": (
-        configuration("prod", secret=dict.fromkeys(("postgresPassword", "rabbitmqPassword"), password())),
-        "rabbitmqPassword: is the same as postgresPassword, expected a password of its own for each service",
-        "config set --secret atlas:rabbitmqPassword",
+    "a secret as large as a file": invalid(
+        "grafanaAdminPassword",
+        what="is too large",
+        value=password() * 10_000,
+        expected="at most 256 KiB",
+        **_SECRET,
     ),
-    "a password with a carriage return": (
-        configuration(secret={"grafanaAdminPassword": password() + "\r"}),
-        (
-            "grafanaAdminPassword: has a blank or a line end around it, or a control character in it, expected "
-            "the password and nothing else"
-        ),
-        "config set --secret atlas:grafanaAdminPassword",
+    "a short digest": invalid(value="grafana/loki:3@sha256:" + "0" * 63, **_IMAGE),
+    "a digest in capitals": invalid(value="grafana/loki:3@sha256:" + "A" * 64, **_IMAGE),
+    "a pinned version with another digest": invalid(
+        "images.loki",
+        what="has another digest than the same version in images/upstream.yaml",
+        value=f"{LOKI}@{DIGEST}",
+        expected="<pinned>",
+        fix="<pinned>",
     ),
-    "a password with a control character": (
-        configuration(secret={"grafanaAdminPassword": password() + "\x07" + password()}),
-        (
-            "grafanaAdminPassword: has a blank or a line end around it, or a control character in it, expected "
-            "the password and nothing else"
-        ),
-        "config set --secret atlas:grafanaAdminPassword",
+    "a number beyond all machines": invalid(
+        "collector.replicas",
+        value=10**400,
+        found="a number of 401 digits",
+        expected="a whole number from 1 to 50",
+        fix=1,
     ),
-    "a public key as private key": (
-        configuration(secret={"coinbaseApiSecret": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"}),
-        "coinbaseApiSecret: is no private key, expected a PEM block of a private key",
-        "config set --secret atlas:coinbaseApiSecret",
+    "a number of a thousand digits": invalid(
+        "loki.volume",
+        value="9" * 1000 + "Ti",
+        found="a text of 1002 characters",
+        expected="a whole number with Ki, Mi, Gi or Ti, such as 512Mi",
+        fix="10Gi",
     ),
-    "a private key cut off": (
-        configuration(secret={"coinbaseApiSecret": f"-----BEGIN EC {PEM}\nAAAA"}),
-        "coinbaseApiSecret: is no private key, expected a PEM block of a private key",
-        "config set --secret atlas:coinbaseApiSecret",
+    "a URL as long as a file": invalid(
+        "logs.otlpEndpoint",
+        value="https://logs.example.com/" + "a" * 3000,
+        found="a text of 3025 characters",
+        expected=_URL,
+        fix="https://name.example.com",
     ),
-    "a registry's credentials nested without end": (
-        configuration(secret={"registryDockerConfig": "[" * 100_000}),
-        'registryDockerConfig: is no Docker configuration, expected JSON with "auths", as docker login writes it',
-        "config set --secret atlas:registryDockerConfig",
+    "a file where a URL goes": invalid(
+        "grafana.url",
+        value="https://grafana.example.com\nx" * 1000,
+        found="a text of 29000 characters",
+        expected=_URL,
+        fix="https://grafana.example.com",
     ),
-    "a secret as large as a file": (
-        configuration(secret={"grafanaAdminPassword": password() * 10_000}),
-        "grafanaAdminPassword: is too large, expected at most 256 KiB",
-        "config set --secret atlas:grafanaAdminPassword",
+    "pages from development": invalid(
+        "pagerdutyRoutingKey",
+        what="would page people for dev",
+        value="0" * 32,
+        expected="it in production alone",
+        fix="<remove>",
     ),
-    "a short digest": (
-        configuration(images={"loki": "grafana/loki:3@sha256:" + "0" * 63}),
-        (
-            "images.loki: is not valid, found "
-            '"grafana/loki:3@sha256:000000000000000000000000000000000000000000000000000000000000000", expected '
-            "name:tag@sha256:<64 lower-case hex digits>"
-        ),
-        "config set --path atlas:images.loki <pinned>",
+    "a token of no address": invalid(
+        "tracesToken",
+        what="has no address that it is for",
+        value=secrets.token_hex(16),
+        expected="traces.endpoint beside it",
+        fix="<remove>",
     ),
-    "a digest in capitals": (
-        configuration(images={"loki": "grafana/loki:3@sha256:" + "A" * 64}),
-        (
-            "images.loki: is not valid, found "
-            '"grafana/loki:3@sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", expected '
-            "name:tag@sha256:<64 lower-case hex digits>"
-        ),
-        "config set --path atlas:images.loki <pinned>",
+    "one of two keys": invalid(
+        "objectStorageSecretKey",
+        what="is missing beside objectStorageAccessKey",
+        stack="prod",
+        secret={"objectStorageAccessKey": secrets.token_hex(16)},
+        expected="both keys of the store, or neither",
+        **_SECRET,
     ),
-    "another kind of digest": (
-        configuration(images={"loki": "grafana/loki:3@md5:" + "0" * 32}),
-        "images.loki: is not valid, found <hidden>, expected name:tag@sha256:<64 lower-case hex digits>",
-        "config set --path atlas:images.loki <pinned>",
+    "keys of no store": invalid(
+        "objectStorageSecretKey",
+        what="has no address that it is for",
+        value=secrets.token_hex(16),
+        expected="loki.objectStorage beside it",
+        fix="<remove>",
     ),
-    "an image of nothing": (
-        configuration(images={"lokki": f"grafana/loki:3@{DIGEST}"}),
-        (
-            "images.lokki: is no image of this stack, found "
-            '"grafana/loki:3@sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", expected '
-            "one of alertmanager, api, backtester, blackbox-exporter, cache, db, grafana, jaeger, kube-state-"
-            "metrics, loki, ops-bot, ops-ui, otel-collector, postgres-exporter, prometheus, rabbitmq, redis-"
-            "exporter, workers"
-        ),
-        "config rm --path atlas:images.lokki",
+    "real orders from development": invalid(
+        "platform.live",
+        what="would send real orders from dev",
+        value=True,
+        secret={"coinbaseApiKey": "0" * 32, "coinbaseApiSecret": KEY_PAIR},
+        expected="false: real orders are for production",
+        fix=False,
     ),
-    "a pinned version with another digest": (
-        configuration(images={"loki": f"{LOKI}@{DIGEST}"}),
-        (
-            "images.loki: has another digest than the same version in images/upstream.yaml, found "
-            '"grafana/loki:3.7.6@sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", '
-            "expected <pinned>"
-        ),
-        "config set --path atlas:images.loki <pinned>",
+    "real orders without the exchange's key": invalid(
+        "coinbaseApiKey",
+        what="is missing beside platform.live",
+        stack="prod",
+        set={"platform": {"live": True}},
+        secret={"coinbaseApiSecret": KEY_PAIR},
+        expected="the exchange's API key",
+        **_SECRET,
     ),
-    "a number beyond all machines": (
-        configuration(collector={"replicas": 10**400}),
-        "collector.replicas: is not valid, found a number of 401 digits, expected a whole number from 1 to 50",
-        "config set --path atlas:collector.replicas 1",
-    ),
-    "a number of a thousand digits": (
-        configuration(loki={"volume": "9" * 1000 + "Ti"}),
-        (
-            "loki.volume: is not valid, found a text of 1002 characters, expected a whole number with Ki, Mi, Gi "
-            "or Ti, such as 512Mi"
-        ),
-        "config set --path atlas:loki.volume 10Gi",
-    ),
-    "a URL as long as a file": (
-        configuration(logs={"otlpEndpoint": "https://logs.example.com/" + "a" * 3000}),
-        (
-            "logs.otlpEndpoint: is not valid, found a text of 3025 characters, expected an absolute URL such as "
-            "https://name.example.com in lower case, without credentials, query or slash at its end"
-        ),
-        "config set --path atlas:logs.otlpEndpoint https://name.example.com",
-    ),
-    "a file where a URL goes": (
-        configuration(grafana={"url": "https://grafana.example.com\nx" * 1000}),
-        (
-            "grafana.url: is not valid, found a text of 29000 characters, expected an absolute URL such as "
-            "https://name.example.com in lower case, without credentials, query or slash at its end"
-        ),
-        "config set --path atlas:grafana.url https://grafana.example.com",
-    ),
-    "pages from development": (
-        configuration(secret={"pagerdutyRoutingKey": "0" * 32}),
-        "pagerdutyRoutingKey: would page people for dev, expected it in production alone",
-        "config rm atlas:pagerdutyRoutingKey",
-    ),
-    "a token of no address": (
-        configuration(secret={"tracesToken": secrets.token_hex(16)}),
-        "tracesToken: has no address that it is for, expected traces.endpoint beside it",
-        "config rm atlas:tracesToken",
-    ),
-    "one of two keys": (
-        configuration("prod", secret={"objectStorageAccessKey": secrets.token_hex(16)}),
-        (
-            "objectStorageSecretKey: is missing beside objectStorageAccessKey, expected both keys of the store, "
-            "or neither"
-        ),
-        "config set --secret atlas:objectStorageSecretKey",
-    ),
-    "keys of no store": (
-        configuration(secret={"objectStorageSecretKey": secrets.token_hex(16)}),
-        "objectStorageSecretKey: has no address that it is for, expected loki.objectStorage beside it",
-        "config rm atlas:objectStorageSecretKey",
-    ),
-    "a namespace of 64 letters": (
-        configuration(namespaces={"trading": "t" * 64}),
-        (
-            "namespaces.trading: is not valid, found "
-            '"tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt", expected a DNS label: at most 63'
-            " lower-case letters, digits and hyphens, no hyphen at an end"
-        ),
-        "config set --path atlas:namespaces.trading trading",
-    ),
-    "a label of 64 letters": (
-        configuration(prometheus={"labels": {"release": "r" * 64}}),
-        (
-            "prometheus.labels.release: is not valid, found "
-            '"rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr", expected a label\'s value: at '
-            "most 63 letters, digits, dots, hyphens and underscores"
-        ),
-        "config set --path atlas:prometheus.labels.release kube-prometheus-stack",
-    ),
-    "real orders from development": (
-        configuration(platform={"live": True}, secret={"coinbaseApiKey": "0" * 32, "coinbaseApiSecret": KEY_PAIR}),
-        ("platform.live: would send real orders from dev, found true, expected false: real orders are for production"),
-        "config set --path atlas:platform.live false",
-    ),
-    "real orders without the exchange's key": (
-        configuration("prod", platform={"live": True}, secret={"coinbaseApiSecret": KEY_PAIR}),
-        "coinbaseApiKey: is missing beside platform.live, expected the exchange's API key",
-        "config set --secret atlas:coinbaseApiKey",
-    ),
-    "a mapping nested without end": (
-        configuration(loki="[" * 100_000),
-        (
-            "loki: is not valid, found a list, expected a mapping with replicas, cpu, memory, volume, retention, "
-            "objectStorage"
-        ),
-        "config rm atlas:loki",
-    ),
-    "a number of five thousand digits": (
-        configuration(loki="1" * 5000),
-        (
-            "loki: is not valid, found a text of 5000 characters, expected a mapping with replicas, cpu, memory, "
-            "volume, retention, objectStorage"
-        ),
-        "config rm atlas:loki",
-    ),
+    "a mapping nested without end": invalid(value="[" * 100_000, found="a list", **_LOKI_MAPPING),
+    "a number of five thousand digits": invalid(value="1" * 5000, found="a text of 5000 characters", **_LOKI_MAPPING),
 }
 
-REFUSED = _written() | {
-    name: Refused(of, says.replace("<pinned>", IMAGES["loki"]), mend.replace("<pinned>", IMAGES["loki"]))
-    for name, (of, says, mend) in _MADE.items()
-}
+INVALID_CONFIGS = {**_MADE}
+for _name, _case in _written():
+    assert _name not in INVALID_CONFIGS, f"{_name} is there twice"
+    INVALID_CONFIGS[_name] = _case

@@ -9,7 +9,7 @@ from settings.introspection import ANY, every_path, example, field_at, is_struct
 from settings.loader import Configuration
 from settings.secret_table import SECRETS
 from tests.support.synthesis import STACKS
-from tests.unit.invalid_configs import configuration
+from tests.unit.configurations import configuration
 
 TOKEN = "<token>"  # noqa: S105 - stands for a secret made anew in each round
 JUNK: list[Any] = [

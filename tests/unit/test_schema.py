@@ -14,7 +14,8 @@ from settings.loader import Configuration, ConfigurationError, read_settings
 from settings.model import Settings
 from settings.secret_table import SECRETS
 from tests.support.synthesis import ROOT, STACKS
-from tests.unit.invalid_configs import REFUSED, configuration
+from tests.unit.configurations import configuration
+from tests.unit.invalid_configs import INVALID_CONFIGS
 from tests.unit.json_schema import faults
 from tests.unit.mutations import decoded, random_configuration
 from tests.unit.test_settings import ACCEPTED
@@ -61,7 +62,7 @@ def test_what_the_reader_takes_is_taken(name: str) -> None:
 
 BROKEN = [
     name
-    for name, case in REFUSED.items()
+    for name, case in INVALID_CONFIGS.items()
     if any(f": {wrong}" in case.says for wrong in ("is not valid", "is not a setting", "is empty", "is missing, "))
     or "is of kubernetes" in case.says
     or "is a secret stored" in case.says
@@ -100,7 +101,7 @@ UNSEEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_misspelt_or_misshapen_is_seen(name: str) -> None:
-    assert bool(list(faults(SCHEMA, stack_file(REFUSED[name].configuration)))) == (name not in UNSEEN)
+    assert bool(list(faults(SCHEMA, stack_file(INVALID_CONFIGS[name].configuration)))) == (name not in UNSEEN)
 
 
 def test_every_secret_is_a_key_that_takes_no_clear_text() -> None:

@@ -18,8 +18,9 @@ from settings.model import PRODUCTION, Cluster, Grafana, Settings
 from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_hours
 from tests.support.synthesis import ROOT, STACKS, declare, stack_configuration
+from tests.unit.configurations import configuration, password
 from tests.unit.fix_commands import after, asks
-from tests.unit.invalid_configs import REFUSED, configuration, password
+from tests.unit.invalid_configs import INVALID_CONFIGS
 
 ONLY_IN = {
     "agent.cpu": {"local"},
@@ -149,28 +150,30 @@ def test_production_may_size_a_part_and_keep_its_number() -> None:
     assert (settings.collector.replicas, settings.collector.memory) == (3, "4Gi")
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_with_its_key_and_the_mend(name: str) -> None:
-    of, says, mend = REFUSED[name]
-    command = mend if mend.startswith("remove it from ") else f"pulumi {mend} --stack {of.stack}"
+@pytest.mark.parametrize("name", INVALID_CONFIGS)
+def test_an_invalid_config_is_refused_with_its_key_and_the_fix(name: str) -> None:
+    of, says, fix = INVALID_CONFIGS[name]
+    command = fix if fix.startswith("remove it from ") else f"pulumi {fix} --stack {of.stack}"
     assert problems(of) == [f"{says}; fix: {command}"]
 
 
-MENDED = [name for name, case in REFUSED.items() if not asks(case.mend) and not case.mend.startswith("remove it")]
+FIXABLE = [
+    name for name, case in INVALID_CONFIGS.items() if not asks(case.fix) and not case.fix.startswith("remove it")
+]
 NEEDS_MORE = {"a secret inside a setting"}
-"""What its mend takes away is required, and asked for next."""
+"""What its fix takes away is required, and asked for next."""
 
 
-@pytest.mark.parametrize("name", MENDED)
-def test_the_mend_mends(name: str) -> None:
-    of, says, mend = REFUSED[name]
-    left = problems(after(mend, of))
+@pytest.mark.parametrize("name", FIXABLE)
+def test_the_fix_leaves_nothing_to_fix(name: str) -> None:
+    of, says, fix = INVALID_CONFIGS[name]
+    left = problems(after(fix, of))
     assert says not in "".join(left)
     assert bool(left) == (name in NEEDS_MORE)
 
 
-def test_every_mend_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -> None:
-    asked = {case.mend.rpartition(" ")[2].removeprefix("atlas:") for case in REFUSED.values() if asks(case.mend)}
+def test_every_fix_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -> None:
+    asked = {case.fix.rpartition(" ")[2].removeprefix("atlas:") for case in INVALID_CONFIGS.values() if asks(case.fix)}
     assert asked - SECRETS.keys() == {"cluster.context", "images.api"}
 
 

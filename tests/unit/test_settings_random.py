@@ -9,7 +9,7 @@ import pytest
 
 from settings.loader import Configuration, ConfigurationError, read_settings
 from tests.support.synthesis import STACKS
-from tests.unit.invalid_configs import configuration
+from tests.unit.configurations import configuration
 from tests.unit.mutations import decoded, random_configuration
 
 ROUNDS = 400
