@@ -16,7 +16,7 @@ from tests.unit.reachability import DNS, Address, Pod, Reachability
 NAME = "reports"
 ENTRY = """\
     "reports": ServiceSpec(
-        recipe=Recipe(language="node", sources={".": ("reports",)}),
+        recipe=Recipe(framework="express", sources={".": ("reports",)}),
         port=8100,
         health_path="/ready",
         depends_on=("api",),
