@@ -212,6 +212,8 @@ def test_a_pod_that_nobody_planned_for_is_cut_off() -> None:
         for each in everyone("prod")
         for port in PORTS
     )
+    addresses = (INTERNET, METADATA, API_SERVER, NODE, DATABASES)
+    assert not [(to, port) for to in addresses for port in PORTS if network("prod").allows(unplanned, to, port)]
 
 
 @pytest.mark.parametrize("stack", ["local", "prod"])
