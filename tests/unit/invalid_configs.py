@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from catalog.images import IMAGES
+from components.platform_services import SERVICES
 from settings.loader import Configuration
 from settings.secret_table import SECRETS
 from tests.unit.configurations import both, configuration, password
@@ -26,6 +27,11 @@ PEM = "PRIVATE KEY-----"
 KEY_PAIR = f"-----BEGIN EC {PEM}\nAAAA\n-----END EC {PEM}"
 SAYS_NO_VALUE = ("is missing", "is empty", "is not a setting")
 """What is wrong in these ways has no value to show."""
+PLACEHOLDERS = {
+    "<pinned>": IMAGES["loki"],
+    "<workloads>": ", ".join(sorted({*IMAGES, *SERVICES})),
+    "<services>": ", ".join(sorted(SERVICES)),
+}
 NOTHING = object()
 
 
@@ -69,7 +75,7 @@ def invalid(
         f"did you mean {meant}?" if meant else f"expected {expected}" + ", or no key at all" * (what == "is empty")
     )
     of = configuration(stack, named=named, secret=hidden, also=changes)
-    return InvalidConfig(of, pinned(", ".join(told)), pinned(command or fixing(where, value, fix, of.stack)))
+    return InvalidConfig(of, filled(", ".join(told)), filled(command or fixing(where, value, fix, of.stack)))
 
 
 def fixing(where: str, value: Any, fix: Any, stack: str) -> str:
@@ -95,8 +101,10 @@ def shown(value: Any) -> str:
     return json.dumps(value)
 
 
-def pinned(text: str) -> str:
-    return text.replace("<pinned>", IMAGES["loki"])
+def filled(text: str) -> str:
+    for placeholder, value in PLACEHOLDERS.items():
+        text = text.replace(placeholder, value)
+    return text
 
 
 def nested(where: str, value: Any) -> dict[str, Any]:
@@ -163,6 +171,16 @@ def _foreign(key: str, rest: str) -> InvalidConfig:
 
 
 _MADE = {
+    "no image of a service": invalid(
+        "images.api",
+        what="is missing beside platform.enabled",
+        set={
+            "platform": {"imageTemplate": None},
+            "images": {name: "atlas/any:1" for name in SERVICES if name != "api"},
+        },
+        expected="name:tag@sha256:<64 hex digits> of the image that you built",
+        fix="<ask>",
+    ),
     "a key as long as a file": invalid(
         f'loki["{"k" * 64}\\u2026"]',
         what="is not a setting",

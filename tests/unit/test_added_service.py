@@ -26,8 +26,11 @@ ENTRY = """\
     ),
 """
 SOURCES = {
-    "package.json": json.dumps({"name": NAME, "version": "1.0.0", "private": True, "main": "index.js"}),
-    "index.js": 'require("node:http").createServer((_, answer) => answer.end()).listen(8100);\n',
+    "package.json": json.dumps(
+        {"name": NAME, "version": "1.0.0", "private": True, "scripts": {"build": "mkdir -p dist && cp index.js dist/"}}
+    ),
+    "package-lock.json": json.dumps({"name": NAME, "version": "1.0.0", "lockfileVersion": 3, "packages": {}}),
+    "index.js": 'require("node:http").createServer((_, answer) => answer.end()).listen(process.env.PORT);\n',
 }
 URLS = {
     "local": "http://localhost:8100",
@@ -71,7 +74,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> EditedCopy:
 @pytest.fixture(scope="module")
 def programs(copy: EditedCopy) -> dict[str, Program]:
     asked = {variant: with_url(variant, url) for variant, url in URLS.items()}
-    return copy.declare({**asked, "closed": with_url("dev", None)})
+    stack, changes = with_url("local", None)
+    built = changes | {"atlas:build": json.dumps({"enabled": True})}
+    return copy.declare({**asked, "closed": with_url("dev", None), "built": (stack, built)})
 
 
 @pytest.fixture(scope="module", params=URLS)
@@ -157,6 +162,17 @@ def test_it_runs_its_image_and_answers_at_its_port(variant: str, program: Progra
         assert only[probe]["httpGet"] == {"port": "http", "path": "/ready"}
     ports = program.one("Service", NAME).inputs["spec"]["ports"]
     assert {each["name"]: each["port"] for each in ports} == {"http": 8100, "metrics": 9464}
+
+
+def test_its_image_is_built_from_its_folder_where_the_program_builds(
+    copy: EditedCopy, programs: dict[str, Program]
+) -> None:
+    image = programs["built"].one("Image", NAME).inputs
+    assert image["target"] == NAME
+    assert [tag.partition(":")[0] for tag in image["tags"]] == ["atlas/reports"]
+    staged = copy.root / image["context"]["location"]
+    assert (staged / "service/index.js").read_text() == SOURCES["index.js"]
+    assert f" AS {NAME}\n" in (staged / "Dockerfile").read_text()
 
 
 def test_it_sends_telemetry_under_its_name_and_finds_its_database(variant: str, program: Program) -> None:

@@ -1,6 +1,7 @@
 """The network, judged by what the deployed NetworkPolicies mean and not by how they are written."""
 
 import json
+from collections.abc import Callable
 from functools import cache
 from itertools import product
 
@@ -8,6 +9,7 @@ import pytest
 
 from components.inventory import WITHOUT_METRICS
 from components.network_policies import FLOWS, ExternalCidr, ExternalNamespace, PodSelector
+from components.platform_services import DATA_PORTS, JOBS, SERVICES, ServiceSpec
 from tests.support.synthesis import Program, stack_configuration, synthesise
 from tests.unit.reachability import DNS, Address, Pod, Reachability
 
@@ -65,6 +67,29 @@ PORTS = (
 PORTS += (9115, 9121, 9187, 9464, 10250, 13133, 15672, 15692, 16686)
 
 PLATFORM = (API, UI, WORKERS, BOT, BACKTESTER)
+# What is not told by name here is held to its own entry.
+OTHERS = {Pod("trading", name): entry for name, entry in SERVICES.items() if Pod("trading", name) not in PLATFORM}
+PORTS += tuple({port for entry in OTHERS.values() for port in entry.ports.values()} - set(PORTS))
+
+
+def others(condition: Callable[[ServiceSpec], object]) -> set[Pod]:
+    return {pod for pod, entry in OTHERS.items() if condition(entry)}
+
+
+def calls_nobody(name: str) -> bool:
+    entry = SERVICES[name]
+    return not (entry.depends_on or entry.data_services or entry.internet_egress_reason)
+
+
+def of_entry(pod: Pod, entry: ServiceSpec, *, embedded: bool) -> set[Connection]:
+    """Its connections to pods of ours, besides its telemetry."""
+    called = {name: SERVICES[name].port or SERVICES[name].metrics_port for name in entry.depends_on}
+    called |= {name: DATA_PORTS[name] for name in entry.data_services} if embedded else {}
+    found: set[Connection] = {(pod, Pod("trading", name), port) for name, port in called.items()}
+    if not entry.job:
+        found |= {(PROMETHEUS, pod, entry.metrics_port)}
+        found |= {(BLACKBOX, pod, entry.port)} if entry.port else set()
+    return found
 
 
 def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
@@ -106,6 +131,7 @@ def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
         (BLACKBOX, UI, 3000),
         (BLACKBOX, BOT, 8080),
         *((jaeger | data) if embedded else set()),
+        *(each for pod, entry in OTHERS.items() for each in of_entry(pod, entry, embedded=embedded)),
     }
 
 
@@ -142,8 +168,9 @@ def reaching(stack: str, address: Address, port: int) -> set[Pod]:
 
 
 def test_only_what_has_a_store_or_people_outside_reaches_the_internet_and_by_https_alone() -> None:
-    assert reaching("local", INTERNET, 443) == {API, WORKERS, BOT}
-    assert reaching("prod", INTERNET, 443) == {API, WORKERS, BOT, COLLECTOR, PROMETHEUS, LOKI, ALERTMANAGER, GRAFANA}
+    platform = {API, WORKERS, BOT} | others(lambda entry: entry.internet_egress_reason)
+    assert reaching("local", INTERNET, 443) == platform
+    assert reaching("prod", INTERNET, 443) == platform | {COLLECTOR, PROMETHEUS, LOKI, ALERTMANAGER, GRAFANA}
     for stack in ("local", "prod"):
         assert not [port for port in PORTS if port != 443 and reaching(stack, INTERNET, port)]
 
@@ -161,9 +188,15 @@ def test_only_the_node_agent_reaches_a_kubelet() -> None:
 
 
 def test_external_data_services_are_reached_by_their_users_alone() -> None:
-    assert reaching("prod", DATABASES, 5432) == {API, WORKERS, POSTGRES_EXPORTER}
-    assert reaching("prod", DATABASES, 6379) == {API, WORKERS, BOT, REDIS_EXPORTER}
-    assert reaching("prod", DATABASES, 5672) == {API, WORKERS, BOT}
+    assert reaching("prod", DATABASES, 5432) == {API, WORKERS, POSTGRES_EXPORTER} | others(
+        lambda entry: "db" in entry.data_services
+    )
+    assert reaching("prod", DATABASES, 6379) == {API, WORKERS, BOT, REDIS_EXPORTER} | others(
+        lambda entry: "cache" in entry.data_services
+    )
+    assert reaching("prod", DATABASES, 5672) == {API, WORKERS, BOT} | others(
+        lambda entry: "rabbitmq" in entry.data_services
+    )
     assert reaching("prod", DATABASES, 15692) == {PROMETHEUS}
 
 
@@ -223,13 +256,14 @@ def test_every_workload_has_a_policy_and_every_policy_a_workload(stack: str) -> 
         for policy in program(stack).of_kind("NetworkPolicy")
         if policy.inputs["spec"]["podSelector"].get("matchLabels")
     }
-    # A job is not called by anybody and calls nobody of its own: it has what every pod of its namespace has.
-    assert selected == {pod.name for pod in everyone(stack)} - {BACKTESTER.name}
+    # A job is not called by anybody; one that calls nobody of its own has what every pod of its namespace has.
+    assert selected == {pod.name for pod in everyone(stack)} - {name for name in JOBS if calls_nobody(name)}
 
 
 def test_every_flow_says_why_and_where() -> None:
     named = {pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, PodSelector)}
-    assert named - {None} == {pod.name for stack in ("local", "prod") for pod in everyone(stack)} - {BACKTESTER.name}
+    everybody = {pod.name for stack in ("local", "prod") for pod in everyone(stack)}
+    assert named - {None} == everybody - {name for name in JOBS if calls_nobody(name)}
     for flow in FLOWS:
         assert flow.reason
         assert isinstance(flow.destination, PodSelector | ExternalNamespace | ExternalCidr)
