@@ -4,7 +4,7 @@ import re
 
 from tests.e2e.expected_alerts import expected_alerts
 from tests.e2e.running_stack import RunningStack, awaited
-from tests.support.harness import make
+from tests.support.repository import make
 
 SERVICES = {"api", "ops-ui", "workers", "ops-bot"}
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}
