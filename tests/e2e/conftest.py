@@ -12,7 +12,7 @@ from tests.e2e.deployed_copy import prepare
 from tests.e2e.running_stack import RunningStack, running_stack
 from tests.e2e.webhook_receiver import start_webhook_receiver
 from tests.support.collector_process import span, traces
-from tests.support.harness import make
+from tests.support.repository import make
 from tools import node_requirements
 
 ORDER = (
