@@ -34,7 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stack", type=Path, help="folder of the copy whose stack is used: made where it is missing, and left"
     )
-    parser.addoption("--full", action="store_true", help="alerts wait as long as they do in production")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

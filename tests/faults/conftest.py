@@ -10,10 +10,6 @@ from tests.faults.report import Report
 FIGURES = Path(__file__).parents[2] / ".local/faults"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="drills of minutes, with production's own sizes")
-
-
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether this is the long form."""
