@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 from bench.process import Run, measure
-from tests.support.harness import EmbeddedCluster, Workspace, copy_program, tool_path
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import copy_program, tool_path
+from tests.support.workspace import Workspace
 from tools.kubectl import kubectl_cache
 from tools.paths import ROOT
 

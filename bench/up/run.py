@@ -23,7 +23,7 @@ from bench.process import CommandFailed
 from bench.progress import log
 from bench.up.parts import PARTS, MakeRun, run_make
 from tests.e2e.deployed_copy import copied
-from tests.support.harness import nothing_said
+from tests.support.repository import nothing_said
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.harness import tool_path
+from tests.support.repository import tool_path
 
 
 def answer(

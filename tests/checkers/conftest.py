@@ -10,7 +10,7 @@ from tests.checkers.file_checkers import FILE_TOOLS
 from tests.checkers.finding import EXCEPTIONS, Allowed, CheckResult, Finding, read_exceptions
 from tests.checkers.manifest_checkers import MANIFEST_TOOLS, CheckManifests
 from tests.checkers.schemas import write_schemas
-from tests.support.harness import EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.operator_crds import install_operator_crds
 from tests.support.variants import VARIANTS
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.harness import EmbeddedCluster, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.operator_crds import GROUP, operator_kinds
+from tests.support.waiting import wait_until
 
 LOCATION = "{{.Group}}/{{.ResourceAPIVersion}}/{{.ResourceKind}}.json"
 """Below the folder of schemas; kubeconform takes the version for the group of what has none."""

@@ -5,46 +5,15 @@
 import json
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-from tests.support.tool_process import loopback
+from tests.support.addresses import loopback
+from tests.support.certificates import self_signed
 
 GIB = 1 << 30
-
-
-def certificate(folder: Path, name: str, address: str) -> tuple[Path, Path]:
-    """A certificate for ``address`` that is its own authority, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    crt, pem = folder / f"{name}.crt", folder / f"{name}.key"
-    crt.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem.write_bytes(private)
-    return crt, pem
 
 
 class Kubelet:
@@ -53,7 +22,7 @@ class Kubelet:
     def __init__(self, folder: Path) -> None:
         self.address = loopback()
         self.asked: list[str] = []
-        self._certificate = certificate(folder, "kubelet", self.address)
+        self._certificate = self_signed(folder, "kubelet", self.address)
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -77,7 +46,7 @@ class Kubelet:
 
     def client_settings(self, folder: Path, authority: Path | None = None) -> dict[str, str]:
         """In place of a pod's service account, whose files have a fixed place: the authority to trust, a certificate to show."""
-        crt, key = certificate(folder / "client", "client", "127.0.0.1")
+        crt, key = self_signed(folder / "client", "client", "127.0.0.1")
         trusted = authority or self._certificate[0]
         return {"auth_type": "tls", "ca_file": str(trusted), "cert_file": str(crt), "key_file": str(key)}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.data.kubelet_stub import certificate
 from tests.support.agent_process import CONFIG, FLAGS, as_run
+from tests.support.certificates import self_signed
 from tests.support.tool_process import tool
 
 TEXT = CONFIG.read_text()
@@ -34,7 +34,7 @@ def validated(
     folder: Path, change: Callable[[dict[str, Any]], object] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The Collector's own judgement, with mounts in ``folder`` and files in place of a pod's service account."""
-    crt, key = certificate(folder, "client", "127.0.0.1")
+    crt, key = self_signed(folder, "client", "127.0.0.1")
     config = as_run(folder)
     files = {"ca_file": str(crt), "cert_file": str(crt), "key_file": str(key)}
     config["receivers"]["kubelet_stats"] |= {"auth_type": "tls"} | files

@@ -3,10 +3,7 @@
 The node is this machine. The kubelet is a stub that answers in the shape of its API: a real one runs in the end-to-end tests.
 """
 
-import json
 import os
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.data.kubelet_stub import Kubelet, certificate
+from tests.data.kubelet_stub import Kubelet
+from tests.support.addresses import loopback
 from tests.support.agent_process import Agent, GatewayStub
+from tests.support.certificates import self_signed
 from tests.support.collector_process import Gateway
-from tests.support.tool_process import ToolProcess, loopback, running, tool, wait_until
+from tests.support.http_json import ask
+from tests.support.tool_process import ToolProcess, running, tool
+from tests.support.waiting import wait_until
 
 NODE_LABELS = {"deployment_environment_name", "k8s_cluster_name", "k8s_node_name"}
 POD_LABELS = NODE_LABELS | {"k8s_namespace_name", "k8s_pod_name"}
@@ -80,9 +81,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, 
     agent = Agent(folder / "agent", f"dns:///{gateway.address}:4317", kubelet=Kubelet(folder / "kubelet"))
 
     def series() -> list[dict[str, str]]:
-        query = urllib.parse.urlencode({"query": '{__name__=~".+"}'})
-        with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=5) as answer:
-            return [item["metric"] for item in json.loads(answer.read())["data"]["result"]]
+        found = ask(f"{url}/api/v1/query", timeout=5, query='{__name__=~".+"}')["data"]["result"]
+        return [item["metric"] for item in found]
 
     def complete() -> bool:
         return {item["__name__"] for item in series()} >= set(expected())
@@ -146,7 +146,7 @@ def _names(gateway: GatewayStub) -> list[str]:
 
 def test_a_kubelet_whose_certificate_nobody_signed_is_asked_only_where_the_settings_say_so(tmp_path: Path) -> None:
     kubelet = Kubelet(tmp_path / "kubelet")
-    another, _ = certificate(tmp_path / "authority", "another", kubelet.address)
+    another, _ = self_signed(tmp_path / "authority", "another", kubelet.address)
     refused, log = _kubelet_series(tmp_path / "strict", kubelet, another, "false")
     assert (refused, kubelet.asked) == (0, [])
     assert "certificate signed by unknown authority" in log

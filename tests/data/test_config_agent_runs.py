@@ -17,7 +17,8 @@ import pytest
 from tests.support.agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
 from tests.support.collector_process import Gateway, Sink
 from tests.support.name_server import NameServer
-from tests.support.tool_process import running, settle, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import settle, wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""

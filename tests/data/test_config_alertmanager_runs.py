@@ -13,8 +13,10 @@ import pytest
 
 from catalog.alertmanager_config import without_missing_secrets
 from settings.secret_table import ALERT_FILES
+from tests.support.addresses import loopback
 from tests.support.alertmanager_process import Alertmanager, WebhookReceiver, labels
-from tests.support.tool_process import loopback, running, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import wait_until
 
 TEXT = (Path(__file__).parents[2] / "config/alertmanager/alertmanager.yaml").read_text()
 MINUTE = 0.5

@@ -8,8 +8,6 @@ import re
 import shutil
 import subprocess
 import threading
-import urllib.parse
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.tool_process import loopback, wait_until
+from tests.support.addresses import loopback
+from tests.support.http_json import read
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/blackbox/blackbox.yaml"
@@ -118,9 +118,9 @@ def test_the_exporter_takes_the_configuration_and_probes_by_it() -> None:
     )
 
     def probed(path: str) -> float | None:
-        target = urllib.parse.quote(f"http://127.0.0.1:{service.server_port}{path}")
-        with urllib.request.urlopen(f"http://{address}/probe?module=healthy&target={target}", timeout=10) as answer:
-            found = re.search(r"^probe_success (\S+)$", answer.read().decode(), re.MULTILINE)
+        target = f"http://127.0.0.1:{service.server_port}{path}"
+        told = read(f"http://{address}/probe", module="healthy", target=target)
+        found = re.search(r"^probe_success (\S+)$", told, re.MULTILINE)
         return float(found[1]) if found else None
 
     try:

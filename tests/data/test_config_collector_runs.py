@@ -13,7 +13,8 @@ import grpc
 import pytest
 
 from tests.support.collector_process import POD, Gateway, Sink, attributes, key_values, logs, span, traces, value
-from tests.support.tool_process import running, settle, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import settle, wait_until
 
 SHARE = 25.0
 ORDINARY = 800

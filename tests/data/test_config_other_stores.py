@@ -7,9 +7,6 @@ What differs from what the program renders: folders, addresses, JSON for the met
 import json
 import re
 import secrets
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,13 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.data.kubelet_stub import certificate
+from tests.support.addresses import loopback
+from tests.support.certificates import self_signed
 from tests.support.collector_process import CollectorProcess, Gateway, Sink, attributes, logs, span, traces, value
+from tests.support.http_json import ask, request
 from tests.support.jaeger_process import Jaeger
 from tests.support.loki_process import CONFIG as LOKI
 from tests.support.loki_process import Loki
 from tests.support.synthesis import synthesise
-from tests.support.tool_process import loopback, running, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import wait_until
 
 SETTINGS = {
     "atlas:traces": {"endpoint": "https://traces.example.com", "queryUrl": "https://traces-query.example.com"},
@@ -69,13 +69,13 @@ def _jaeger(folder: Path) -> Jaeger:
         http["tls"] = {"cert_file": str(folder / "jaeger.crt"), "key_file": str(folder / "jaeger.key")}
 
     jaeger = Jaeger(folder, encrypted)
-    certificate(folder, "jaeger", jaeger.address)
+    self_signed(folder, "jaeger", jaeger.address)
     return jaeger
 
 
 def _collector(folder: Path, address: str, sink: Sink, token: Path) -> CollectorProcess:
     """Somebody else's: takes logs over TLS from whoever knows the token, and passes them on."""
-    crt, key = certificate(folder, "collector", address)
+    crt, key = self_signed(folder, "collector", address)
     http = {
         "endpoint": f"{address}:4318",
         "tls": {"cert_file": str(crt), "key_file": str(key)},
@@ -144,14 +144,10 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Others]:
 
 def _trace(others: Others, trace: str) -> tuple[list[dict[str, Any]], str]:
     """A trace's spans and its service, as whoever reads that store gets them; none where it is not there."""
-    try:
-        with urllib.request.urlopen(f"{others.jaeger.url}/api/traces/{trace}", timeout=10) as answer:
-            (found,) = json.loads(answer.read())["data"]
-    except urllib.error.HTTPError as error:
-        with error:  # Jaeger ends only when its clients have let go
-            if error.code != 404:
-                raise
+    answer = request(f"{others.jaeger.url}/api/traces/{trace}")
+    if answer.status == 404:
         return [], ""
+    (found,) = answer.json["data"]
     (service,) = {process["serviceName"] for process in found["processes"].values()}
     return found["spans"], service
 
@@ -227,9 +223,8 @@ def test_no_credential_reaches_the_store_of_somebody_else(others: Others) -> Non
 
 def _lines(loki: Loki, word: str) -> Counter[str]:
     """What Loki has of the lines with ``word``."""
-    query = urllib.parse.urlencode({"query": f'{{service_name="api"}} |= "{word}"', "limit": 5000})
-    with urllib.request.urlopen(f"{loki.url}/loki/api/v1/query_range?{query}", timeout=10) as answer:
-        found = json.loads(answer.read())["data"]["result"]
+    query = f'{{service_name="api"}} |= "{word}"'
+    found = ask(f"{loki.url}/loki/api/v1/query_range", query=query, limit=5000)["data"]["result"]
     return Counter(line for stream in found for _, line in stream["values"])
 
 

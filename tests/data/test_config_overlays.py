@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.data.kubelet_stub import certificate
 from tests.data.overlays import CHOICES, FOLDER, OURS, STANDALONE, merged_choice, texts
 from tests.data.test_config_tools import ENVIRONMENT
+from tests.support.certificates import self_signed
 from tests.support.collector_process import Gateway, Sink, logs, span, traces
-from tests.support.tool_process import running, tool, wait_until
+from tests.support.tool_process import running, tool
+from tests.support.waiting import wait_until
 
 FURTHER = {
     "LOGS_COPY_ENDPOINT": "https://logs.example.com",
@@ -181,7 +182,7 @@ def _external(folder: Path, *, trusted: bool) -> tuple[Gateway, Sink, str]:
     """A gateway whose traces go to a store with a certificate, whose authority it knows if ``trusted``."""
     folder.mkdir()
     sink, token = Sink(), secrets.token_urlsafe(24)
-    crt, key = certificate(folder, "store", "127.0.0.1")
+    crt, key = self_signed(folder, "store", "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(crt, key)
     sink.server.socket = context.wrap_socket(sink.server.socket, server_side=True)

@@ -4,12 +4,9 @@ what Grafana's data sources ask of each other leads to it.
 What differs from what ships: folders, addresses, and the way to the Kubernetes API.
 """
 
-import json
 import re
 import secrets
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,23 +15,21 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.addresses import loopback
 from tests.support.collector_process import Gateway, key_values, logs, span, traces, value
+from tests.support.http_json import ask
 from tests.support.jaeger_process import Jaeger
 from tests.support.loki_process import CONFIG as LOKI
 from tests.support.loki_process import Loki
 from tests.support.prometheus_process import Prometheus, cluster, service
-from tests.support.tool_process import loopback, running, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASOURCES = {
     source["uid"]: source for source in yaml.safe_load((CONFIG / "grafana/datasources.yaml").read_text())["datasources"]
 }
 NAME = "POST /api/orders"
-
-
-def _get(url: str, **query: Any) -> Any:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
-        return json.loads(answer.read())
 
 
 @dataclass
@@ -107,7 +102,7 @@ def trace(stores: Stores) -> str:
 
 
 def _prometheus(stores: Stores, query: str) -> list[dict[str, Any]]:
-    return _get(f"{stores.prometheus}/api/v1/query", query=query)["data"]["result"]
+    return ask(f"{stores.prometheus}/api/v1/query", query=query)["data"]["result"]
 
 
 def _filled(query: str, **values: str) -> str:
@@ -123,7 +118,7 @@ def test_a_span_leads_to_the_records_of_its_trace_and_a_record_back(stores: Stor
     query = _filled(DATASOURCES["jaeger"]["jsonData"]["tracesToLogsV2"]["query"], __trace_dot_traceId=trace)
 
     def found() -> list[dict[str, Any]]:
-        return _get(f"{stores.loki}/loki/api/v1/query_range", query=query)["data"]["result"]
+        return ask(f"{stores.loki}/loki/api/v1/query_range", query=query)["data"]["result"]
 
     wait_until(lambda: bool(found()), 20, f"the records of {query}")
     (field,) = DATASOURCES["loki"]["jsonData"]["derivedFields"]
@@ -135,7 +130,7 @@ def test_a_span_leads_to_the_records_of_its_trace_and_a_record_back(stores: Stor
 
 
 def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
-    labels = set(_get(f"{stores.loki}/loki/api/v1/labels")["data"])
+    labels = set(ask(f"{stores.loki}/loki/api/v1/labels")["data"])
     assert {"service_name", "deployment_environment_name", "k8s_namespace_name"} <= labels
     assert labels <= {
         "service_name",
@@ -146,7 +141,7 @@ def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
 
 
 def test_a_trace_is_in_jaeger(stores: Stores, trace: str) -> None:
-    (found,) = wait_until(lambda: _get(f"{stores.jaeger}/api/traces/{trace}"), 20, "the trace")["data"]
+    (found,) = wait_until(lambda: ask(f"{stores.jaeger}/api/traces/{trace}"), 20, "the trace")["data"]
     (kept,) = found["spans"]
     assert kept["operationName"] == NAME
     assert {process["serviceName"] for process in found["processes"].values()} == {"api"}
@@ -191,7 +186,7 @@ def test_an_exemplar_leads_to_a_trace(stores: Stores, trace: str) -> None:
             "start": time.time() - 300,
             "end": time.time() + 60,
         }
-        found = _get(f"{stores.prometheus}/api/v1/query_exemplars", **asked)["data"]
+        found = ask(f"{stores.prometheus}/api/v1/query_exemplars", **asked)["data"]
         return {item["labels"][destination["name"]] for series in found for item in series["exemplars"]}
 
     wait_until(lambda: trace in exemplars(), 20, "the exemplar")
@@ -235,7 +230,7 @@ def test_a_monstrous_record_is_stored_beside_its_neighbours(stores: Stores) -> N
     )
 
     def lines() -> list[str]:
-        found = _get(f"{stores.loki}/loki/api/v1/query_range", query=f'{{service_name="api"}} |= "{end}"')["data"][
+        found = ask(f"{stores.loki}/loki/api/v1/query_range", query=f'{{service_name="api"}} |= "{end}"')["data"][
             "result"
         ]
         return sorted(line for stream in found for _, line in stream["values"])

@@ -19,13 +19,16 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.addresses import loopback
 from tests.support.collector_process import Gateway, logs, span, traces
 from tests.support.emitted_series import EMITTERS, own_series
+from tests.support.http_json import read, request
 from tests.support.loki_process import CONFIG as LOKI
 from tests.support.loki_process import Loki
 from tests.support.panels import ROOT, Target, targets
 from tests.support.promql import filled
-from tests.support.tool_process import ToolProcess, loopback, running, tool, wait_until
+from tests.support.tool_process import ToolProcess, running, tool
+from tests.support.waiting import wait_until
 
 LINE = re.compile(r"^(\w+)(?:\{(.*)\})? ", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
@@ -48,11 +51,6 @@ def missing(emitter: str, page: str) -> list[str]:
     return gone + [f"{name}{{{label}}}" for name in table.keys() - set(gone) for label in table[name] - series[name]]
 
 
-def read(url: str, **query: str) -> str:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
-        return answer.read().decode()
-
-
 @pytest.fixture(scope="module")
 def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Loki as it ships, with one line taken and one refused for its age."""
@@ -66,13 +64,8 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def push(loki: str, moment: int) -> int:
     record: dict[str, Any] = {"timeUnixNano": str(moment), "severityText": "ERROR", "body": {"stringValue": "a line"}}
-    body = json.dumps(logs([record], **{"service.name": "api", "deployment.environment.name": "local"})).encode()
-    request = urllib.request.Request(f"{loki}/otlp/v1/logs", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
+    body = logs([record], **{"service.name": "api", "deployment.environment.name": "local"})
+    return request(f"{loki}/otlp/v1/logs", body=body).status
 
 
 def test_loki_emits_what_the_table_says(loki: str) -> None:

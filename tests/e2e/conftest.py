@@ -12,7 +12,7 @@ from tests.e2e.deployed_copy import prepare
 from tests.e2e.running_stack import RunningStack, running_stack
 from tests.e2e.webhook_receiver import start_webhook_receiver
 from tests.support.collector_process import span, traces
-from tests.support.harness import make
+from tests.support.repository import make
 from tools import node_requirements
 
 ORDER = (
@@ -38,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: ORDER.index(item.path.stem))
+    """Tests of other folders, where these are run together, keep their order before them."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.parent == here else -1)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tests.e2e.webhook_receiver import RECEIVER
-from tests.support.harness import ROOT, copy_repository, edit
+from tests.support.repository import ROOT, copy_repository, edit
 
 SAMPLING = 20
 """Per cent of the traces that nothing marks as important."""

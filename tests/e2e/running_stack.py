@@ -1,19 +1,19 @@
 """A deployed stack as a person reaches it: its stores' own APIs at ports of this machine, and kubectl."""
 
 import http.client
-import json
 import os
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.support.harness import EmbeddedCluster, tool_path
-from tests.support.tool_process import wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.http_json import Answer, request
+from tests.support.repository import tool_path
+from tests.support.waiting import wait_until
 from tools.node_host import NodeHost
 from tools.port_forward import Access, PortForward, open_port_forward
 
@@ -28,16 +28,6 @@ SERVICES: Mapping[str, tuple[str, int]] = {
 }
 """Services with their namespace and the port that is opened."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    text: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
 
 
 @dataclass
@@ -64,18 +54,8 @@ class RunningStack:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Get something from a service, or post ``body`` to it as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port(service), timeout=30)
-        try:
-            connection.request(
-                "GET" if body is None else "POST",
-                path + (f"?{urllib.parse.urlencode(query)}" if query else ""),
-                None if body is None else json.dumps(body).encode(),
-                {"Content-Type": "application/json", **(headers or {})},
-            )
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.read().decode())
-        finally:
-            connection.close()
+        url = f"http://127.0.0.1:{self.port(service)}{path}"
+        return request(url, body=body, headers=headers, query=query, timeout=30)
 
     def port(self, service: str) -> int:
         """The port of this machine at which a service answers."""

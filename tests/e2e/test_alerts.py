@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.running_stack import RunningStack, awaited, repeated
 from tests.e2e.webhook_receiver import Message, received
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 
 NEAR = ("DailyLossNearLimit", "ExposureNearLimit", "OpenOrdersNearLimit")
 OVER = ("DailyLossOverLimit", "ExposureOverLimit", "OpenOrdersOverLimit")

@@ -5,7 +5,7 @@ import re
 from components.platform_services import DEPLOYMENTS
 from tests.e2e.expected_alerts import expected_alerts
 from tests.e2e.running_stack import RunningStack, awaited
-from tests.support.harness import make
+from tests.support.repository import make
 
 SERVICES = set(DEPLOYMENTS)
 STORES = {"otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "db", "cache", "rabbitmq"}

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.e2e.running_stack import RunningStack
-from tests.support.harness import ROOT, tool_path
+from tests.support.repository import ROOT, tool_path
 
 
 def test_the_benchmark_measures_arrivals_and_the_footprint(stack: RunningStack) -> None:

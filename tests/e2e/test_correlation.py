@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.e2e.running_stack import RunningStack, awaited
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 
 SOURCES = {
     each["uid"]: each["jsonData"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running_stack import RunningStack
-from tests.support.harness import make
+from tests.support.repository import make
 from tools.node_host import NodeHost
 
 

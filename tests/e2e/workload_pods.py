@@ -1,12 +1,14 @@
 """Pods of the tests: restricted ones that run a script of Python, from the image of the platform's workers."""
 
-import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.support.kubernetes_objects import listed
+from tests.support.kubernetes_objects import namespace as namespace_of
 
 if TYPE_CHECKING:
     from tests.e2e.running_stack import RunningStack
@@ -54,16 +56,12 @@ def image(stack: "RunningStack") -> str:
 
 
 def apply(stack: "RunningStack", *objects: dict[str, Any]) -> None:
-    stack.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=_listed(objects))
-
-
-def _listed(objects: Sequence[dict[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    stack.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=listed(objects))
 
 
 def declare(stack: "RunningStack", namespace: str, *objects: dict[str, Any]) -> None:
     """Apply objects, with their namespace before them."""
-    apply(stack, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *objects)
+    apply(stack, namespace_of(namespace), *objects)
 
 
 def started(stack: "RunningStack", script: str) -> str:
@@ -87,7 +85,7 @@ def applied(stack: "RunningStack", *objects: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        stack.cluster.kubectl("delete", "--filename=-", stdin=_listed(objects))
+        stack.cluster.kubectl("delete", "--filename=-", stdin=listed(objects))
 
 
 def until(stack: "RunningStack", state: str, name: str, namespace: str) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import EmbeddedCluster, Workspace, copy_program
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import copy_program
+from tests.support.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

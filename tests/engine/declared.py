@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.harness import Workspace
+from tests.support.workspace import Workspace
 
 Inputs = dict[str, Any]
 

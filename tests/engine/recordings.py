@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.harness import ROOT, Outcome
+from tests.support.repository import ROOT
+from tests.support.workspace import Outcome
 
 FOLDER = Path(__file__).parent / "conformance"
 _VOLATILE = {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}

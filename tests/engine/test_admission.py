@@ -1,21 +1,19 @@
 """A real API server admits every object of every stack, with warnings as errors; Kubernetes' own policy module passes every pod."""
 
 import copy
-import json
 import os
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from components.namespaces import POD_SECURITY_VERSION
-from tests.support.harness import EmbeddedCluster, tool_path
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.kubernetes_objects import Manifest, listed
 from tests.support.operator_crds import install_operator_crds
+from tests.support.repository import tool_path
 from tests.support.synthesis import synthesise
 from tests.support.variants import VARIANTS
-
-Manifest = dict[str, Any]
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -38,10 +36,6 @@ def admitting(operated: EmbeddedCluster, manifests: list[Manifest]) -> Iterator[
     operated.kubectl("apply", "--server-side", "--filename", "-", stdin=listed(namespaces))
     yield operated
     operated.kubectl("delete", "--timeout=120s", "--filename", "-", stdin=listed(namespaces))
-
-
-def listed(manifests: list[Manifest]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
 
 
 def refused(cluster: EmbeddedCluster, manifests: list[Manifest]) -> str:

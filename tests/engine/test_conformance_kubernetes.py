@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.engine.recordings import announced, copy_of, making, ordered, recording, resource_of, shape, stored, together
-from tests.support.harness import EmbeddedCluster, Outcome, Workspace, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.waiting import wait_until
+from tests.support.workspace import Outcome, Workspace
 
 OPERATIONS = recording("operations")
 ORDERS = recording("update-order")

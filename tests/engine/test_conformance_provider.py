@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,10 @@ import yaml
 
 from tests.engine.declared import Declared, config_map, deployment
 from tests.engine.recordings import copy_of
-from tests.support.harness import EmbeddedCluster, Workspace
+from tests.support.addresses import free_port
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.waiting import wait_until
+from tests.support.workspace import Workspace
 
 WAIT_SECONDS = 90
 
@@ -38,12 +40,7 @@ def idle(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathF
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:
     """The condition's answer, once there is one."""
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
-        if answer := condition():
-            return answer
-        time.sleep(0.3)
-    raise AssertionError(f"{what} did not happen within {WAIT_SECONDS} seconds")
+    return wait_until(condition, WAIT_SECONDS, what, every=0.3)
 
 
 def get(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:
@@ -327,12 +324,6 @@ def test_a_service_waits_for_its_pods_only_when_it_selects_any(declared: Declare
     assert "its selector may match no Pod" in failed.output
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     ("command", "fault", "sentence"),
     [
@@ -350,7 +341,7 @@ def test_a_cluster_that_cannot_be_used_is_one_sentence_and_changes_nothing(
     content = yaml.safe_load(cluster.kubeconfig.read_text())
     provider: dict[str, str] = {}
     if fault == "nobody listens":
-        content["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{unused_port()}"
+        content["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{free_port()}"
     if fault == "no credentials":
         content["users"][0]["user"] = {}
     if fault == "no such context":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.engine.recordings import announced, copy_of, making, recording, resource_of, together
-from tests.support.harness import Outcome, Workspace
+from tests.support.workspace import Outcome, Workspace
 
 RECORDED = recording("random")
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  (the engine's mark of a secret)

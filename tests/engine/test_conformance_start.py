@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.harness import ROOT, EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import ROOT
 
 REACH = """
 import json, sys

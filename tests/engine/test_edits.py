@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from components.platform_services import SERVICES, service_secrets
-from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, copy_program, edit
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import copy_program, edit
+from tests.support.workspace import STATE_AT_THE_END, Workspace
 
 EDITED = ("config", "dashboards", "rules")
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.kubernetes_objects import Manifest, listed, namespace
 from tests.support.operator_crds import GROUP, install_operator_crds
+from tests.support.workspace import STATE_AT_THE_END, Workspace
 
 NAMESPACES = {"observability": "team-telemetry", "trading": "team-trading", "agents": "team-node-agents"}
 SETTINGS = {
@@ -24,9 +26,9 @@ MADE_BY_KUBERNETES = ("endpoints", "endpointslices", "events", "leases", "pods",
 PREBUILT = {"api": "registry.example.com/trading/api:1.2.3"}
 
 
-def owners(name: str, level: str) -> dict[str, object]:
+def owners(name: str, level: str) -> Manifest:
     labels = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn")}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    return namespace(name, labels)
 
 
 @pytest.fixture
@@ -35,9 +37,7 @@ def existing(clean_cluster: EmbeddedCluster) -> EmbeddedCluster:
     install_operator_crds(clean_cluster)
     levels = {role: "privileged" if role == "agents" else "restricted" for role in NAMESPACES}
     namespaces = [owners(name, levels[role]) for role, name in NAMESPACES.items()]
-    clean_cluster.kubectl(
-        *("apply", "--filename", "-"), stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": namespaces})
-    )
+    clean_cluster.kubectl("apply", "--filename=-", stdin=listed(namespaces))
     return clean_cluster
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.harness import EmbeddedCluster, Outcome, Workspace, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.waiting import wait_until
+from tests.support.workspace import Outcome, Workspace
 
 
 def deployed_objects(stack: Workspace) -> list[str]:

@@ -14,7 +14,11 @@ import pytest
 import yaml
 
 from tests.support import required_inputs
-from tests.support.harness import STATE_AT_THE_END, EmbeddedCluster, Workspace, edit, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.kubernetes_objects import identity, listed
+from tests.support.repository import edit
+from tests.support.waiting import wait_until
+from tests.support.workspace import STATE_AT_THE_END, Workspace
 
 STACKS = ("local", "dev", "prod")
 
@@ -56,11 +60,8 @@ def test_every_stack_goes_up_settles_and_leaves_nothing(
     assert created == planned, "a preview lists what an update creates"
 
     declared = [each for each in one.resources() if each["type"].startswith("kubernetes:")]
-    for each in declared:
-        reference = each["id"].split("/")
-        kind = each["outputs"]["kind"]
-        namespace = ["--namespace", reference[0]] if len(reference) == 2 else []
-        clean_cluster.kubectl("get", kind, reference[-1], *namespace)
+    # One that is not there is an error.
+    clean_cluster.kubectl("get", "--filename=-", stdin=listed(identity(each["outputs"]) for each in declared))
 
     settled(one.up())
     settled(one.refresh())

@@ -22,9 +22,11 @@ from tests.faults.negative_controls import gives_up
 from tests.faults.pipeline import Load, Variant, gateway_of
 from tests.faults.rendered import Rendered, workload
 from tests.faults.report import Report
+from tests.support.addresses import loopback
 from tests.support.collector_process import Gateway
 from tests.support.prometheus_process import Prometheus, cluster, service
-from tests.support.tool_process import loopback, running, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 MIB = 1 << 20

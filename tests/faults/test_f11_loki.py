@@ -1,10 +1,7 @@
 """F11: Loki is killed under load, and its volume is full. What the gateway acknowledged is found once, and nobody has to help."""
 
-import json
 import signal
 import time
-import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +17,7 @@ from tests.faults.counting import WORD, Sender, Store
 from tests.faults.pipeline import Load, Variant, gateway_of
 from tests.faults.rendered import workload
 from tests.faults.report import Report
+from tests.support.http_json import ask
 from tests.support.loki_process import Loki
 from tests.support.tool_process import running
 
@@ -87,9 +85,7 @@ class Flow:
             "limit": PAGE,
             "direction": "forward",
         }
-        url = f"{self.loki.url}/loki/api/v1/query_range?{urllib.parse.urlencode(asked)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            streams = json.load(answer)["data"]["result"]
+        streams = ask(f"{self.loki.url}/loki/api/v1/query_range", timeout=30, **asked)["data"]["result"]
         return sorted((int(at), line) for stream in streams for at, line, *_ in stream["values"])
 
 

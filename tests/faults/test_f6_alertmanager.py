@@ -4,7 +4,6 @@ import json
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,8 @@ from tests.faults.namespaces import Network, inside, missing_requirements, netwo
 from tests.faults.rendered import workload
 from tests.faults.report import Report
 from tests.support.alertmanager_process import Alertmanager, WebhookReceiver, labels
-from tests.support.tool_process import comes_true, wait_until
+from tests.support.http_json import request
+from tests.support.waiting import comes_true, wait_until
 
 pytestmark = pytest.mark.skipif(missing_requirements() is not None, reason=missing_requirements() or "")
 GIVEN = ("webhook-url", "deadman-url")
@@ -102,12 +102,9 @@ class Cluster:
 
     def ask(self, number: int, what: str, posted: Any = None) -> Any:
         def asking() -> Any:
-            body = json.dumps(posted).encode() if posted else None
-            url = f"{self.members[number].url}/api/v2/{what}"
-            with urllib.request.urlopen(
-                urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=5
-            ) as answer:
-                return json.load(answer)
+            answer = request(f"{self.members[number].url}/api/v2/{what}", body=posted, timeout=5)
+            assert answer.status == 200, answer
+            return answer.json
 
         return inside(self.network.hub, asking)
 

@@ -21,9 +21,11 @@ from tests.faults.counting import WORD, Sender, Store, request
 from tests.faults.pipeline import Pipeline, Variant, flowing, gateway_of
 from tests.faults.rendered import workload
 from tests.faults.report import Report
+from tests.support.addresses import loopback
 from tests.support.loki_process import Loki
 from tests.support.prometheus_process import Prometheus, cluster, service
-from tests.support.tool_process import ToolProcess, comes_true, loopback, running, wait_until
+from tests.support.tool_process import ToolProcess, running
+from tests.support.waiting import comes_true, wait_until
 
 MIB = 1 << 20
 CUT = -1

@@ -11,7 +11,8 @@ from tests.faults.counting import WORD, Writer
 from tests.faults.pipeline import Load, Pipeline, Variant, flowing
 from tests.faults.report import Report
 from tests.support.agent_process import ContainerLog, now
-from tests.support.tool_process import running, wait_until
+from tests.support.tool_process import running
+from tests.support.waiting import wait_until
 
 PADDING = "y" * 200
 

@@ -13,7 +13,8 @@ from components.platform_services import SERVICES
 from image_build.registry_access import registry_files
 from settings.model import Bases
 from tests.images.checkout import PLATFORM, flawed, plant
-from tests.support.harness import ROOT, Outcome, Workspace
+from tests.support.repository import ROOT
+from tests.support.workspace import Outcome, Workspace
 from tools import images_contents
 from tools.docker import Engine
 from tools.images_contents import Contents

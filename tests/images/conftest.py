@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.images.building import Built, Program
-from tests.support.harness import Workspace
+from tests.support.workspace import Workspace
 from tools import images as images_tool
 from tools.docker import Engine
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.images.building import ROOT
-from tests.support.harness import wait_until
+from tests.support.waiting import wait_until
 from tools import docker, processes
 from tools import images as images_tool
 from tools.docker import Engine, EngineError

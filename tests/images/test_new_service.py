@@ -9,7 +9,7 @@ from components.platform_services import SERVICES
 from tests.images import new_services
 from tests.images.building import Built, Program
 from tests.images.containers import healthy
-from tests.support.harness import Workspace
+from tests.support.workspace import Workspace
 from tools.docker import Engine
 
 pytestmark = pytest.mark.slow

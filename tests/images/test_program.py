@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.harness import ROOT, EmbeddedCluster, Workspace, copy_program
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import ROOT, copy_program
+from tests.support.workspace import Workspace
 from tools.docker import Engine
 
 pytestmark = pytest.mark.slow

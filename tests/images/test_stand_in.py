@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.images.building import ROOT
-from tests.support.harness import Workspace, wait_until
+from tests.support.waiting import wait_until
+from tests.support.workspace import Workspace
 from tools.docker import Engine
 
 TAG = "atlas-test/stand-in"

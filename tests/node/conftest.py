@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.node.machine import settings_of_machine
-from tests.support.harness import EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
 from tools import node_requirements
 
 

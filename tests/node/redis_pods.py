@@ -1,10 +1,10 @@
 """Restricted pods that serve and ask: Redis and its client, from an image of Debian's packages."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from tests.support.harness import EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.kubernetes_objects import listed, namespace
 from tools import node_images
 from tools.cluster import Cluster
 
@@ -19,13 +19,8 @@ def bring_image(cluster: EmbeddedCluster) -> None:
 
 def declare(cluster: EmbeddedCluster, *objects: dict[str, Any]) -> None:
     """Apply objects, with a namespace before them that admits restricted pods alone."""
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    }
-    items = {"apiVersion": "v1", "kind": "List", "items": [namespace, *objects]}
-    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(items))
+    strict = namespace(NAMESPACE, {"pod-security.kubernetes.io/enforce": "restricted"})
+    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=listed([strict, *objects]))
 
 
 def pod(name: str, *, claim: str | None = None) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from tests.node.redis_pods import (
     service,
     wait_for,
 )
-from tests.support.harness import EmbeddedCluster, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.waiting import wait_until
 from tools import processes
 from tools.cluster import Cluster
 from tools.node import NAME

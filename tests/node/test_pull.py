@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.node.redis_pods import IMAGE, bring_image, declare, pod, wait_for
-from tests.support.harness import EmbeddedCluster, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.waiting import wait_until
 from tools.cluster import Cluster
 from tools.image_loader import canonical_name, pull
 

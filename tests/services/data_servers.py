@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.processes_of_tests import Process, answers, free_port
+from tests.support.addresses import answers, free_port
+from tests.support.process import Process
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")

@@ -1,19 +1,18 @@
 """The platform's services as processes, over one bus, with a database of their own."""
 
 import contextlib
-import json
 import secrets
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.services import service_builds
 from tests.services.data_servers import Postgres, RabbitMQ, Redis
-from tests.services.processes_of_tests import Process, answers, free_port
-from tests.support.tool_process import wait_until
+from tests.support.addresses import answers, free_port
+from tests.support.http_json import request
+from tests.support.process import Process
+from tests.support.waiting import wait_until
 
 
 @dataclass
@@ -25,31 +24,6 @@ class Data:
     def bus(self, name: str) -> Redis | RabbitMQ:
         """The server of that bus."""
         return self.redis if name == "redis" else self.rabbitmq
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-def request(
-    url: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None, timeout: float = 10
-) -> Answer:
-    """The answer, whatever its status; ``body`` goes as JSON."""
-    data = None if body is None else json.dumps(body).encode()
-    sent = {"content-type": "application/json", **(headers or {})}
-    asked = urllib.request.Request(url, data, sent, method=method)
-    with contextlib.ExitStack() as stack:
-        try:
-            answer = stack.enter_context(urllib.request.urlopen(asked, timeout=timeout))
-        except urllib.error.HTTPError as error:
-            answer = error
-        return Answer(int(str(answer.status)), dict(answer.headers), answer.read().decode())
 
 
 @dataclass
@@ -155,12 +129,12 @@ class Platform:
         wanted = {"product": "BTC-USD", "side": "buy", "size": 0.001} | order
         answer = request(self.url("api", "/api/orders"), "POST", wanted, {"x-user-id": user})
         assert answer.status == 202, answer
-        return self.order_by_id(answer.json()["orderId"], open_counts="price" in wanted)
+        return self.order_by_id(answer.json["orderId"], open_counts="price" in wanted)
 
     def order_by_id(self, order_id: str, open_counts: bool = True) -> dict[str, Any]:
         def found() -> Any:
             answer = request(self.url("api", f"/api/orders/{order_id}"))
-            known = answer.json() if answer.status == 200 else None
+            known = answer.json if answer.status == 200 else None
             return known if known and (open_counts or known["status"] != "open") else None
 
         return wait_until(found, 10, f"order {order_id}")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tests.services import service_builds
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.services.processes_of_tests import Process, free_port
-from tests.support.tool_process import wait_until
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.support.addresses import free_port
+from tests.support.http_json import request
+from tests.support.process import Process
+from tests.support.waiting import wait_until
 
 FOLDER = service_builds.SERVICES / "load"
 

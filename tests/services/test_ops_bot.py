@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.services import service_builds
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.services.processes_of_tests import Process, free_port
-from tests.support.tool_process import wait_until
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.support.addresses import free_port
+from tests.support.http_json import request
+from tests.support.process import Process
+from tests.support.waiting import wait_until
 
 Posted = list[tuple[str, dict[str, Any], str | None]]
 
@@ -82,7 +84,7 @@ def test_it_posts_the_kill_switch_and_a_loss_once(data: Data, tmp_path: Path, bu
             10,
             "more results",
         )
-        assert request(running.url("ops-bot", "/healthz")).json() == {"status": "ok", "bus": "connected"}
+        assert request(running.url("ops-bot", "/healthz")).json == {"status": "ok", "bus": "connected"}
 
     texts = [body["text"] for path, body, _ in posted if path == "/slack"]
     assert texts.count("Kill switch engaged by operator: prices are mad") == 1

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.support.tool_process import wait_until
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.support.http_json import request
+from tests.support.waiting import wait_until
 
 BUSES = pytest.mark.parametrize("bus", ["redis", "rabbitmq"])
 

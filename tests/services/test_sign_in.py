@@ -24,9 +24,11 @@ import pytest
 
 from tests.services import service_builds
 from tests.services.data_servers import program
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.services.processes_of_tests import free_port
-from tests.services.tls import Authority, terminated
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.services.tls_front import terminated
+from tests.support.addresses import free_port
+from tests.support.certificates import Authority
+from tests.support.http_json import request
 
 HOST, EVIL = "ops.atlas.test", "evil.test"
 SESSION, CSRF = "__Secure-next-auth.session-token", "__Host-next-auth.csrf-token"
@@ -246,7 +248,7 @@ def test_nobody_signs_in_with_a_wrong_environment_and_the_page_still_stands(
 
         assert request(other.url("ops-ui", "/")).status == 200
         answer = request(other.url("ops-ui", "/api/auth/csrf"))
-        assert (answer.status, named in answer.json()["error"]) == (503, True)
+        assert (answer.status, named in answer.json["error"]) == (503, True)
         assert [named in line["message"] for line in process.lines() if line.get("level") == "error"] == [True]
     finally:
         other.stop()

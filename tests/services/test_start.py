@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.services import service_builds
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.services.processes_of_tests import Process, free_port
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.support.addresses import free_port
+from tests.support.http_json import request
+from tests.support.process import Process
 
 BODY = {"product": "BTC-USD", "side": "buy", "size": 0.001}
 

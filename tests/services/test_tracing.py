@@ -23,13 +23,14 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from tests.services import service_builds
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.services.processes_of_tests import free_port
+from tests.services.platform_under_test import Data, Platform, platform
 from tests.services.sessions import signed_in
 from tests.services.telemetry import Span, hops, line_of, spans
+from tests.support.addresses import free_port
 from tests.support.collector_process import Gateway, Sink
+from tests.support.http_json import request
 from tests.support.tool_process import running as running_gateway
-from tests.support.tool_process import wait_until
+from tests.support.waiting import wait_until
 
 NODE = service_builds.ROOT / "images/instrumentation/node"
 PYTHON = service_builds.ROOT / "images/instrumentation/python"
@@ -105,7 +106,7 @@ def _order_in_ops_ui(running: Platform, sink: Sink, kept: Sink) -> Traced:
     body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
     answer = request(f"{url}/api/orders", "POST", body, headers | {"origin": "https://ops.example.com"})
     assert answer.status == 202, answer
-    order_id = answer.json()["orderId"]
+    order_id = answer.json["orderId"]
     running.order_by_id(order_id, open_counts=False)
 
     def arrived() -> Span | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.services.platform_under_test import Data, Platform, platform, request
-from tests.support.tool_process import wait_until
+from tests.services.platform_under_test import Data, Platform, platform
+from tests.support.http_json import request
+from tests.support.waiting import wait_until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 FAR = 0.5  # of the last price: no limit order so far away is filled during a test
@@ -202,7 +203,7 @@ def test_ids_of_request_user_and_trade_are_in_the_logs_of_both(running: Platform
     headers = {"x-request-id": "req-4711", "x-user-id": "trader-7"}
     body = {"product": "ETH-USD", "side": "sell", "size": 0.01}
     answer = request(running.url("api", "/api/orders"), "POST", body, headers)
-    order_id = answer.json()["orderId"]
+    order_id = answer.json["orderId"]
     running.order_by_id(order_id, open_counts=False)
 
     assert answer.headers["x-request-id"] == "req-4711"
@@ -229,4 +230,4 @@ def test_a_wrong_order_is_refused_by_the_api_and_names_the_member(
     answer = request(running.url("api", "/api/orders"), "POST", body)
 
     assert answer.status == 400
-    assert named in answer.json()["error"]
+    assert named in answer.json["error"]

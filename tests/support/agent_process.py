@@ -24,8 +24,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from tests.data.kubelet_stub import Kubelet
+from tests.support.addresses import loopback
 from tests.support.collector_process import CollectorProcess
-from tests.support.tool_process import loopback
 
 CONFIG = Path(__file__).parents[2] / "config/collector/agent.yaml"
 FLAGS = ["--feature-gates=stanza.synchronousLogEmitter"]

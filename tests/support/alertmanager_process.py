@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 import threading
-import urllib.request
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ import yaml
 
 from catalog.alertmanager_config import SECRETS
 from settings.secret_table import ALERT_FILES
+from tests.support.http_json import request
 from tests.support.tool_process import ToolProcess, tool
 
 UNITS = {"s": 1 / 60, "m": 1, "h": 60, "d": 24 * 60}
@@ -107,11 +107,7 @@ class Alertmanager(ToolProcess):
             }
             for labels in alerts
         ]
-        request = urllib.request.Request(
-            f"{self.url}/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            assert answer.status == 200
+        assert request(f"{self.url}/api/v2/alerts", body=body, timeout=5).status == 200
 
 
 def quicker(duration: str, minute: float) -> str:

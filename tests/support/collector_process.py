@@ -10,8 +10,6 @@ import json
 import secrets
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +17,10 @@ from typing import Any
 
 import yaml
 
-from tests.support.tool_process import ToolProcess, loopback, tool, wait_until
+from tests.support.addresses import loopback
+from tests.support.http_json import read
+from tests.support.tool_process import ToolProcess, tool
+from tests.support.waiting import wait_until
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
 POD = "api-7d9c-x2x7q"
@@ -189,8 +190,7 @@ class CollectorProcess(ToolProcess):
         super().__init__(command, f"http://{address}:13133/", folder / "log", {"MY_POD_IP": address, **environment})
 
     def own_metrics(self) -> str:
-        with urllib.request.urlopen(f"http://{self.address}:8888/metrics", timeout=5) as answer:
-            return answer.read().decode()
+        return read(f"http://{self.address}:8888/metrics", timeout=5)
 
 
 class Gateway(CollectorProcess):

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.tool_process import ToolProcess, loopback, tool
+from tests.support.addresses import loopback
+from tests.support.tool_process import ToolProcess, tool
 
 CONFIG = Path(__file__).parents[2] / "config/jaeger/jaeger.yaml"
 

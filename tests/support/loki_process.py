@@ -1,14 +1,12 @@
 """Loki's own configuration, run by the real Loki as one process with a folder."""
 
-import json
 import signal
 import time
-import urllib.parse
-import urllib.request
 from pathlib import Path
-from typing import Any
 
-from tests.support.tool_process import ToolProcess, loopback, tool
+from tests.support.addresses import loopback
+from tests.support.http_json import ask, read
+from tests.support.tool_process import ToolProcess, tool
 
 CONFIG = Path(__file__).parents[2] / "config/loki/loki.yaml"
 
@@ -58,12 +56,9 @@ class Loki(ToolProcess):
         super().__init__(command, f"{self.url}/loki/api/v1/status/buildinfo", folder / "log", environment(address))
 
     def own_metrics(self) -> str:
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
-            return answer.read().decode()
+        return read(f"{self.url}/metrics")
 
     def number(self, query: str) -> int:
         """What a query that counts gives now; zero where there is nothing."""
-        asked: dict[str, Any] = {"query": query, "time": time.time()}
-        url = f"{self.url}/loki/api/v1/query?{urllib.parse.urlencode(asked)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return sum(int(float(series["value"][1])) for series in json.load(answer)["data"]["result"])
+        found = ask(f"{self.url}/loki/api/v1/query", timeout=30, query=query, time=time.time())["data"]["result"]
+        return sum(int(float(series["value"][1])) for series in found)

@@ -5,7 +5,7 @@ import struct
 import threading
 from collections.abc import Mapping
 
-from tests.support.tool_process import loopback
+from tests.support.addresses import loopback
 
 
 class NameServer:

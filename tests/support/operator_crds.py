@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.harness import ROOT, EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import ROOT
 
 GROUP = "monitoring.coreos.com"
 

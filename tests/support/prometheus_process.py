@@ -3,9 +3,6 @@
 What differs from what ships: folders, addresses, the way to the Kubernetes API, and the interval of scrapes and rules.
 """
 
-import json
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import yaml
 
 from tests.support.collector_process import KubernetesStub, pod
+from tests.support.http_json import ask
 from tests.support.tool_process import ToolProcess, tool
 
 
@@ -94,8 +92,7 @@ class Prometheus(ToolProcess):
 
     def ask(self, what: str, **query: Any) -> Any:
         """The data of an answer of its API."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(query)}", timeout=20) as answer:
-            return json.load(answer)["data"]
+        return ask(f"{self.url}/api/v1/{what}", timeout=20, **query)["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series of an expression, now."""

@@ -1,18 +1,15 @@
 """The pinned tools as processes: started until they answer, stopped, and started again with what they have kept."""
 
-import http.client
-import os
-import secrets
 import shutil
 import signal
-import subprocess
 import time
-import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from tests.support.http_json import request
+from tests.support.process import Process
 
 
 def tool(name: str) -> str:
@@ -20,49 +17,6 @@ def tool(name: str) -> str:
     found = shutil.which(name)
     assert found, f"{name} is not on PATH; `make setup` finds or builds it, and `make test` runs the tests with it"
     return found
-
-
-def loopback() -> str:
-    """A loopback address that nobody else uses: the tools keep the ports that ship."""
-    return ".".join(["127", *(str(1 + secrets.randbelow(250)) for _ in range(3))])
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str | Callable[[], str], every: float = 0.05) -> Any:
-    """What ``condition`` returns once that is true; an AssertionError says ``what`` it was after ``seconds``.
-
-    A server that refuses, breaks off or keeps silent is not there yet. What it did last is the cause of the AssertionError.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        failed: Exception | None = None
-        try:
-            if result := condition():
-                return result
-        except (OSError, http.client.HTTPException) as error:
-            failed = error
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds:g} s for {what() if callable(what) else what}") from failed
-        time.sleep(every)
-
-
-def comes_true(condition: Callable[[], Any], seconds: float) -> bool:
-    """Whether it does in time: for a drill, which judges by itself."""
-    try:
-        return bool(wait_until(condition, seconds, "it"))
-    except AssertionError:
-        return False
-
-
-def settle(arrived: Callable[[], Counter[str]], complete: Callable[[Counter[str]], bool], seconds: float = 60) -> None:
-    """Wait until all is there, or is not going to be, and nothing more comes: what was refused may come again seconds later."""
-    count, since, end = -1, time.monotonic(), time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = arrived()
-        if found.total() != count:
-            count, since = found.total(), time.monotonic()
-        if time.monotonic() - since > (4 if complete(found) else 10):
-            return
-        time.sleep(0.1)
 
 
 class ToolProcess:
@@ -77,9 +31,8 @@ class ToolProcess:
 
     def __init__(self, command: Sequence[str], health: str, log_file: Path, environment: Mapping[str, str]) -> None:
         self.log_file = log_file
-        self._command, self._health = command, health
-        self._environment = {"PATH": os.environ["PATH"], **environment}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._command, self._health, self._environment = command, health, environment
+        self._process: Process | None = None
 
     @property
     def pid(self) -> int:
@@ -90,22 +43,20 @@ class ToolProcess:
     def ended(self) -> int | None:
         """The exit code, negative for a signal; ``None`` while it runs."""
         assert self._process
-        return self._process.poll()
+        return self._process.ended
 
     def start(self) -> float:
         """The seconds until it is ready."""
         begun = time.monotonic()
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-        wait_until(self._ready, self.ready_within, f"{type(self).__name__}; its log is {self.log_file}")
+        self._process = Process(self._command, self._environment, self.log_file)
+        self._process.ready(self._answers, f"{type(self).__name__}; its log is {self.log_file}", self.ready_within)
         return time.monotonic() - begun
 
     def stop(self, how: signal.Signals | None = None, within: float | None = None) -> float:
         """The seconds until it has ended."""
         begun = time.monotonic()
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(how or self.ends_by)
-            self._process.wait(timeout=within or self.ends_within)
+        if self._process and self._process.ended is None:
+            self._process.stop(how or self.ends_by, within or self.ends_within)
         return time.monotonic() - begun
 
     def log(self) -> str:
@@ -116,10 +67,8 @@ class ToolProcess:
         (line,) = (each for each in Path(f"/proc/{self.pid}/status").read_text().splitlines() if each.startswith(field))
         return int(line.split()[1]) * 1024
 
-    def _ready(self) -> bool:
-        assert self.ended is None, f"{type(self).__name__} ended:\n{self.log()[-4000:]}"
-        with urllib.request.urlopen(self._health, timeout=2) as answer:
-            return answer.status == 200
+    def _answers(self) -> bool:
+        return request(self._health, timeout=2).status == 200
 
 
 class _Startable(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import EmbeddedCluster
+from tests.support.embedded_cluster import EmbeddedCluster
 
 
 @pytest.fixture

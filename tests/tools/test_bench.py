@@ -18,7 +18,8 @@ from bench.process import CommandFailed, Run, measure
 from bench.rounds import Comparison, growth, run_rounds
 from bench.table import Machine, as_json, goal_note, markdown
 from bench.up.parts import MakeRun
-from tests.support.harness import ROOT, interruptible
+from tests.support.process import interruptible
+from tests.support.repository import ROOT
 from tests.support.synthesis import Program, declare
 
 

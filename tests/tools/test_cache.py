@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import ROOT, wait_until
+from tests.support.repository import ROOT
+from tests.support.waiting import wait_until
 from tools import builds
 from tools.builds import BUILDS, COLLECTOR, PULUMI, Build
 from tools.cache import Cache

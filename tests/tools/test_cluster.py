@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.harness import ROOT, EmbeddedCluster, wait_until
+from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import ROOT
+from tests.support.waiting import wait_until
 from tools import processes
 from tools.control_plane import COMPONENTS
 from tools.kubectl import FOLDER, kubectl_cache

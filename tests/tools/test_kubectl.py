@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from tests.support.harness import ROOT, tool_path
+from tests.support.repository import ROOT, tool_path
 from tools.kubectl import FOLDER, kubectl_cache
 
 API = {

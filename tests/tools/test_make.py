@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import harness
-from tests.support.harness import ROOT, copy_repository
+from tests.support import repository
+from tests.support.repository import ROOT, copy_repository
 from tools.kubectl import kubectl_cache
 
 PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
@@ -22,7 +22,7 @@ PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig
 
 def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Without a node: pods are for ``tests/node``."""
-    return harness.make(folder, *arguments, check=check, NODE="no")
+    return repository.make(folder, *arguments, check=check, NODE="no")
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.harness import tool_path
+from tests.support.repository import tool_path
 
 CONTAINER = {
     "name": "main",

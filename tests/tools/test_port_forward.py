@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import wait_until
+from tests.support.waiting import wait_until
 from tools.port_forward import Access, PortForward, open_port_forward
 from tools.supervised_process import ClusterError
 

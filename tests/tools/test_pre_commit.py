@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 
 OWN = (".venv/bin/", ".local/bin/")
 """Where set-up puts this clone's tools."""

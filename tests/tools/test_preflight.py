@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 from tools import preflight
 from tools.preflight import GIB, Requirements
 

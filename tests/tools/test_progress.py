@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import ROOT, interruptible, wait_until
+from tests.support.process import interruptible
+from tests.support.repository import ROOT
+from tests.support.waiting import wait_until
 from tools import progress
 from tools.progress import SetupError, Steps, run
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 from tests.tools.pins import KINDS, Pin, find_pins
 from tests.tools.renovate_config import Files, Renovate, as_python
 

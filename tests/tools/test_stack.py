@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 from tools import stack as stack_module
 from tools.image_loader import canonical_name, with_overlay
 from tools.stack import Stack, StackError

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from tests.support.harness import ROOT
+from tests.support.repository import ROOT
 
 MAX_BYTES = 1024 * 1024
 MAX_LINE = 2000

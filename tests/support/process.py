@@ -1,40 +1,15 @@
-"""Processes that the tests start: each logs into a file, and is stopped by its pid."""
+"""Processes that a test starts: each logs into a file, and is stopped by its pid."""
 
 import contextlib
 import json
 import os
-import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.tool_process import wait_until
-
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses, and no one else is given: whoever asks binds it later, and may free it and take it again.
-
-    It is below those that the system gives away itself.
-    """
-    while True:
-        port = 15_000 + secrets.randbelow(15_000)
-        if port in _given:
-            continue
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            _given.add(port)
-            return port
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
+from tests.support.waiting import wait_until
 
 
 class Process:
@@ -66,6 +41,11 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; ``None`` while it runs."""
+        return self._process.poll()
+
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -80,9 +60,7 @@ class Process:
 
     def ready(self, condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
         def alive_and_so() -> Any:
-            assert self._process.poll() is None, (
-                f"{self._command} ended by {self._process.poll()}:\n{self.text()[-3000:]}"
-            )
+            assert self.ended is None, f"{self._command} ended by {self.ended}:\n{self.text()[-3000:]}"
             return condition()
 
         wait_until(alive_and_so, seconds, lambda: f"{what}\n{self.text()[-3000:]}")
@@ -97,7 +75,7 @@ class Process:
 
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
         """Its exit code. What does not end by ``how`` in time is killed, and that is an error."""
-        if self._process.poll() is None:
+        if self.ended is None:
             self._process.send_signal(how)
         try:
             return self._process.wait(seconds)
@@ -105,3 +83,11 @@ class Process:
             self._process.kill()
             self._process.wait()
             raise AssertionError(f"{self._command} did not end by {how.name}:\n{self.text()[-3000:]}") from None
+
+
+def interruptible(command: Sequence[str]) -> list[str]:
+    """The command, started so that SIGINT ends it as in a terminal's foreground.
+
+    The jobs that a shell runs in the background (`make test &`) ignore SIGINT, and so does whatever they start.
+    """
+    return ["env", "--default-signal=INT", *command]

@@ -1,14 +1,11 @@
-"""TLS in front of a plain server, as an ingress terminates it, with a certificate of the test's own authority."""
+"""Certificates of the tests' own: an authority that signs for host names, and one certificate for one address."""
 
 import base64
-import contextlib
 import datetime
 import hashlib
-import socket
 import ssl
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -48,51 +45,32 @@ class Authority:
         names = x509.SubjectAlternativeName([x509.DNSName(host)])
         certificate = _builder(_name(host), self.certificate.subject, key).add_extension(names, critical=False)
         chain = [certificate.sign(self.key, hashes.SHA256()), self.certificate]
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         (file := folder / f"{host}.both").write_bytes(
-            private + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain)
+            _private(key) + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain)
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context
 
 
-@contextlib.contextmanager
-def terminated(context: ssl.SSLContext, port: int, backend: int) -> Iterator[None]:
-    """Hand what arrives by TLS at ``port`` on to the plain ``backend``, both on loopback."""
-    with socket.create_server(("127.0.0.1", port)) as server:
-        threading.Thread(target=_accept, args=(server, context, backend), daemon=True).start()
-        yield
-        server.shutdown(socket.SHUT_RDWR)
+def self_signed(folder: Path, name: str, address: str) -> tuple[Path, Path]:
+    """A certificate for ``address`` that is its own authority, and its key: files in ``folder``."""
+    key, subject = ec.generate_private_key(ec.SECP256R1()), _name(name)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+    builder = _builder(subject, subject, key).add_extension(alternative, critical=False)
+    authority = x509.BasicConstraints(ca=True, path_length=None)
+    signed = builder.add_extension(authority, critical=True).sign(key, hashes.SHA256())
+    folder.mkdir(parents=True, exist_ok=True)
+    crt, pem = folder / f"{name}.crt", folder / f"{name}.key"
+    crt.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(_private(key))
+    return crt, pem
 
 
-def _accept(server: socket.socket, context: ssl.SSLContext, backend: int) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            plain, _ = server.accept()
-            threading.Thread(target=_serve, args=(plain, context, backend), daemon=True).start()
-
-
-def _serve(plain: socket.socket, context: ssl.SSLContext, backend: int) -> None:
-    with (
-        contextlib.suppress(OSError),
-        context.wrap_socket(plain, server_side=True) as front,
-        socket.create_connection(("127.0.0.1", backend)) as back,
-    ):
-        upwards = threading.Thread(target=_pump, args=(front, back), daemon=True)
-        upwards.start()
-        _pump(back, front)
-        upwards.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _name(text: str) -> x509.Name:

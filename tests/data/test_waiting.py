@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.tool_process import wait_until
+from tests.support.waiting import wait_until
 
 PATIENCE = 0.2
 """Seconds that a client waits for an answer."""
