@@ -31,6 +31,7 @@ PLACEHOLDERS = {
     "<pinned>": IMAGES["loki"],
     "<workloads>": ", ".join(sorted({*IMAGES, *SERVICES})),
     "<services>": ", ".join(sorted(SERVICES)),
+    "<receivers>": ", ".join(key for key, secret in SECRETS.items() if secret.receiver),
 }
 NOTHING = object()
 

@@ -26,10 +26,13 @@ ENTRIES = """\
         receiver=True,
     ),
 """
-RECEIVER = """\
-    discord_configs:
-      - webhook_url_file: /etc/alertmanager/secrets/chat-url
-"""
+FILE = "/etc/alertmanager/secrets/chat-url"
+BLOCKS = {
+    "page": f"    discord_configs: &chat\n      - webhook_url_file: {FILE}\n        send_resolved: true\n",
+    "notify": "    discord_configs: *chat\n",
+    "inform": f"    discord_configs:\n      - webhook_url_file: {FILE}\n        send_resolved: false\n",
+}
+"""The integration of the new receiver, by those of Alertmanager's receivers that people hear."""
 TOKEN, URL = secrets.token_hex(16), f"https://chat.example.com/{secrets.token_hex(16)}"
 CONFIGURED = {"atlas:reportsToken": TOKEN, "atlas:chatWebhookUrl": URL}
 
@@ -38,7 +41,8 @@ CONFIGURED = {"atlas:reportsToken": TOKEN, "atlas:chatWebhookUrl": URL}
 def copy(tmp_path_factory: pytest.TempPathFactory) -> EditedCopy:
     made = EditedCopy(tmp_path_factory.mktemp("copy"))
     made.insert("settings/secret_table.py", "SECRETS: Mapping[str, SecretSpec] = {", ENTRIES)
-    made.insert("config/alertmanager/alertmanager.yaml", "  - name: notify", RECEIVER)
+    for receiver, block in BLOCKS.items():
+        made.insert("config/alertmanager/alertmanager.yaml", f"  - name: {receiver}", block)
     return made
 
 
@@ -106,7 +110,9 @@ def integrations(program: Program) -> dict[str, list[Any]]:
 
 def test_the_receiver_has_its_file_and_its_block(program: Program) -> None:
     assert data(program, "alertmanager")["chat-url"] == SECRET
-    assert integrations(program) == {"notify": [{"webhook_url_file": "/etc/alertmanager/secrets/chat-url"}]}
+    assert integrations(program) == {
+        receiver: [{"webhook_url_file": FILE, "send_resolved": receiver != "inform"}] for receiver in BLOCKS
+    }
     network = Reachability(tuple(policy.inputs for policy in program.of_kind("NetworkPolicy")))
     assert network.allows(Pod("observability", "alertmanager"), Address("203.0.113.7"), 443)
 
