@@ -30,7 +30,7 @@ def write(manifests: Iterable[Manifest], folder: Path) -> None:
         path = folder / f"{name_of(manifest)}.yaml"
         assert not path.exists(), f"two objects are called {name_of(manifest)}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+        path.write_text(yaml.dump(manifest, Dumper=yaml.CSafeDumper, sort_keys=False))
 
 
 def name_of(manifest: Manifest) -> str:

@@ -11,6 +11,7 @@ from tests.checkers.finding import EXCEPTIONS, Allowed, CheckResult, Finding, re
 from tests.checkers.manifest_checkers import MANIFEST_TOOLS, CheckManifests
 from tests.checkers.schemas import write_schemas
 from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.once_a_run import once_a_run
 from tests.support.operator_crds import install_operator_crds
 from tests.support.variants import VARIANTS
 
@@ -18,27 +19,34 @@ from tests.support.variants import VARIANTS
 @pytest.fixture(scope="session")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every object of every stack, one a file."""
-    folder = tmp_path_factory.mktemp("objects")
-    checker_inputs.write_stacks(folder)
-    return folder
+
+    def make(folder: Path) -> Path:
+        checker_inputs.write_stacks(folder)
+        return folder
+
+    return once_a_run(tmp_path_factory, "objects", make)
 
 
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an API server publishes that also knows the Prometheus Operator's kinds; it is gone again when this returns."""
-    folder = tmp_path_factory.mktemp("schemas")
-    with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
-        install_operator_crds(embedded)
-        write_schemas(embedded, folder)
-    return folder
+
+    def make(folder: Path) -> Path:
+        with EmbeddedCluster(tmp_path_factory.mktemp("cluster")).running() as embedded:
+            install_operator_crds(embedded)
+            write_schemas(embedded, folder)
+        return folder
+
+    return once_a_run(tmp_path_factory, "schemas", make)
 
 
 @pytest.fixture(scope="session")
-def check_manifests(request: pytest.FixtureRequest) -> CheckManifests:
+def check_manifests(
+    request: pytest.FixtureRequest, objects: Path, tmp_path_factory: pytest.TempPathFactory
+) -> CheckManifests:
     """`check_manifests(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
 
-    @cache
-    def ask(tool: str, folder: Path) -> CheckResult:
+    def answer(tool: str, folder: Path) -> CheckResult:
         match tool:
             case "kubeconform":
                 return manifest_checkers.kubeconform(folder, request.getfixturevalue("schemas"))
@@ -47,13 +55,22 @@ def check_manifests(request: pytest.FixtureRequest) -> CheckManifests:
             case _:
                 return manifest_checkers.kube_score(folder)
 
+    @cache
+    def ask(tool: str, folder: Path) -> CheckResult:
+        if folder == objects:
+            return once_a_run(tmp_path_factory, f"objects-{tool}", lambda _: answer(tool, folder))
+        return answer(tool, folder)
+
     return ask
 
 
 @pytest.fixture(scope="session")
 def about_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding]]:
     """What each checker of the repository's files says about them."""
-    scratch = tmp_path_factory.mktemp("repository")
+    return once_a_run(tmp_path_factory, "repository", _check_files)
+
+
+def _check_files(scratch: Path) -> dict[str, list[Finding]]:
     tree = scratch / "tree"
     checker_inputs.copy_repository(tree)
     checker_inputs.write_service_dockerfiles(tree)

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,9 @@ def kube_score(folder: Path) -> CheckResult:
     return CheckResult(findings=findings, checked=checked)
 
 
+@cache
 def checkov_results(framework: str, folder: Path) -> list[dict[str, Any]]:
-    """Every check that it made below a folder, whatever came out. Fails when it made none or could not read a file."""
+    """Every check that it made below a folder, whatever came out; asked once. Fails when it made none or could not read a file."""
     flags = ["--framework", framework, "--directory", folder, "--output", "json", "--compact", "--skip-download"]
     said = answer(["checkov", *flags], folder, environment={"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"})
     report = json.loads(said.stdout)

@@ -26,12 +26,16 @@ class Mutation:
 
 
 def write_mutated(folder: Path, mutations: list[Mutation]) -> None:
-    """Write the whole local stack once for each mutation, in a folder of its name."""
+    """Write what each mutation makes of the local stack, in a folder of its name.
+
+    Kube-score judges a stack as a whole and gets all of it, the others what is no more as it was.
+    """
     sound = list(synthesise("local").manifests())
     for mutation in mutations:
         manifests = copy.deepcopy(sound)
         mutation.mutate(manifests)
-        write(manifests, folder / str(mutation))
+        whole = mutation.tool == "kube-score"
+        write((each for each in manifests if whole or each not in sound), folder / str(mutation))
 
 
 def _first(manifests: list[Manifest], kind: str) -> Manifest:
