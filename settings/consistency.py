@@ -249,6 +249,11 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         elif SERVICES[name].singleton and (size.replicas or 1) > 1:
             expected = "1: two would act twice on every event"
             yield ConfigIssue((*path, "replicas"), "is not safe", expected, size.replicas, fix=1)
+        if name in SERVICES and size.url:
+            setting, port = SERVICES[name].public_url_setting, SERVICES[name].port
+            own = f"platform.{Platform.model_fields[setting].alias}" if setting else "a service with a port"
+            if setting or port is None:
+                yield ConfigIssue((*path, "url"), "has no effect", own, size.url, remove=True)
     if len(set(platform.markets)) < len(platform.markets):
         twice = next(index for index, each in enumerate(platform.markets) if each in platform.markets[:index])
         path = ("platform", "markets", twice)
