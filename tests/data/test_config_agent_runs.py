@@ -3,22 +3,17 @@
 import gzip
 import json
 import secrets
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.data.stack_traces import NODE_LOGGED, NODE_UNCAUGHT, PYTHON, TRACES
 from tests.support.agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
-from tests.support.collector_process import Gateway, Sink
-from tests.support.name_server import NameServer
 from tests.support.tool_process import running
-from tests.support.waiting import settle, wait_until
+from tests.support.waiting import wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""
@@ -276,53 +271,6 @@ def test_an_application_cannot_claim_to_be_another(gateway: GatewayStub, log: Co
     assert (record.resource["service.name"], record.resource["k8s.pod.name"]) == ("api", log.pod)
 
 
-PYTHON = """\
-Traceback (most recent call last):
-  File "/app/workers/main.py", line 12, in run
-    execute(order)
-    ~~~~~~~^^^^^^^
-  File "/app/workers/orders.py", line 3, in execute
-    raise Rejected("limit")
-workers.errors.Rejected: limit"""
-CHAINED = """\
-Traceback (most recent call last):
-  File "/app/a.py", line 1, in <module>
-    {}["price"]
-KeyError: 'price'
-
-During handling of the above exception, another exception occurred:
-
-Traceback (most recent call last):
-  File "/app/a.py", line 3, in <module>
-    raise ValueError("no price") from None
-ValueError: no price"""
-NODE_UNCAUGHT = """\
-/app/dist/index.js:10
-    throw new TypeError('x is not a function');
-    ^
-
-TypeError: x is not a function
-    at Object.<anonymous> (/app/dist/index.js:10:11)
-    at Module._compile (node:internal/modules/cjs/loader:1554:14)"""
-NODE_LOGGED = """\
-Error: connect ECONNREFUSED 10.0.0.1:6379
-    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)"""
-NODE_INTERNAL = """\
-node:internal/process/promises:394
-      triggerUncaughtException(err, true /* fromPromise */);
-      ^
-
-RangeError [ERR_OUT_OF_RANGE]: The value is out of range
-    at Buffer.writeU_Int32BE (node:internal/buffer:806:11)"""
-TRACES = {
-    "a Python traceback": PYTHON,
-    "a chain of two": CHAINED,
-    "an uncaught error of Node": NODE_UNCAUGHT,
-    "a logged error of Node": NODE_LOGGED,
-    "an error from inside Node": NODE_INTERNAL,
-}
-
-
 @pytest.mark.parametrize("kind", TRACES)
 def test_a_stack_trace_is_one_record_among_other_lines(gateway: GatewayStub, log: ContainerLog, kind: str) -> None:
     trace, other = TRACES[kind], json.dumps({"level": 30, "msg": "json"})
@@ -375,210 +323,6 @@ def test_what_only_looks_like_a_trace_stays_line_by_line(gateway: GatewayStub, l
     lines = ["workers.main: started", "Error: no file", "KeyError: 'x'", "GET /api/orders 200", "Exception", "a: b"]
     log.write(*lines)
     assert Counter(bodies(gateway, log, len(lines))) == Counter(lines)
-
-
-def _numbered(log: ContainerLog, first: int, count: int) -> None:
-    for number in range(first, first + count):
-        log.write(json.dumps({"level": 30, "msg": f"number {number}"}) if number % 2 else f"number {number}")
-
-
-def _drill(folder: Path, variant: Callable[[dict[str, Any]], None] | None = None) -> tuple[Counter[str], int]:
-    """Kill the agent three times while no gateway takes anything and lines are written; what arrived, and how many were written."""
-    gateway = GatewayStub()
-    agent = Agent(folder, gateway.endpoint, variant=variant)
-    log, number = ContainerLog(agent.pods), 0
-    agent.start()
-    try:
-        for turn in range(3):
-            for _ in range(4):
-                _numbered(log, number, 100)
-                number += 100
-                time.sleep(0.3)
-            if turn == 1:
-                log.rotate()
-            agent.stop(signal.SIGKILL)
-            _numbered(log, number, 50)
-            number += 50
-            agent.start()
-        gateway.up()
-        settle(gateway.bodies, lambda found: len(found) >= number)
-    finally:
-        agent.stop()
-        gateway.down()
-    return gateway.bodies(), number
-
-
-def _whole(count: int) -> Counter[str]:
-    return Counter({f"number {number}": 1 for number in range(count)})
-
-
-def test_every_line_arrives_once_when_the_agent_is_killed_while_no_gateway_answers(tmp_path: Path) -> None:
-    found, written = _drill(tmp_path)
-    assert found == _whole(written)
-
-
-def test_the_drill_sees_what_an_agent_without_checkpoints_does(tmp_path: Path) -> None:
-    found, written = _drill(tmp_path, lambda config: config["receivers"]["file_log"].pop("storage"))
-    assert max(found.values()) > 1
-    assert set(found) == set(_whole(written))
-
-
-def test_the_drill_sees_what_a_queue_in_memory_does(tmp_path: Path) -> None:
-    found, written = _drill(
-        tmp_path, lambda config: config["exporters"]["otlp_grpc/logs"]["sending_queue"].pop("storage")
-    )
-    assert set(_whole(written)) - set(found)
-
-
-SWEEP = [0.8 + turn * 0.05 for turn in range(10)]
-"""Seconds from the agent's start to its end, over all moments of its polling, which is each half a second."""
-SOON_AFTER_A_POLL = [0.94 + turn * 0.02 for turn in range(15)]
-"""Within the tenth of a second in which the lines of a poll are only in the agent's memory, whenever it noted its start."""
-
-
-def _under_load(
-    folder: Path, lives: list[float] = SWEEP, flags: list[str] | None = None
-) -> tuple[Counter[str], int, int]:
-    """Kill the agent after each of these times; what arrived, what was written, and the largest request."""
-    gateway = GatewayStub()
-    gateway.up()
-    agent = Agent(folder, gateway.endpoint, flags=flags)
-    log, ended, number = ContainerLog(agent.pods), threading.Event(), [0]
-
-    def write() -> None:
-        while not ended.wait(0.01):
-            _numbered(log, number[0], 1)
-            number[0] += 1
-
-    writer = threading.Thread(target=write)
-    agent.start()
-    writer.start()
-    try:
-        for seconds in lives:
-            time.sleep(seconds)
-            agent.stop(signal.SIGKILL)
-            agent.start()
-        ended.set()
-        writer.join()
-        settle(gateway.bodies, lambda found: len(found) >= number[0])
-    finally:
-        ended.set()
-        agent.stop()
-        gateway.down()
-    return gateway.bodies(), number[0], gateway.largest
-
-
-def test_nothing_is_lost_and_little_doubled_when_the_agent_is_killed_under_load(tmp_path: Path) -> None:
-    found, written, largest = _under_load(tmp_path)
-    assert set(found) == set(_whole(written))
-    # What was on its way or not yet checkpointed may come again: four requests, and the lines of one poll.
-    assert sum(found.values()) - written <= len(SWEEP) * (4 * largest + 100)
-
-
-def test_without_its_flag_the_agent_would_lose_lines(tmp_path: Path) -> None:
-    found, written, _ = _under_load(tmp_path, SOON_AFTER_A_POLL, flags=[])
-    assert set(_whole(written)) - set(found)
-
-
-def test_an_agent_that_is_asked_to_stop_loses_nothing(tmp_path: Path) -> None:
-    gateway = GatewayStub()
-    agent = Agent(tmp_path, gateway.endpoint)
-    log = ContainerLog(agent.pods)
-    for turn in range(3):
-        with running(agent):
-            _numbered(log, turn * 100, 100)
-            log.write(*PYTHON.split("\n"))
-            time.sleep(0.6)
-    gateway.up()
-    with running(agent):
-        settle(gateway.bodies, lambda found: len(found) >= 301)
-    gateway.down()
-    assert gateway.bodies() == _whole(300) + Counter({PYTHON: 3})
-
-
-def _narrow(config: dict[str, Any]) -> None:
-    """A queue that a few thousand lines fill."""
-    for exporter in config["exporters"].values():
-        exporter["sending_queue"]["batch"] |= {"min_size": 100_000, "max_size": 500_000}
-
-
-@pytest.mark.parametrize(("how", "lost"), [(signal.SIGKILL, 0), (signal.SIGTERM, 100)])
-def test_a_full_queue_makes_the_agent_wait_and_little_is_lost_when_it_stops(
-    tmp_path: Path, how: signal.Signals, lost: int
-) -> None:
-    """Asked to stop while it waits, the receiver gives up the batch in its hand: 100 lines a file at most. Killed, none."""
-    gateway = GatewayStub()
-    agent = Agent(tmp_path, gateway.endpoint, environment={"QUEUE_BYTES": "1000000"}, variant=_narrow)
-    log, written = ContainerLog(agent.pods), 4000
-    log.write(*(f"number {number} {'x' * 1000}" for number in range(written)))
-
-    def found() -> set[str]:
-        return {" ".join(body.split()[:2]) for body in gateway.bodies()}
-
-    agent.start()
-    try:
-        wait_until(lambda: "enqueue_failed_log_records_total{" in agent.own_metrics(), 15, "the queue to be full")
-        time.sleep(4)  # it tries again and again, and drops nothing
-        assert gateway.records == []
-        agent.stop(how)
-        agent.start()
-        gateway.up()
-        settle(gateway.bodies, lambda found: len(found) >= written)
-    finally:
-        agent.stop()
-        gateway.down()
-    assert written - len(found()) <= lost
-
-
-def test_the_gateways_share_the_agents_requests(tmp_path: Path) -> None:
-    gateways = [GatewayStub(), GatewayStub()]
-    for gateway in gateways:
-        gateway.up()
-    names = NameServer({"otel-collector.observability.svc": [gateway.address for gateway in gateways]})
-    agent = Agent(tmp_path, f"dns://{names.address}/otel-collector.observability.svc:4317")
-    log = ContainerLog(agent.pods)
-
-    def taken() -> Counter[str]:
-        return gateways[0].bodies() + gateways[1].bodies()
-
-    with running(agent):
-        for number in range(8):
-            _numbered(log, number, 1)
-            wait_until(lambda: len(taken()) > number, 10, "the line")  # noqa: B023
-        assert [gateway.requests for gateway in gateways] == [4, 4]
-        gateways[0].down()
-        for number in range(8, 16):
-            _numbered(log, number, 1)
-            wait_until(lambda: len(taken()) > number, 15, "the line, by the other gateway")  # noqa: B023
-    gateways[1].down()
-    assert taken() == _whole(16)
-
-
-def test_lines_pass_the_real_gateway_even_when_it_is_killed(tmp_path: Path) -> None:
-    sink = Sink()
-    gateway = Gateway(tmp_path / "gateway", sink)
-    agent = Agent(tmp_path / "agent", f"dns:///{gateway.address}:4317")
-    log = ContainerLog(agent.pods)
-
-    def stored() -> Counter[str]:
-        return Counter(item["body"].get("stringValue", "") for item in sink.records())
-
-    with running(gateway), running(agent):
-        for turn in range(3):
-            _numbered(log, turn * 200, 200)
-            wait_until(lambda: len(stored()) >= 200 * turn, 20, "the lines before")  # noqa: B023
-            gateway.stop(signal.SIGKILL)
-            _numbered(log, 600 + turn * 50, 50)
-            time.sleep(0.7)
-            gateway.start()
-        wait_until(lambda: len(stored()) >= 750, 60, "all lines")
-    assert set(stored()) == set(_whole(750))
-    told = sink.resources("logs")[-1]
-    assert (told["service.name"], told["k8s.pod.name"], told["deployment.environment.name"]) == (
-        "api",
-        log.pod,
-        "local",
-    )
 
 
 def test_the_agent_says_how_it_is(agent: Agent, gateway: GatewayStub, log: ContainerLog) -> None:

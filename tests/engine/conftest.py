@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.declared import Declared
+from tests.engine.recordings import copy_of
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.repository import copy_program
 from tests.support.workspace import Workspace
@@ -45,3 +47,17 @@ def workspace(cluster: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory
 def program(tmp_path: Path) -> Path:
     """A copy of the repository's program, free to edit."""
     return copy_program(tmp_path / "atlas")
+
+
+@pytest.fixture(scope="module")
+def declared(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declared]:
+    """One stack for all tests: what one leaves is deleted by the first update of the next, and at last by a destroy."""
+    made = Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("conformance") / "declared"), stack="d"))
+    yield made
+    made.stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def idle(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Declared:
+    """A stack for tests in which nothing is ever made."""
+    return Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("idle") / "declared"), stack="d"))

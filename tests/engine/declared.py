@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.workspace import Workspace
 
 Inputs = dict[str, Any]
@@ -67,3 +68,8 @@ def deployment(name: str, *, labels: Mapping[str, str] | None = None, **annotati
             "template": {"metadata": {"labels": matched}, "spec": {"containers": [container]}},
         },
     }
+
+
+def live_object(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:
+    """The object as the cluster has it, with who manages which field."""
+    return json.loads(cluster.kubectl("get", kind, name, "--output", "json", "--show-managed-fields").stdout)

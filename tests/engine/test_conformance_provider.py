@@ -3,68 +3,16 @@
 import base64
 import json
 import secrets
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.engine.declared import Declared, config_map, deployment
-from tests.engine.recordings import copy_of
+from tests.engine.declared import Declared, config_map, deployment, live_object
 from tests.support.addresses import free_port
 from tests.support.embedded_cluster import EmbeddedCluster
-from tests.support.waiting import wait_until
-from tests.support.workspace import Workspace
-
-WAIT_SECONDS = 90
-
-
-@pytest.fixture(scope="module")
-def declared(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declared]:
-    """One stack for all tests: what one leaves is deleted by the first update of the next, and at last by a destroy."""
-    made = Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("conformance") / "declared"), stack="d"))
-    yield made
-    made.stack.destroy()
-
-
-@pytest.fixture(scope="module")
-def idle(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Declared:
-    """A stack for tests in which nothing is ever made."""
-    return Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("idle") / "declared"), stack="d"))
-
-
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    """The condition's answer, once there is one."""
-    return wait_until(condition, WAIT_SECONDS, what, every=0.3)
-
-
-def get(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:
-    return json.loads(cluster.kubectl("get", kind, name, "--output", "json", "--show-managed-fields").stdout)
-
-
-def make_ready(cluster: EmbeddedCluster, app: str) -> None:
-    """Say of the app's Pods what a kubelet would say."""
-    condition = {"status": "True", "lastTransitionTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    status = {
-        "phase": "Running",
-        "conditions": [
-            {"type": kind, **condition} for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
-        ],
-    }
-    for pod in cluster.objects("pods", "--selector", f"app={app}"):
-        name = pod["metadata"]["name"]
-        cluster.kubectl("patch", "pod", name, "--subresource=status", "--patch", json.dumps({"status": status}))
-
-
-def ended(process: subprocess.Popen[str]) -> str:
-    """The output of a command that must end soon."""
-    output, _ = process.communicate(timeout=WAIT_SECONDS)
-    return output
 
 
 def test_with_mutable_configmaps_a_fixed_one_changes_in_place_and_an_immutable_one_is_replaced(
@@ -80,7 +28,7 @@ def test_with_mutable_configmaps_a_fixed_one_changes_in_place_and_an_immutable_o
 
     declare("1")
     declared.stack.up()
-    before = get(cluster, "configmap", "fixed")
+    before = live_object(cluster, "configmap", "fixed")
     first = declared.resource("auto")["id"].split("/")[1]
     declare("2")
     assert declared.announced() == {"fixed": "update", "auto": "replace", "frozen": "replace"}
@@ -88,7 +36,7 @@ def test_with_mutable_configmaps_a_fixed_one_changes_in_place_and_an_immutable_o
     assert up.changes == {"update": 1, "replace": 2}
     operations = [operation for operation, urn in up.steps if urn.endswith("::frozen")]
     assert operations == ["delete-replaced", "replace", "create-replacement"]
-    after = get(cluster, "configmap", "fixed")
+    after = live_object(cluster, "configmap", "fixed")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["data"] == {"k": "2"}
     assert declared.resource("auto")["id"] != f"default/{first}"
@@ -127,8 +75,8 @@ def test_secrets_are_in_the_cluster_and_nowhere_readable_in_state_or_output(
         hidden_forms = [text, base64.b64encode(text.encode()).decode()]
         for searched in (said, json.dumps(declared.stack.export())):
             assert not [form for form in hidden_forms if form in searched]
-    assert base64.b64decode(get(cluster, "secret", "planted")["data"]["pw"]).decode() == rotated
-    assert get(cluster, "configmap", "planted")["data"]["k"] == rotated
+    assert base64.b64decode(live_object(cluster, "secret", "planted")["data"]["pw"]).decode() == rotated
+    assert live_object(cluster, "configmap", "planted")["data"]["k"] == rotated
 
 
 def test_a_refresh_sees_drift_and_the_next_update_corrects_it(declared: Declared, cluster: EmbeddedCluster) -> None:
@@ -141,8 +89,8 @@ def test_a_refresh_sees_drift_and_the_next_update_corrects_it(declared: Declared
     assert declared.resource("edited")["outputs"]["data"] == {"k": "drifted"}
     assert declared.announced() == {"edited": "update", "lost": "create"}
     declared.stack.up()
-    assert get(cluster, "configmap", "edited")["data"] == {"k": "1"}
-    assert get(cluster, "configmap", "lost")["data"] == {"k": "1"}
+    assert live_object(cluster, "configmap", "edited")["data"] == {"k": "1"}
+    assert live_object(cluster, "configmap", "lost")["data"] == {"k": "1"}
     assert not declared.stack.refresh().changes
 
 
@@ -157,11 +105,11 @@ def test_fields_of_another_manager_are_taken_over_only_on_demand(declared: Decla
         refused = declared.stack.run(*command, check=False)
         assert refused.rc != 0
         assert 'conflict with "someone"' in refused.output
-    assert get(cluster, "configmap", "contested")["data"] == {"k": "theirs"}
+    assert live_object(cluster, "configmap", "contested")["data"] == {"k": "theirs"}
     wanted["metadata"]["annotations"] = {"pulumi.com/patchForce": "true"}
     declared.declare(("map", wanted), enableConfigMapMutable=True)
     declared.stack.up()
-    assert get(cluster, "configmap", "contested")["data"] == {"k": "1"}
+    assert live_object(cluster, "configmap", "contested")["data"] == {"k": "1"}
 
 
 def test_an_imported_object_is_taken_over_from_kubectl(declared: Declared, cluster: EmbeddedCluster) -> None:
@@ -174,7 +122,7 @@ def test_an_imported_object_is_taken_over_from_kubectl(declared: Declared, clust
     assert up.changes["import"] == 1
     declared.declare(("found", config_map({"k": "2"}, "found")), enableConfigMapMutable=True)
     declared.stack.up()
-    assert get(cluster, "configmap", "found")["data"] == {"k": "2"}
+    assert live_object(cluster, "configmap", "found")["data"] == {"k": "2"}
 
 
 def test_another_spelling_of_the_same_is_no_difference(declared: Declared) -> None:
@@ -208,7 +156,7 @@ def test_ignored_fields_keep_what_the_cluster_has(declared: Declared, cluster: E
     app["spec"]["template"]["spec"]["containers"][0]["image"] = "local/none:2"
     declared.declare(("app", app, options))
     declared.stack.up()
-    found = get(cluster, "deployment", "scaled")
+    found = live_object(cluster, "deployment", "scaled")
     assert found["spec"]["replicas"] == 3
     assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "local/none:2"
 
@@ -218,110 +166,13 @@ def test_a_replacement_does_not_land_on_the_object_that_is_being_deleted(
 ) -> None:
     declared.declare(("app", deployment("swapped", skipAwait="true")))
     declared.stack.up()
-    first = get(cluster, "deployment", "swapped")["metadata"]["uid"]
+    first = live_object(cluster, "deployment", "swapped")["metadata"]["uid"]
     declared.declare(("app", deployment("swapped", labels={"more": "yes"}, skipAwait="true")))
     assert declared.stack.up().changes == {"replace": 1}
     time.sleep(2)
-    found = get(cluster, "deployment", "swapped")
+    found = live_object(cluster, "deployment", "swapped")
     assert found["metadata"]["uid"] != first
     assert found["spec"]["selector"]["matchLabels"] == {"app": "swapped", "more": "yes"}
-
-
-def test_an_update_waits_until_the_pods_are_ready(declared: Declared, cluster: EmbeddedCluster) -> None:
-    declared.declare(("app", deployment("awaited")))
-    process = declared.stack.start("up", "--yes", "--skip-preview")
-    eventually(lambda: cluster.objects("pods", "--selector", "app=awaited"), "a Pod of the Deployment")
-    time.sleep(3)
-    assert process.poll() is None, ended(process)
-    make_ready(cluster, "awaited")
-    output = ended(process)
-    assert process.returncode == 0, output
-    assert declared.resource("app")["outputs"]["status"]["readyReplicas"] == 1
-
-
-def test_what_is_not_ready_in_time_fails_with_the_reason_and_is_corrected_by_the_next_update(
-    declared: Declared, cluster: EmbeddedCluster
-) -> None:
-    declared.declare(("app", deployment("late"), {"create": "10s"}))
-    failed = declared.stack.up(check=False)
-    assert failed.rc != 0
-    assert "not ready after 10 seconds" in failed.output
-    assert "no nodes available" in failed.output
-    assert declared.resource("app")["initErrors"]
-    make_ready(cluster, "late")
-    declared.stack.up()
-    assert not declared.resource("app").get("initErrors")
-
-
-def test_an_interrupted_wait_keeps_the_object_in_the_state(declared: Declared, cluster: EmbeddedCluster) -> None:
-    declared.declare(("app", deployment("interrupted")))
-    process = declared.stack.start("up", "--yes", "--skip-preview")
-    eventually(lambda: cluster.objects("pods", "--selector", "app=interrupted"), "a Pod of the Deployment")
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    output = ended(process)
-    assert process.returncode != 0
-    assert "the wait was cancelled" in output
-    assert declared.resource("app")["id"] == "default/interrupted"
-
-
-def processes_of(stack: Workspace) -> list[int]:
-    """The processes that were started for the stack, found by its state's folder in their environment."""
-    mark = str(stack.state).encode()
-    found: list[int] = []
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in environment.read_bytes():
-                found.append(int(environment.parent.name))
-    return found
-
-
-def test_a_killed_engine_leaves_no_plugin_behind_and_no_key_on_the_disk(
-    declared: Declared, cluster: EmbeddedCluster, tmp_path: Path
-) -> None:
-    declared.declare(("app", deployment("abandoned")))
-    process = declared.stack.start("up", "--yes", "--skip-preview", environment={"TMPDIR": str(tmp_path)})
-    eventually(lambda: cluster.objects("pods", "--selector", "app=abandoned"), "a Pod of the Deployment")
-    assert list(tmp_path.glob("pulumi-kubernetes-*"))
-    assert len(processes_of(declared.stack)) >= 4, "the engine, the program and two plugins"
-    process.kill()
-    process.wait()
-    eventually(lambda: not processes_of(declared.stack), "the end of every process of the update")
-    assert not list(tmp_path.glob("pulumi-kubernetes-*"))
-    declared.stack.run("cancel", "--yes")
-    make_ready(cluster, "abandoned")
-    declared.stack.up()
-    changed = deployment("abandoned", skipAwait="true")
-    changed["spec"]["template"]["spec"]["containers"][0]["image"] = "local/none:2"
-    declared.declare(("app", changed))
-    declared.stack.up()
-    managers = [entry["manager"] for entry in get(cluster, "deployment", "abandoned")["metadata"]["managedFields"]]
-    assert len([name for name in managers if name.startswith("pulumi-kubernetes-")]) == 1
-
-
-def test_a_service_waits_for_its_pods_only_when_it_selects_any(declared: Declared) -> None:
-    ports = [{"port": 80}]
-    metadata = {"namespace": "default"}
-    service: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "metadata": {**metadata, "name": "alone"}}
-    headless = {**service, "metadata": {**metadata, "name": "headless"}}
-    declared.declare(
-        ("alone", {**service, "spec": {"ports": ports}}, {"create": "3s"}),
-        (
-            "headless",
-            {**headless, "spec": {"ports": ports, "clusterIP": "None", "selector": {"app": "x"}}},
-            {"create": "3s"},
-        ),
-    )
-    declared.stack.up()
-    selecting = {
-        **service,
-        "metadata": {**metadata, "name": "selecting"},
-        "spec": {"ports": ports, "selector": {"app": "x"}},
-    }
-    declared.declare(("selecting", selecting, {"create": "3s"}))
-    failed = declared.stack.up(check=False)
-    assert failed.rc != 0
-    assert "its selector may match no Pod" in failed.output
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """What goes wrong at run time ends in one plain sentence, and leaves nothing half-made."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -78,17 +76,6 @@ def test_a_definition_that_the_cluster_lacks(stack: Workspace) -> None:
     again = stack.destroy(check=False)
     assert again.rc == 0, again.output
     assert deployed_objects(stack) == []
-
-
-def test_an_interrupted_update_says_so_and_the_next_one_finishes_it(stack: Workspace) -> None:
-    process = stack.start("up", "--yes", "--skip-preview")
-    wait_until(lambda: stack.noted() > 20, seconds=60)
-    os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert "Traceback" not in said
-    stack.up()
-    assert dict(stack.up().changes) == {}
 
 
 def test_a_second_update_at_once_is_told_who_holds_the_lock(stack: Workspace) -> None:

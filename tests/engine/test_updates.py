@@ -1,11 +1,8 @@
 """The real program under the plain `pulumi` command, against a real API server."""
 
 import base64
-import contextlib
 import json
-import os
 import secrets
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,6 @@ from tests.support import required_inputs
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.kubernetes_objects import identity, listed
 from tests.support.repository import edit
-from tests.support.waiting import wait_until
 from tests.support.workspace import STATE_AT_THE_END, Workspace
 
 STACKS = ("local", "dev", "prod")
@@ -99,41 +95,6 @@ def test_no_secret_is_in_clear_in_state_logs_or_objects(
                 at = json.dumps(text).find(form)
                 assert at < 0, json.dumps(text)[max(0, at - 300) : at]
             assert not [data for data in written if form.encode() in data]
-
-
-def test_killed_at_ten_points_an_update_can_be_finished(
-    program: Path, workspace: Callable[..., Workspace], clean_cluster: EmbeddedCluster
-) -> None:
-    stack = workspace(program)
-    total = len(stack.preview_json()["steps"])
-    for point in range(10):
-        process = stack.start("up", "--yes", "--skip-preview")
-        try:
-            wait_until(lambda: process.poll() is not None or stack.noted() >= total * (point + 1) // 12, seconds=120)  # noqa: B023
-            assert process.poll() is None, "the kill has to hit an update at work"
-        except AssertionError as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise AssertionError(
-                f"point {point}: {error}: {stack.noted()} of {total}: {process.communicate(timeout=30)[0]}"
-            ) from None
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        stack.run("cancel", "--yes", check=False)
-    stack.up()
-    settled(stack.up())
-    settled(stack.refresh())
-    # What was made and never noted has a name that nobody mounts; it goes with its namespace.
-    known = {
-        each["outputs"]["metadata"]["name"] for each in stack.resources() if each["type"].startswith("kubernetes:core/")
-    }
-    pods = json.dumps(clean_cluster.objects("deployments,statefulsets,daemonsets,cronjobs"))
-    for each in clean_cluster.objects("configmaps,secrets", "--selector=app.kubernetes.io/managed-by=pulumi"):
-        if each["metadata"]["name"] not in known:
-            assert f'"{each["metadata"]["name"]}"' not in pods
-    stack.destroy()
-    left = {each["metadata"]["name"] for each in clean_cluster.objects("namespaces")}
-    assert not {"observability", "trading", "node-agents"} & left
 
 
 def test_a_wrong_configuration_is_one_message_and_creates_nothing(
