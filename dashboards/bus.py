@@ -1,4 +1,4 @@
-"""Event bus: what the services publish and handle, and how far behind they are; the broker is in `queues.py`."""
+"""Event bus: what the services publish and handle, and how far behind they are; the broker is in ``queues.py``."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 

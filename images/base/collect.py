@@ -1,6 +1,6 @@
 """Copies the files of a few Debian packages into an empty tree: a base without shell, package manager or documentation.
 
-`python3 collect.py TARGET PACKAGE…`, in a Debian where those packages are installed. The packages' descriptions go to
+``python3 collect.py TARGET PACKAGE…``, in a Debian where those packages are installed. The packages' descriptions go to
 /var/lib/dpkg/status.d, where scanners look for them in images without dpkg; their licences stay.
 """
 

@@ -1,4 +1,4 @@
-"""`python3 compile.py FOLDER…`: compiles every module by content, the same each time.
+"""``python3 compile.py FOLDER…``: compiles every module by content, the same each time.
 
 Python's own compileall notes which objects were shared while it ran, which differs from run to run; the marshal format's version 2
 has no such notes, and every Python reads it. What cannot be parsed is left to fail where it is imported.

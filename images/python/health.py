@@ -1,4 +1,4 @@
-"""`python3 -I -S health.py URL` ends with 0 when URL answers below 500: the image has no curl."""
+"""``python3 -I -S health.py URL`` ends with 0 when URL answers below 500: the image has no curl."""
 
 import sys
 import urllib.error

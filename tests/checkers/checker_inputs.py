@@ -39,7 +39,7 @@ def name_of(manifest: Manifest) -> str:
 
 
 def object_of(path: str | Path, folder: Path) -> tuple[str, str]:
-    """(stack, object) of a file that `write` made below `folder`/<stack>."""
+    """(stack, object) of a file that ``write`` made below ``folder``/<stack>."""
     stack, *parts = (folder / path).relative_to(folder).parts
     return stack, "/".join(parts).removesuffix(".yaml")
 
@@ -66,7 +66,7 @@ def shell_scripts(tree: Path) -> list[Path]:
 
 
 def dockerfiles(tree: Path) -> list[Path]:
-    """`Dockerfile`, or with a word before or after it (`Dockerfile.node`); `.dockerignore` is none."""
+    """``Dockerfile``, or with a word before or after it (``Dockerfile.node``); ``.dockerignore`` is none."""
     named = (path for path in sorted(tree.rglob("*Dockerfile*")) if path.is_file())
     return [path for path in named if path.suffix != ".dockerignore"]
 

@@ -44,7 +44,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check_manifests(
     request: pytest.FixtureRequest, objects: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> CheckManifests:
-    """`check_manifests(tool, folder)`: what this checker of manifests says about the files below a folder; asked once."""
+    """``check_manifests(tool, folder)``: what this checker of manifests says about the files below a folder; asked once."""
 
     def answer(tool: str, folder: Path) -> CheckResult:
         match tool:

@@ -16,7 +16,7 @@ SHORTEST_REASON = 40
 
 @dataclass(frozen=True, order=True, kw_only=True)
 class Finding:
-    """``object`` is `Kind/namespace/name`, or a file of the repository; ``stack`` is empty for a file."""
+    """``object`` is ``Kind/namespace/name``, or a file of the repository; ``stack`` is empty for a file."""
 
     tool: str
     check: str
@@ -40,7 +40,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
-    """One line of the table: this check of this tool may object to objects of this pattern (`*` stands for anything).
+    """One line of the table: this check of this tool may object to objects of this pattern (``*`` stands for anything).
 
     ``stack`` is None for all of them.
     """

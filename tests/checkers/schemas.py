@@ -45,7 +45,7 @@ def _published(cluster: EmbeddedCluster, below: str = "") -> dict[tuple[str, str
 
 
 def _close(schema: Schema) -> Schema:
-    """Refuse keys that the schema does not name, where it names any. What narrows a value (`anyOf`, …) names only some."""
+    """Refuse keys that the schema does not name, where it names any. What narrows a value (``anyOf``, …) names only some."""
     closed = dict(schema)
     if "properties" in schema:
         closed["properties"] = {key: _close(value) for key, value in schema["properties"].items()}

@@ -42,7 +42,7 @@ def said(answer: subprocess.CompletedProcess[str]) -> str:
 
 
 def refused(expressions: Iterable[str], folder: Path) -> list[str]:
-    """Which expressions Prometheus's own parser does not take, each with its reason. `folder` is for the rule files."""
+    """Which expressions Prometheus's own parser does not take, each with its reason. ``folder`` is for the rule files."""
     numbered = list(expressions)
     if not _refusal(numbered, folder / "all.yaml"):
         return []

@@ -14,7 +14,7 @@ VECTOR_ARGUMENT = {"histogram_quantile": 1, "histogram_fraction": 2, "quantile_o
 
 @dataclass
 class Answer:
-    """`labels` of its series; `faults` say what was asked of labels that are not there."""
+    """``labels`` of its series; ``faults`` say what was asked of labels that are not there."""
 
     labels: frozenset[str] = frozenset()
     faults: list[str] = field(default_factory=list[str])
@@ -29,7 +29,7 @@ class Answer:
 
 
 def answer_to(expression: str, series: Mapping[str, set[str]]) -> Answer:
-    """What an expression gives when `series` are what there is, each with its labels."""
+    """What an expression gives when ``series`` are what there is, each with its labels."""
     return _answer(promql_parser.parse(expression), series)
 
 
@@ -112,7 +112,7 @@ def _called(node: promql_parser.Call, series: Mapping[str, set[str]]) -> Answer:
 
 
 def _equalities(node: promql_parser.Expr) -> frozenset[str]:
-    """The labels by which `absent` names what is absent."""
+    """The labels by which ``absent`` names what is absent."""
     selector = node.vector_selector if isinstance(node, promql_parser.MatrixSelector) else node
     if not isinstance(selector, promql_parser.VectorSelector):
         return frozenset()

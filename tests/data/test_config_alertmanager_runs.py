@@ -228,7 +228,7 @@ def test_a_workload_that_is_down_holds_back_nothing_of_another_namespace(everyth
 def test_a_cause_that_does_not_say_whose_it_is_holds_back_nothing(
     everything: Alertmanager, cause: str, consequence: str, severity: str
 ) -> None:
-    """Both lack `service`, which counts as equal."""
+    """Both lack ``service``, which counts as equal."""
     place = {"namespace": labels("", "")["service"]}
     fired = [labels(cause, "critical", **place), labels(consequence, severity, **place)]
     for alert in fired:

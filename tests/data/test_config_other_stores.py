@@ -1,5 +1,5 @@
-"""Production's gateway with stores of somebody else's, behind TLS: a Jaeger in place of ours by `traces.endpoint`, and by
-`logs.otlpEndpoint` a Collector that asks for a token.
+"""Production's gateway with stores of somebody else's, behind TLS: a Jaeger in place of ours by ``traces.endpoint``, and by
+``logs.otlpEndpoint`` a Collector that asks for a token.
 
 What differs from what the program renders: folders, addresses, JSON for the metrics, and the way to the Kubernetes API.
 """

@@ -54,7 +54,7 @@ def test_the_rules_do_what_their_tests_say(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted(TESTS.glob("*_test.yaml")), ids=lambda path: path.stem)
 def test_the_values_of_a_test_are_text(file: Path) -> None:
-    """Without quotes YAML takes `0x30` for a number: broken rules would be judged by other values than the real ones."""
+    """Without quotes YAML takes ``0x30`` for a number: broken rules would be judged by other values than the real ones."""
     values = [series["values"] for test in yaml.safe_load(file.read_text())["tests"] for series in test["input_series"]]
     assert [each for each in values if not isinstance(each, str)] == []
 

@@ -1,4 +1,4 @@
-"""The stack that the tests of every signal share: `make up` in a copy of the repository, with somebody who hears its alerts."""
+"""The stack that the tests of every signal share: ``make up`` in a copy of the repository, with somebody who hears its alerts."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""What `make up` has started: every pod is ready, every target is up, every service is heard of by each of its signals."""
+"""What ``make up`` has started: every pod is ready, every target is up, every service is heard of by each of its signals."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`make bench-stack` and `make bench-up` measure a running stack: their short forms, for their figures to be figures."""
+"""``make bench-stack`` and ``make bench-up`` measure a running stack: their short forms, for their figures to be figures."""
 
 import os
 import re

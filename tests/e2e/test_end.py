@@ -1,4 +1,4 @@
-"""`make down` leaves nothing of the stack on this machine: no process, no interface, no control group."""
+"""``make down`` leaves nothing of the stack on this machine: no process, no interface, no control group."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Runs in the pod `webhook-receiver`: keeps what is posted, and answers a GET with all of it."""
+"""Runs in the pod ``webhook-receiver``: keeps what is posted, and answers a GET with all of it."""
 
 import json
 import time

@@ -28,7 +28,7 @@ def clean_cluster(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
 
 @pytest.fixture(scope="session")
 def workspace(cluster: EmbeddedCluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspace]:
-    """`workspace(folder, stack="local", kubeconfig=None, environment=None)` makes a new stack of the project in `folder`."""
+    """``workspace(folder, stack="local", kubeconfig=None, environment=None)`` makes a new stack of the project in ``folder``."""
 
     def make(
         folder: Path,

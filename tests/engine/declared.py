@@ -17,7 +17,7 @@ class Declared:
         self.stack = stack
 
     def declare(self, *resources: tuple[str, Inputs] | tuple[str, Inputs, Inputs], **provider: Any) -> None:
-        """Each resource is its name, its object and, if any, its options; `provider` is the provider's settings."""
+        """Each resource is its name, its object and, if any, its options; ``provider`` is the provider's settings."""
         listed: dict[str, Any] = {}
         for name, obj, *options in resources:
             listed[name] = {"type": token(obj), "inputs": obj, "options": options[0] if options else {}}
@@ -30,7 +30,7 @@ class Declared:
         (self.stack.folder / "declared.json").write_text(json.dumps(document))
 
     def announced(self, **environment: str) -> dict[str, str]:
-        """What a preview announces: operation by resource name, all but `same`."""
+        """What a preview announces: operation by resource name, all but ``same``."""
         steps = self.stack.preview_json(environment=environment).get("steps", [])
         return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
 
@@ -52,7 +52,7 @@ def config_map(data: Mapping[str, str], name: str | None = None, **rest: Any) ->
 
 
 def deployment(name: str, *, labels: Mapping[str, str] | None = None, **annotations: str) -> Inputs:
-    """A Deployment of one replica in the namespace called default; annotations are `pulumi.com/...` ones."""
+    """A Deployment of one replica in the namespace called default; annotations are ``pulumi.com/...`` ones."""
     matched = {"app": name, **(labels or {})}
     container = {"name": "main", "image": "local/none:1"}
     metadata: Inputs = {"namespace": "default", "name": name}

@@ -57,7 +57,7 @@ def resource_of(urn: str) -> str:
 
 
 def announced(preview: Outcome, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The steps of `pulumi preview --json`, all but `same`, with the recorded keys only; ordered by resource."""
+    """The steps of ``pulumi preview --json``, all but ``same``, with the recorded keys only; ordered by resource."""
     document = json.loads(preview.stdout)
     steps = [
         {**{key: step.get(key) for key in keys}, "op": step["op"], "resource": resource_of(step["urn"])}

@@ -1,4 +1,4 @@
-"""The real program under the plain `pulumi` command, against a real API server."""
+"""The real program under the plain ``pulumi`` command, against a real API server."""
 
 import base64
 import json

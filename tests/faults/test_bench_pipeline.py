@@ -1,4 +1,4 @@
-"""`make bench-pipeline` measures every hop and every processor: its short form, for its figures to be figures."""
+"""``make bench-pipeline`` measures every hop and every processor: its short form, for its figures to be figures."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Fixtures of the images' tests: this clone's own engine with its bases, and images that a real `pulumi up` built there."""
+"""Fixtures of the images' tests: this clone's own engine with its bases, and images that a real ``pulumi up`` built there."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def bases(engine: Engine) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def workspace(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Workspace]:
-    """`workspace(folder)` makes a stack for the program in `folder`, which builds in the engine."""
+    """``workspace(folder)`` makes a stack for the program in ``folder``, which builds in the engine."""
 
     def make(folder: Path) -> Workspace:
         private = tmp_path_factory.mktemp("stack")

@@ -1,4 +1,4 @@
-"""The stand-in for docker-build under the real `pulumi`: it builds with a real Docker engine, and only what has changed."""
+"""The stand-in for docker-build under the real ``pulumi``: it builds with a real Docker engine, and only what has changed."""
 
 import json
 import secrets

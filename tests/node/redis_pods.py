@@ -83,13 +83,13 @@ def wait_for(cluster: EmbeddedCluster, *names: str) -> None:
 
 
 def redis(cluster: EmbeddedCluster, inside: str, *command: str, host: str = "127.0.0.1") -> str:
-    """What Redis at `host` answers to a client inside a pod; nothing when it cannot be reached."""
+    """What Redis at ``host`` answers to a client inside a pod; nothing when it cannot be reached."""
     arguments = ["exec", inside, f"--namespace={NAMESPACE}", "--", "redis-cli", "-h", host, *command]
     return cluster.kubectl(*arguments, check=False).stdout.strip()
 
 
 def answers(cluster: EmbeddedCluster, host: str, inside: str = "client") -> bool:
-    """Whether Redis at `host` answers; a new Service's rules take a moment."""
+    """Whether Redis at ``host`` answers; a new Service's rules take a moment."""
     return redis(cluster, inside, "ping", host=host) == "PONG"
 
 

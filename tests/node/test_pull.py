@@ -19,7 +19,7 @@ from tools.image_loader import canonical_name, pull
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """Debian's registry, on the loopback address alone: `localhost:<port>`."""
+    """Debian's registry, on the loopback address alone: ``localhost:<port>``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

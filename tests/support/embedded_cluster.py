@@ -18,7 +18,7 @@ CLUSTER_WIDE = "namespaces,customresourcedefinitions,clusterroles,clusterrolebin
 
 
 class EmbeddedCluster:
-    """A control plane in `directory`, with a node if wanted, driven by tools/cluster.py as a person would."""
+    """A control plane in ``directory``, with a node if wanted, driven by tools/cluster.py as a person would."""
 
     def __init__(self, directory: Path, context: str = "atlas-local", *, node: bool = False) -> None:
         self.directory = directory

@@ -1,4 +1,4 @@
-"""The Prometheus Operator's custom resource definitions, as `tools/operator-crds` pins them, for an API server that takes them."""
+"""The Prometheus Operator's custom resource definitions, as ``tools/operator-crds`` pins them, for an API server."""
 
 from pathlib import Path
 

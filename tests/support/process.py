@@ -88,6 +88,6 @@ class Process:
 def interruptible(command: Sequence[str]) -> list[str]:
     """The command, started so that SIGINT ends it as in a terminal's foreground.
 
-    The jobs that a shell runs in the background (`make test &`) ignore SIGINT, and so does whatever they start.
+    The jobs that a shell runs in the background (``make test &``) ignore SIGINT, and so does whatever they start.
     """
     return ["env", "--default-signal=INT", *command]

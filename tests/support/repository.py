@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 _NOT_THE_PROGRAM = {".git", ".github", ".local", "services", "tests", "tools", "bench"}
 _OF_THE_OUTER_MAKE = {"ARGS", "NODE", "STACK"}
-"""What was given to the `make` that runs the tests, which hands it on to all that it starts."""
+"""What was given to the ``make`` that runs the tests, which hands it on to all that it starts."""
 _MADE = {"__pycache__", ".venv", "node_modules"}
 """Folders that tools make anywhere in a clone; no copy takes them along."""
 
@@ -22,7 +22,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 
 def tool_path() -> str:
-    """PATH with the repository's own tools first, as `make` sets it."""
+    """PATH with the repository's own tools first, as ``make`` sets it."""
     return os.pathsep.join([str(ROOT / ".local/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]])
 
 
@@ -44,7 +44,7 @@ def copy_repository(target: Path, without: Collection[str] = (".git", ".local"))
 
 
 def nothing_said() -> dict[str, str]:
-    """The environment without what it says of stacks, clusters and an outer `make`."""
+    """The environment without what it says of stacks, clusters and an outer ``make``."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -53,7 +53,7 @@ def nothing_said() -> dict[str, str]:
 
 
 def make(folder: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`make` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
+    """``make`` in a copy of the repository, as someone whose environment says nothing of stacks and clusters types it."""
     answer = subprocess.run(
         ["make", *arguments],
         cwd=folder,

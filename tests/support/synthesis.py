@@ -73,7 +73,7 @@ class Program:
         return (resource for resource in self.resources if resource.type.startswith("kubernetes:"))
 
     def manifests(self) -> Iterator[dict[str, Any]]:
-        """The Kubernetes objects as `kubectl apply` takes them: named as the plugin would name them, secrets as a placeholder."""
+        """The Kubernetes objects as ``kubectl apply`` takes them: named as the plugin would name them, secrets as a placeholder."""
         for resource in self.kubernetes():
             named = {"name": f"{resource.name}-0a1b2c3d"} | resource.inputs["metadata"]
             yield resource.inputs | {"metadata": named}

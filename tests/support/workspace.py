@@ -32,7 +32,7 @@ class Outcome:
 
     @property
     def changes(self) -> Counter[str]:
-        """Operation to number of resources, as the engine's summary counts them; `same` is left out."""
+        """Operation to number of resources, as the engine's summary counts them; ``same`` is left out."""
         counts: Counter[str] = Counter()
         for event in self.events:
             counts.update(event.get("summaryEvent", {}).get("resourceChanges", {}))
@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """(operation, URN) in the order in which the engine began them; `same` is left out."""
+        """(operation, URN) in the order in which the engine began them; ``same`` is left out."""
         begun = [e["resourcePreEvent"]["metadata"] for e in self.events if "resourcePreEvent" in e]
         return [(step["op"], step["urn"]) for step in begun if step["op"] != "same"]
 
@@ -76,7 +76,7 @@ class Workspace:
     def run(
         self, *arguments: str, environment: Mapping[str, str] | None = None, check: bool = True, timeout: float = 600
     ) -> Outcome:
-        """Run `pulumi` with these arguments on this stack. With `check`, a failure fails the test and shows the output."""
+        """Run ``pulumi`` with these arguments on this stack. With ``check``, a failure fails the test and shows the output."""
         process = subprocess.run(
             self.command(arguments),
             cwd=self.folder,
@@ -93,7 +93,7 @@ class Workspace:
         return outcome
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start `pulumi` in a session of its own, for tests that interrupt or kill it."""
+        """Start ``pulumi`` in a session of its own, for tests that interrupt or kill it."""
         return subprocess.Popen(
             interruptible(self.command(arguments)),
             cwd=self.folder,
@@ -133,7 +133,7 @@ class Workspace:
         return self._logged("destroy", "--yes", "--skip-preview", *arguments, check=check, environment=environment)
 
     def preview_json(self, *arguments: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """What `pulumi preview --json --diff` says."""
+        """What ``pulumi preview --json --diff`` says."""
         outcome = self.run("preview", "--json", "--diff", *arguments, environment=environment)
         return json.loads(outcome.stdout)
 

@@ -1,1 +1,1 @@
-"""Set-up, the embedded cluster and what `make` starts."""
+"""Set-up, the embedded cluster and what ``make`` starts."""

@@ -42,7 +42,7 @@ COMPILE_OPTIONS = {
     *("--group", "--no-emit-package", "--output-file", "--override", "--overrides", "--prerelease", "--python-version"),
     "--resolution",
 }
-"""Of `uv pip compile`. One other option in the first lines of a lock file, and pip-compile does not read the file."""
+"""Of ``uv pip compile``. One other option in the first lines of a lock file, and pip-compile does not read the file."""
 
 
 class Renovate:

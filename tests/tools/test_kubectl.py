@@ -24,7 +24,7 @@ API = {
     },
     "/api/v1/namespaces/default/pods": {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []},
 }
-"""As little of an API server as `kubectl get pods` asks for."""
+"""As little of an API server as ``kubectl get pods`` asks for."""
 
 
 STARTERS = {"run", "Popen", "check_call", "check_output", "system", "which"}
@@ -51,7 +51,7 @@ def server() -> Iterator[str]:
 
 
 def pods(server: str, folder: Path, variables: dict[str, str]) -> None:
-    """`kubectl get pods` in that folder, by somebody without a home."""
+    """``kubectl get pods`` in that folder, by somebody without a home."""
     bare = {name: value for name, value in os.environ.items() if name not in ("HOME", "KUBECONFIG", "KUBECACHEDIR")}
     command = ["kubectl", f"--server={server}", "get", "pods", "--namespace=default"]
     environment = {**bare, "PATH": tool_path(), **variables}
@@ -98,7 +98,7 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 def runs_kubectl(source: str) -> bool:
-    """Whether a command of the source begins with it: a list, a shell's line, or what `which` finds."""
+    """Whether a command of the source begins with it: a list, a shell's line, or what ``which`` finds."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.List(elts=[ast.Constant(value=str(word)), *_]) if word.rpartition("/")[2] == "kubectl":

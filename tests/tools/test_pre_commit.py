@@ -1,4 +1,4 @@
-"""The hooks of pre-commit are those of `make check` and the search for secrets, and download nothing."""
+"""The hooks of pre-commit are those of ``make check`` and the search for secrets, and download nothing."""
 
 import re
 import secrets

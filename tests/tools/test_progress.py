@@ -52,7 +52,7 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_background_job_starts_for_an_interrupt_is_ended_by_it() -> None:
-    """As `make test &` does in a script: what the shell starts ignores SIGINT, unless the test sets it."""
+    """As ``make test &`` does in a script: what the shell starts ignores SIGINT, unless the test sets it."""
     ended = shlex.join(interruptible(["sh", "-c", "kill -INT $$; echo deaf"]))
     deaf = shlex.join(["sh", "-c", "kill -INT $$; echo deaf"])
     script = f"trap '' INT; {deaf}; {ended}; echo $?"

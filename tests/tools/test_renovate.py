@@ -1,4 +1,4 @@
-"""No pin is left out of `renovate.json`: whatever looks like one is on a line that one of its managers reads."""
+"""No pin is left out of ``renovate.json``: whatever looks like one is on a line that one of its managers reads."""
 
 import json
 import subprocess
@@ -109,7 +109,7 @@ def test_the_pins_of_the_tests_are_not_left_out_as_the_preset_does() -> None:
 
 
 def test_a_tools_own_module_is_updated_and_not_only_what_it_needs() -> None:
-    """All requirements are marked `// indirect`, which Renovate leaves alone; the line `tool` is what it goes by."""
+    """All requirements are marked ``// indirect``, which Renovate leaves alone; the line ``tool`` is what it goes by."""
     for path, content in repository().items():
         if (
             fnmatchcase(path, "tools/*/go.mod")

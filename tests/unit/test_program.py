@@ -205,7 +205,7 @@ def test_every_variable_that_a_configuration_expands_is_set_by_its_pod(program: 
     ],
 )
 def test_grafanas_cookies_fit_its_url(stack: str, url: str, expected: dict[str, str]) -> None:
-    """`__Host-` and secure cookies are in grafana.ini; over plain http no browser would take them."""
+    """``__Host-`` and secure cookies are in grafana.ini; over plain http no browser would take them."""
     (pod,) = [
         pod
         for each, pod in synthesise(stack, {"atlas:grafana": json.dumps({"url": url})}).pods()

@@ -1,4 +1,4 @@
-"""Puts the file that activates the package beside it: Python reads `*.pth` in a site directory at each start."""
+"""Puts the file that activates the package beside it: Python reads ``*.pth`` in a site directory at each start."""
 
 from pathlib import Path
 

@@ -86,7 +86,7 @@ Start = Callable[..., Host]
 
 @pytest.fixture
 def start(interpreter: Path, tmp_path: Path) -> Iterator[Start]:
-    """`start(program, **environment)`: a file of tests/hosts or a text, as the service `host` with a metrics port of its own."""
+    """``start(program, **environment)``: a file of tests/hosts or a text, as the service ``host`` with its own metrics port."""
     running: list[Host] = []
 
     def begin(program: str, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> Host:

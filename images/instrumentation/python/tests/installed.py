@@ -1,4 +1,4 @@
-"""An environment into which the package has been installed as a team would; `python installed.py` prints its interpreter."""
+"""An environment into which the package has been installed as a team would; ``python installed.py`` prints its interpreter."""
 
 import hashlib
 import shutil

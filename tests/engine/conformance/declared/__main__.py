@@ -1,6 +1,6 @@
-"""The resources that `declared.json` lists, through no SDK but the engine's own: a test writes the file.
+"""The resources that ``declared.json`` lists, through no SDK but the engine's own: a test writes the file.
 
-`{"secret": value}` is a secret. `options` are `import`, `ignoreChanges`, `dependsOn` (names) and `create` (a timeout).
+``{"secret": value}`` is a secret. ``options`` are ``import``, ``ignoreChanges``, ``dependsOn`` (names) and ``create`` (a timeout).
 """
 
 import json

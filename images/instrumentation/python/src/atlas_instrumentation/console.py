@@ -1,4 +1,4 @@
-"""`print` and whatever else a host writes to its stdout and stderr: a record for each line, or for several that belong together."""
+"""``print`` and all else that a host writes to stdout and stderr: a record for each line, or for several that belong together."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Runs a job and tells how it went: `python -m atlas_instrumentation.job [--name backtest] -- command …`.
+"""Runs a job and tells how it went: ``python -m atlas_instrumentation.job [--name backtest] -- command …``.
 
 A job's process is gone before anybody scrapes it, so its metrics are pushed by OTLP: zeros and one that runs when it begins, where
 it stands each minute, and the outcome when it ends. They are those of this one run, under a ``service.instance.id`` of its own:
@@ -88,7 +88,7 @@ class Figures:
 
 
 def run(command: list[str], name: str) -> int:
-    """The command's return code as `subprocess` gives it: negative for a signal."""
+    """The command's return code as ``subprocess`` gives it: negative for a signal."""
     lines = Lines(settings.read().service)
     figures = Figures(name, _reader())
     tracer = trace.get_tracer("atlas_instrumentation.job")

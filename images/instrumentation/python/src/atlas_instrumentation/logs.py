@@ -22,7 +22,7 @@ _PLAIN = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "taskName",
     "color_message",
 }
-"""Attributes that every record has; what a host adds by `extra` is none of them."""
+"""Attributes that every record has; what a host adds by ``extra`` is none of them."""
 _TO_TEXT = ("ConsoleRenderer", "KeyValueRenderer", "LogfmtRenderer")
 
 
