@@ -1,9 +1,13 @@
 """Addresses on the loopback interface that nobody else uses."""
 
 import contextlib
+import os
 import secrets
 import socket
 
+SHARE = 2_500
+"""Ports that one of up to six workers draws from, so that no other is given the same one."""
+_FIRST = 15_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6 * SHARE
 _taken: set[int] = set()
 
 
@@ -18,7 +22,7 @@ def free_port() -> int:
     It is below those that the system gives away itself.
     """
     while True:
-        port = 15_000 + secrets.randbelow(15_000)
+        port = _FIRST + secrets.randbelow(SHARE)
         if port in _taken:
             continue
         with contextlib.suppress(OSError), socket.socket() as probe:
