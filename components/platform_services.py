@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from image_build.recipes import Recipe
-from settings.model import Limits, Platform, ServiceSize
+from settings.model import Limits, Platform, ServiceSettings
 from settings.secret_table import SECRETS, SecretSpec
 from settings.units import format_number
 
@@ -209,7 +209,7 @@ def public_url(service: str, settings: Platform) -> str | None:
     if setting:
         url: str | None = getattr(settings, setting)
         return url
-    return settings.services.get(service, ServiceSize()).url
+    return settings.services.get(service, ServiceSettings()).url
 
 
 def is_public(service: str, settings: Platform) -> bool:

@@ -15,7 +15,7 @@ from components.namespace_context import NamespaceContext
 from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES, EnvironmentInputs, service_secrets
 from components.stack_inputs import StackInputs
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
-from settings.model import Limits, ServiceSize
+from settings.model import Limits, ServiceSettings
 from settings.model import Platform as PlatformSettings
 
 OTLP_ENDPOINT = "http://otel-collector:4317"
@@ -63,7 +63,7 @@ class Trading(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _pod(self, name: str, args: TradingArgs, arguments: Sequence[str] = ()) -> WorkloadArgs:
-        service, size = SERVICES[name], args.settings.services.get(name, ServiceSize())
+        service, size = SERVICES[name], args.settings.services.get(name, ServiceSettings())
         replicas = size.replicas or service.replicas
         secret = args.secrets.get(name)
         keys = service_secrets(name) if secret is not None else {}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from components.backend import EXTERNAL_BACKENDS
 from settings.introspection import value_at
 from settings.issues import ConfigIssue
-from settings.model import Grafana, Ingress, Platform, ServiceSize
+from settings.model import Grafana, Ingress, Platform, ServiceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def _networks(parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _urls(parts: Mapping[str, Any]) -> Iterator[_Address]:
     """Every address that is set. The operator's Prometheus is inside the cluster and is left out."""
-    services: Mapping[str, ServiceSize] = parts["platform"].services if "platform" in parts else {}
+    services: Mapping[str, ServiceSettings] = parts["platform"].services if "platform" in parts else {}
     browser_facing = ("grafana.url", "platform.url", "platform.apiUrl", *_service_urls(services))
     pods = tuple(backend.setting for backend in EXTERNAL_BACKENDS)
     for key in (*browser_facing, *pods):
@@ -88,7 +88,7 @@ def _urls(parts: Mapping[str, Any]) -> Iterator[_Address]:
             yield _Address(key=key, url=url, browser_facing=key in browser_facing)
 
 
-def _service_urls(services: Mapping[str, ServiceSize]) -> list[str]:
+def _service_urls(services: Mapping[str, ServiceSettings]) -> list[str]:
     return [f"platform.services.{name}.url" for name, each in services.items() if each.url]
 
 

@@ -251,7 +251,7 @@ class Limits(Model):
     max_orders_per_minute: int = Field(default=60, ge=1, le=1_000_000, description="orders a minute")
 
 
-class ServiceSize(Model):
+class ServiceSettings(Model):
     """One of the platform's services; what is unset has the service's own default."""
 
     replicas: int | None = Field(default=None, ge=1, le=50, description="pods of the service")
@@ -315,7 +315,7 @@ class Platform(Model):
     session_hours: int = Field(default=8, ge=1, le=24, description="how long a login to ops-ui lasts")
     backtest_schedule: Schedule = Field(default="0 3 * * *", description="when the scheduled backtest runs, in UTC")
     backtests: list[Backtest] = Field(default=[], description="runs besides the scheduled one")
-    services: dict[str, ServiceSize] = Field(default={}, description="size and URL of each service, by its name")
+    services: dict[str, ServiceSettings] = Field(default={}, description="size and URL of each service, by its name")
     additional_metrics_ports: list[Port] = Field(
         default=[],
         description="ports beside those of the platform's services at which pods of the platform's namespace may be scraped",
