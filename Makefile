@@ -14,7 +14,7 @@ GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),
 .PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack bench-up schema check setup clean-cache
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[^ :]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[^ :]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## deploy STACK (default local: into the embedded cluster; others need KUBECONFIG)
 	@$(PYTHON) tools/setup.py $(GROUPS)
