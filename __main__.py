@@ -34,12 +34,14 @@ from components.secrets import Secrets, SecretsArgs
 from components.stack_inputs import StackInputs
 from components.trading import Trading, TradingArgs
 from image_build.plan import plan_builds
+from settings.cluster_access import check_cluster
 from settings.loader import configured_secrets, read_settings
 
 # Everything that can be wrong is found here, before any resource exists.
 root = Path(__file__).parent
 settings, configured = read_settings(), configured_secrets()
 catalog, builds = load_catalog(root), plan_builds(settings, root)
+check_cluster(settings)
 
 cluster = kubernetes.Provider("cluster", context=settings.cluster.context, enable_config_map_mutable=True)
 on = ResourceOptions(provider=cluster)

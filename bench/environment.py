@@ -60,7 +60,7 @@ class Environment:
         folder.mkdir()
         shutil.copyfile(PROGRAMS / f"{name}.py", folder / "__main__.py")
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        runtime = {"name": "python", "options": {"toolchain": "uv", "virtualenv": ".venv"}}
+        runtime = {"name": "python", "options": {"virtualenv": ".venv"}}
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
         config = {f"{name}:{key}": value for key, value in settings.items()}
         (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": config}))

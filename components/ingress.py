@@ -9,7 +9,7 @@ from pulumi import ResourceOptions
 from pulumi_kubernetes.networking.v1 import HTTPIngressPathArgsDict, IngressSpecArgsDict
 from pulumi_kubernetes.networking.v1 import Ingress as KubernetesIngress
 
-from components.namespace_context import NamespaceContext
+from components.namespace_context import NOT_AWAITED, NamespaceContext
 from components.platform_services import SERVICES, public_url
 from components.stack_inputs import StackInputs
 from settings.model import Ingress as IngressSettings
@@ -43,7 +43,8 @@ class Ingress(pulumi.ComponentResource):
         super().__init__("atlas:index:Ingress", name, {}, opts)
         child = ResourceOptions(parent=self)
         settings = args.settings
-        annotations = {"cert-manager.io/cluster-issuer": settings.issuer} if settings.issuer else {}
+        # Not every controller reports an address, which an update would wait for.
+        annotations = NOT_AWAITED | ({"cert-manager.io/cluster-issuer": settings.issuer} if settings.issuer else {})
         for route_name, route in args.routes.items():
             host = urlsplit(route.url).hostname or ""
             path: HTTPIngressPathArgsDict = {
@@ -65,7 +66,7 @@ class Ingress(pulumi.ComponentResource):
                     "name": route_name,
                     "namespace": route.context.namespace,
                     "labels": route.context.labels(route_name),
-                    "annotations": annotations | route.context.annotations(),
+                    "annotations": annotations,
                 },
                 spec=spec,
                 opts=child,

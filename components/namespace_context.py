@@ -8,7 +8,8 @@ from pulumi_kubernetes.core.v1 import Secret
 
 from settings.model import Settings
 
-SKIP_AWAIT = "pulumi.com/skipAwait"
+NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
+"""The annotation of an object that an update does not wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,9 @@ class NamespaceContext:
             "atlas/environment": self.environment,
         }
 
-    def annotations(self, workload: str | None = None) -> dict[str, str]:
-        """What tells Pulumi whether to wait for the object; a Service of a workload without pods would wait for ever."""
-        return {} if self.wait_for_ready and workload not in self.scaled_to_zero else {SKIP_AWAIT: "true"}
+    def annotations(self) -> dict[str, str]:
+        """What tells Pulumi whether to wait for pods and their Services."""
+        return {} if self.wait_for_ready else dict(NOT_AWAITED)
 
 
 def namespace_contexts(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi import Input, ResourceOptions
 from pulumi_kubernetes.batch.v1 import CronJob, Job, JobSpecArgsDict
-from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
+from pulumi_kubernetes.core.v1 import KeyToPathArgsDict, PodTemplateSpecArgsDict, ServiceAccount, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from catalog.images import Images
 from components.data_services import data_hosts
-from components.namespace_context import NamespaceContext
+from components.namespace_context import NOT_AWAITED, NamespaceContext
 from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES, EnvironmentInputs, service_secrets
 from components.stack_inputs import StackInputs
 from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
@@ -68,15 +68,13 @@ class Trading(pulumi.ComponentResource):
         secret = args.secrets.get(name)
         keys = service_secrets(name) if secret is not None else {}
         files = sorted(key for key, each in keys.items() if each.as_file and key in args.secret_keys)
-        volume: VolumeArgsDict = {
-            "name": "secrets",
-            "secret": {
-                "secret_name": secret,
-                "default_mode": 0o440,
-                "items": [{"key": key, "path": key} for key in files],
-            },
-        }
-        mounts = {SECRETS: volume} if files else {}
+        mounts: dict[str, VolumeArgsDict] = {}
+        if secret is not None and files:
+            items: list[KeyToPathArgsDict] = [{"key": key, "path": key} for key in files]
+            mounts[SECRETS] = {
+                "name": "secrets",
+                "secret": {"secret_name": secret, "default_mode": 0o440, "items": items},
+            }
         port = "http" if service.port else "metrics"
         return WorkloadArgs(
             context=args.context,
@@ -125,7 +123,7 @@ class Trading(pulumi.ComponentResource):
             opts=child,
         )
         for each in args.settings.backtests if name == "backtester" else ():
-            # It stays when it is done: an update that found it gone would run it again.
+            # It stays when it is done: an update that found it gone would run it again. No update waits for it, maybe an hour.
             once = pod_spec(
                 name,
                 self._pod(name, args, (each.strategy, each.data, each.start, each.end)),
@@ -134,7 +132,7 @@ class Trading(pulumi.ComponentResource):
             once["restart_policy"] = "Never"
             Job(
                 f"backtest-{each.name}",
-                metadata={**metadata, "name": f"backtest-{each.name}", "annotations": context.annotations()},
+                metadata={**metadata, "name": f"backtest-{each.name}", "annotations": NOT_AWAITED},
                 spec={**job, "template": {"metadata": {"labels": labels}, "spec": once}},
                 opts=child,
             )

@@ -151,12 +151,12 @@ class Workload(pulumi.ComponentResource):
             "name": name,
             "namespace": context.namespace,
             "labels": labels,
-            "annotations": context.annotations(name),
+            "annotations": context.annotations(),
         }
         probed = {PROBE_PATH: args.probe_path} if args.probe_path and name not in context.scaled_to_zero else {}
         service = Service(
             name,
-            metadata={**metadata, "annotations": context.annotations(name) | probed},
+            metadata={**metadata, "annotations": context.annotations() | probed},
             spec=_service_spec(args, selector),
             opts=child,
         )

@@ -1,28 +1,21 @@
 """The engine's protocol: the generated messages and stubs that ship inside the ``pulumi`` package."""
 
-from google.protobuf import any_pb2, empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
     language_pb2,
     language_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 __all__ = [
-    "any_pb2",
     "empty_pb2",
-    "engine_pb2",
-    "engine_pb2_grpc",
     "language_pb2",
     "language_pb2_grpc",
     "plugin_pb2",
     "provider_pb2",
     "provider_pb2_grpc",
-    "status_pb2",
     "struct_pb2",
 ]
 

@@ -1,4 +1,4 @@
-"""What all resource providers here share: serving, and the two ways in which an operation can fail."""
+"""What all resource providers here share: serving, and how an operation is refused."""
 
 import sys
 import traceback
@@ -9,28 +9,14 @@ from typing import Any, TypeVar
 
 import grpc
 
-from offline.protocol import any_pb2, empty_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from offline.protocol import empty_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
 from offline.serving import serve
-from offline.values import Json, encode
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Refused(Exception):
     """The operation was refused and changed nothing. The message is one sentence for the user."""
-
-
-class Unfinished(Exception):
-    """The object was changed but is not ready. The engine records it with the reasons."""
-
-    def __init__(
-        self, identity: str, state: dict[str, Json], reasons: list[str], inputs: dict[str, Json] | None = None
-    ) -> None:
-        super().__init__("; ".join(reasons))
-        self.identity = identity
-        self.state = state
-        self.reasons = reasons
-        self.inputs = inputs
 
 
 def rpc_method(method: Method) -> Method:
@@ -42,28 +28,11 @@ def rpc_method(method: Method) -> Method:
             return method(self, request, context)
         except Refused as refusal:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
-        except Unfinished as unfinished:
-            _abort_unfinished(unfinished, context)
         except Exception as bug:
             traceback.print_exc(file=sys.stderr)
             context.abort(grpc.StatusCode.UNKNOWN, f"the stand-in failed: {type(bug).__name__}: {bug}")
 
     return answer  # pyright: ignore[reportReturnType]
-
-
-def _abort_unfinished(unfinished: Unfinished, context: grpc.ServicerContext) -> None:
-    detail = provider_pb2.ErrorResourceInitFailed(
-        id=unfinished.identity,
-        properties=encode(unfinished.state),
-        reasons=unfinished.reasons,
-        inputs=None if unfinished.inputs is None else encode(unfinished.inputs),
-    )
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    code = grpc.StatusCode.UNKNOWN
-    status = status_pb2.Status(code=code.value[0], message=str(unfinished), details=[packed])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, str(unfinished))
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):

@@ -131,19 +131,6 @@ def reveal(value: Json) -> Json:
             return value
 
 
-def contains_secret(value: Json) -> bool:
-    """Whether a secret is anywhere inside."""
-    match value:
-        case Secret():
-            return True
-        case dict():
-            return any(contains_secret(item) for item in value.values())
-        case list():
-            return any(contains_secret(item) for item in value)
-        case _:
-            return False
-
-
 def contains_unknown(value: Json) -> bool:
     """Whether a value not yet known is anywhere inside."""
     match value:
@@ -157,8 +144,3 @@ def contains_unknown(value: Json) -> bool:
             return any(contains_unknown(item) for item in value)
         case _:
             return False
-
-
-def is_empty(value: Json) -> bool:
-    """Whether the value means the same as an absent field: false, zero, or empty."""
-    return value is False or (not isinstance(value, bool) and value in (0, "", [], {}))

@@ -1,4 +1,5 @@
-"""What an environment may set. ``configuration.py`` reads it, ``values.py`` has its texts, ``agreement.py`` what goes together."""
+"""What an environment may set. ``loader.py`` reads it, ``field_types.py`` has the shapes of its
+values, ``consistency.py`` what goes together."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal

@@ -25,8 +25,8 @@ _RECIPE = "1"
 class Build:
     """One binary: the Go package ``package``, built in the module ``tools/<module>``.
 
-    The linker sets the variables ``stamps`` to the version of the module ``versioned``. For OPERATOR_CRDS, ``package`` is the
-    module that contains the files.
+    The linker sets the variables ``stamps`` to the version of the module ``versioned``, or to ``release`` where the module is
+    pinned by a commit. For OPERATOR_CRDS, ``package`` is the module that contains the files.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Build:
     package: str
     versioned: str = ""
     stamps: tuple[str, ...] = ()
+    release: str = ""
     small: bool = False
     """Whether its modules and compiled packages take megabytes instead of gigabytes."""
 
@@ -82,6 +83,16 @@ PULUMI = Build(
     versioned="github.com/pulumi/pulumi/pkg/v3",
     stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
 )
+PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+KUBERNETES_PROVIDER = Build(
+    name="pulumi-resource-kubernetes",
+    groups=("engine",),
+    module="kubernetes-provider",
+    package=".",
+    versioned=PROVIDER_MODULE,
+    stamps=(f"{PROVIDER_MODULE}/pkg/version.Version",),
+    release="4.25.0",
+)
 KUBECTL = _kubernetes("kubectl")
 COLLECTOR = _server("otelcol-atlas", "go.opentelemetry.io/collector/cmd/builder", "collector")
 OPERATOR_CRDS = Build(
@@ -93,6 +104,7 @@ OPERATOR_CRDS = Build(
 )
 BUILDS = (
     PULUMI,
+    KUBERNETES_PROVIDER,
     Build(name="etcd", groups=("cluster",), module="etcd", package="go.etcd.io/etcd/server/v3"),
     _kubernetes("kube-apiserver"),
     _kubernetes("kube-controller-manager"),
@@ -123,7 +135,8 @@ BUILDS = (
 def key(build: Build, go: Go) -> str:
     """The key of a build: it changes whenever the binary could."""
     digest = hashlib.sha256()
-    for word in (_RECIPE, build.package, *build.stamps, go.key, platform.machine()):
+    release = [build.release] if build.release else []
+    for word in (_RECIPE, build.package, *build.stamps, *release, go.key, platform.machine()):
         digest.update(word.encode() + b"\0")
     sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
     if build is COLLECTOR:
@@ -143,6 +156,9 @@ def make(build: Build, go: Go, target: Path) -> None:
     if build is OPERATOR_CRDS:
         _copy_operator_crds(go, target / "share" / build.name)
         return
+    if build is KUBERNETES_PROVIDER:
+        _make_kubernetes_provider(go, target)
+        return
     _compile(build, go, binaries / build.name)
     if build is PULUMI:
         # The SDK's launcher of Python programs; the official distribution also has it beside the engine.
@@ -161,14 +177,22 @@ def lock_collector(go: Go, scratch: Path) -> None:
         shutil.copyfile(sources / name, COLLECTOR_LOCK / name)
 
 
-def _compile(build: Build, go: Go, output: Path) -> None:
+def _compile(build: Build, go: Go, output: Path, sources: Path | None = None) -> None:
     flags = ["-s", "-w"]
-    flags += [word for variable in build.stamps for word in ("-X", f"{variable}={version(build)}")]
-    _go(
-        build,
-        go,
-        ["build", "-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags), "-o", str(output), build.package],
-    )
+    flags += [word for variable in build.stamps for word in ("-X", f"{variable}={build.release or version(build)}")]
+    options = ["-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags)]
+    _go(build, go, ["build", *options, "-o", str(output), build.package], sources)
+
+
+def _make_kubernetes_provider(go: Go, target: Path) -> None:
+    """The program embeds generated files, which only the module itself has."""
+    sources = target / "build"
+    shutil.copytree(KUBERNETES_PROVIDER.go_mod.parent, sources)
+    module = _go(KUBERNETES_PROVIDER, go, ["list", "-m", "-f", "{{.Dir}}", PROVIDER_MODULE]).strip()
+    for name in ("schema.json", "terraform-mapping.json"):
+        shutil.copyfile(Path(module) / "cmd" / KUBERNETES_PROVIDER.name / name, sources / name)
+    _compile(KUBERNETES_PROVIDER, go, target / "bin" / KUBERNETES_PROVIDER.name, sources)
+    shutil.rmtree(sources)
 
 
 def _make_collector(go: Go, target: Path) -> None:
@@ -223,8 +247,9 @@ def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:
     return sources
 
 
-def _go(build: Build, go: Go, arguments: list[str]) -> str:
-    return run(build.name, [go.command, *arguments], cwd=build.go_mod.parent, environment=go.environment, hint=_hint)
+def _go(build: Build, go: Go, arguments: list[str], folder: Path | None = None) -> str:
+    folder = folder or build.go_mod.parent
+    return run(build.name, [go.command, *arguments], cwd=folder, environment=go.environment, hint=_hint)
 
 
 def version(build: Build) -> str:

@@ -122,10 +122,6 @@ class Cluster:
             log("objects: " + ", ".join(f"{count} {kind}" for kind, count in self._counts(ports).items()))
         return healthy
 
-    def identity(self) -> str:
-        """The UID of ``kube-system``: it stays as long as the cluster's data do, so a wiped cluster gets another one."""
-        return self._get("/api/v1/namespaces/kube-system", self._remembered_ports())["metadata"]["uid"]
-
     def kubeconfig(self, context: str) -> bytes:
         """The cluster's access file, whose context has this name."""
         ports = self._remembered_ports()

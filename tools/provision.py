@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools import builds, debian, golang, node_requirements, preflight
-from tools.builds import BUILDS, KUBECTL, PULUMI, Build
+from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI, Build
 from tools.cache import Cache
 from tools.paths import ROOT, TOOLS
 from tools.preflight import GIB, Issue, Requirements
@@ -228,13 +228,17 @@ def _sync() -> str:
 
 
 def _on_path(build: Build) -> str | None:
-    """The user's own engine or kubectl, when it is complete and new enough. All other programs are always our own builds."""
+    """The user's own engine, provider or kubectl, when it is complete and new enough. All other programs are our own builds."""
+    if build is KUBERNETES_PROVIDER and (official := _on_path(PULUMI)):
+        return official  # which downloads the provider that the SDK asks for
     found = shutil.which(build.name, path=_user_path())
     if found is None:
         return None
     if build is PULUMI:
         host = shutil.which("pulumi-language-python", path=f"{Path(found).resolve().parent}:{_user_path()}")
         return found if host and _version([found, "version"]) >= _pinned(build) else None
+    if build is KUBERNETES_PROVIDER:
+        return found
     if build is KUBECTL:
         major, minor = _pinned(build)
         oldest = (major, minor - 1)  # by the version skew that kubectl supports

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
 PASSPHRASE = PRIVATE / "passphrase"
-DEPLOYED_TO = PRIVATE / "deployed-to"
+REFRESH = "--refresh"
+"""Compare with the cluster and not with the last update: what somebody deleted or changed by hand is seen and mended."""
 
 
 class StackError(Exception):
@@ -62,20 +63,20 @@ class Stack:
         node = self.local and self._choose_node()
         self._prepare()
         if self.local:
-            identity = self._start_cluster(node=node)
+            self._start_cluster(node=node)
             if node:
                 self._load_images()
-            self._pulumi("up", "--yes", "--skip-preview", *self._refresh(identity), *self._config_file(), *extra)
-            write_private(DEPLOYED_TO, identity.encode())
+            self._pulumi("up", REFRESH, "--yes", "--skip-preview", *self._config_file(), *extra)
         else:
-            self._pulumi("up", *extra)
+            self._pulumi("up", REFRESH, *extra)
 
     def preview(self, extra: list[str]) -> None:
         if self.local:
             self._choose_node()
         self._prepare()
-        refresh = self._refresh(self._start_cluster()) if self.local else []
-        self._pulumi("preview", "--diff", *refresh, *self._config_file(), *extra)
+        if self.local:
+            self._start_cluster()
+        self._pulumi("preview", REFRESH, "--diff", *self._config_file(), *extra)
 
     def down(self, extra: list[str]) -> None:
         if not self.local:
@@ -83,8 +84,8 @@ class Stack:
             self._pulumi("destroy", *extra)
             return
         if self._deployed():
-            refresh = self._refresh(self._start_cluster())
-            self._pulumi("destroy", "--yes", "--skip-preview", *refresh, *self._config_file(), *extra)
+            self._start_cluster()
+            self._pulumi("destroy", REFRESH, "--yes", "--skip-preview", *self._config_file(), *extra)
         self._cluster().down()
 
     def wipe(self) -> None:
@@ -94,7 +95,7 @@ class Stack:
         if self._exists():
             self._pulumi("stack", "rm", "--yes", "--force", "--preserve-config")
         self._cluster().wipe()
-        for path in (PASSPHRASE, DEPLOYED_TO, self._salted_config(), self._scratch() / self.config.name):
+        for path in (PASSPHRASE, self._salted_config(), self._scratch() / self.config.name):
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:
@@ -321,16 +322,8 @@ class Stack:
         if subprocess.run(command, cwd=folder, env=self.environment, check=False).returncode != 0:
             raise StackError(f"`{shlex.join(command)}` failed")
 
-    def _start_cluster(self, *, node: bool = False) -> str:
-        cluster = self._cluster()
-        cluster.up("atlas-local", node=node)
-        return cluster.identity()
-
-    @staticmethod
-    def _refresh(identity: str) -> list[str]:
-        """The flags that refresh the state first: it is of a cluster that was wiped since, or the last update did not end."""
-        last = DEPLOYED_TO.read_text() if DEPLOYED_TO.exists() else ""
-        return [] if last == identity else ["--refresh"]
+    def _start_cluster(self, *, node: bool = False) -> None:
+        self._cluster().up("atlas-local", node=node)
 
     @staticmethod
     def _cluster() -> Cluster:

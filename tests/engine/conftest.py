@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.declared import Declared
+from tests.engine.declared import PROGRAM, Declared
 from tests.engine.recordings import copy_of
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.repository import copy_program
@@ -52,7 +52,7 @@ def program(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def declared(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declared]:
     """One stack for all tests: what one leaves is deleted by the first update of the next, and at last by a destroy."""
-    made = Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("conformance") / "declared"), stack="d"))
+    made = Declared(workspace(copy_of(PROGRAM, tmp_path_factory.mktemp("conformance") / "declared"), stack="d"))
     yield made
     made.stack.destroy()
 
@@ -60,4 +60,4 @@ def declared(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def idle(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Declared:
     """A stack for tests in which nothing is ever made."""
-    return Declared(workspace(copy_of("declared", tmp_path_factory.mktemp("idle") / "declared"), stack="d"))
+    return Declared(workspace(copy_of(PROGRAM, tmp_path_factory.mktemp("idle") / "declared"), stack="d"))

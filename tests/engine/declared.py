@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.workspace import Workspace
 
 Inputs = dict[str, Any]
+PROGRAM = Path(__file__).parent / "declared_program"
 
 
 class Declared:

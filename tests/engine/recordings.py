@@ -1,7 +1,6 @@
 """The recordings of the official plugins, and runs of the stand-ins reduced to the same shape."""
 
 import json
-import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,12 +10,6 @@ from tests.support.repository import ROOT
 from tests.support.workspace import Outcome
 
 FOLDER = Path(__file__).parent / "conformance"
-_VOLATILE = {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
-_SHAPES = (
-    (re.compile(r"-[0-9a-f]{8}$"), "-********"),
-    (re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"), "<uuid>"),
-    (re.compile(r"^10\.\d+\.\d+\.\d+$"), "<address>"),
-)
 
 
 def recording(name: str) -> Any:
@@ -24,9 +17,9 @@ def recording(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-def copy_of(program: str, target: Path) -> Path:
-    """A copy of a recorded program, to run in a folder of its own with the repository's environment."""
-    shutil.copytree(FOLDER / program, target)
+def copy_of(program: Path, target: Path) -> Path:
+    """A copy of a program, to run in a folder of its own with the repository's environment."""
+    shutil.copytree(program, target)
     (target / ".venv").symlink_to(ROOT / ".venv")
     return target
 
@@ -65,38 +58,3 @@ def announced(preview: Outcome, keys: tuple[str, ...]) -> list[dict[str, Any]]:
         if step["op"] != "same"
     ]
     return sorted(steps, key=lambda step: step["resource"])
-
-
-def ordered(events: tuple[dict[str, Any], ...]) -> list[dict[str, str]]:
-    """The engine's events about resources that change, in their order."""
-    found: list[dict[str, str]] = []
-    for event in events:
-        for name in ("resourcePreEvent", "resOutputsEvent"):
-            if name in event and event[name]["metadata"]["op"] != "same":
-                about = event[name]["metadata"]
-                found.append({"event": name, "op": about["op"], "resource": resource_of(about["urn"])})
-    return found
-
-
-def stored(obj: dict[str, Any]) -> dict[str, Any]:
-    """An object of the API server's without what differs from run to run, with what the provider's managers own."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key not in _VOLATILE}
-    managers = [
-        {key: entry[key] for key in ("fieldsV1", "manager", "operation")}
-        for entry in obj["metadata"].get("managedFields", [])
-        if entry["manager"].startswith("pulumi-kubernetes")
-    ]
-    rest = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
-    return {**rest, "metadata": metadata, "pulumiFields": managers}
-
-
-def shape(value: Any) -> Any:
-    """The value with random digits, identifiers and addresses replaced by what kind of thing they are."""
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [shape(item) for item in value]
-    if isinstance(value, str):
-        for pattern, kind in _SHAPES:
-            value = pattern.sub(kind, value)
-    return value

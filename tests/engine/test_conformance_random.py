@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.recordings import announced, copy_of, making, recording, resource_of, together
+from tests.engine.recordings import FOLDER, announced, copy_of, making, recording, resource_of, together
 from tests.support.workspace import Outcome, Workspace
 
 RECORDED = recording("random")
@@ -27,7 +27,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    stack = workspace(copy_of("random", tmp_path_factory.mktemp("conformance") / "random"), stack="r")
+    stack = workspace(copy_of(FOLDER / "random", tmp_path_factory.mktemp("conformance") / "random"), stack="r")
     stack.up()
     resources = {resource_of(found["urn"]): found for found in stack.resources()}
 

@@ -4,13 +4,16 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from components.platform_services import SERVICES, service_secrets
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.repository import copy_program, edit
 from tests.support.workspace import STATE_AT_THE_END, Workspace
+from tools.stack import REFRESH
 
 EDITED = ("config", "dashboards", "rules")
 
@@ -101,13 +104,53 @@ def test_a_one_line_change_of_a_dashboard_is_all_that_a_preview_shows(deployed: 
     ]
 
 
-def test_refresh_sees_drift_and_up_mends_it(deployed: Workspace, cluster: EmbeddedCluster) -> None:
-    cluster.kubectl("delete", "networkpolicy", "default-deny", "--namespace", "trading")
-    more = json.dumps({"spec": {"replicas": 3}})
-    cluster.kubectl("patch", "statefulset", "loki", "--namespace", "observability", "--patch", more)
-    seen = {urn.rpartition("::")[2] for _, urn in deployed.refresh().steps}
-    assert {"trading-default-deny", "loki"} <= seen
-    deployed.up()
-    cluster.kubectl("get", "networkpolicy", "default-deny", "--namespace", "trading")
-    (loki,) = [each for each in cluster.objects("statefulsets") if each["metadata"]["name"] == "loki"]
-    assert loki["spec"]["replicas"] == 1
+def test_an_update_waits_neither_for_a_backtest_nor_for_an_ingress(
+    deployed: Workspace, cluster: EmbeddedCluster
+) -> None:
+    """Nothing here runs a pod or gives an Ingress its address."""
+    file = deployed.folder / "Pulumi.local.yaml"
+    values = yaml.safe_load(file.read_text())
+    run = {
+        "name": "january",
+        "strategy": "simple_strategy",
+        "data": "data.csv",
+        "start": "2026-01-01",
+        "end": "2026-02-01",
+    }
+    values["config"]["atlas:platform"] |= {"backtests": [run], "url": "https://ops.example.com"}
+    values["config"]["atlas:grafana"] = {"url": "https://grafana.example.com"}
+    values["config"]["atlas:ingress"] = {"issuer": "letsencrypt"}
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
+    made = {urn.rpartition("::")[2] for operation, urn in deployed.up().steps if operation == "create"}
+    assert made >= {"backtest-january", "ops-ui", "grafana"}
+    (job,) = cluster.objects("jobs")
+    assert not job["status"].get("succeeded")
+    assert all(not each["status"]["loadBalancer"] for each in cluster.objects("ingresses"))
+
+
+def test_what_was_done_by_hand_is_seen_by_a_preview_and_mended_by_an_update(
+    deployed: Workspace, cluster: EmbeddedCluster
+) -> None:
+    cluster.kubectl("delete", "deployment", "api", "--namespace=trading")
+    cluster.kubectl("delete", "networkpolicy", "default-deny", "--namespace=trading")
+    cluster.kubectl("scale", "deployment", "grafana", "--namespace=observability", "--replicas=0")
+    other = json.dumps({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}})
+    cluster.kubectl("patch", "statefulset", "jaeger", "--namespace=observability", "--patch", other)
+    by_hand = {"api": "create", "trading-default-deny": "create", "grafana": "update", "jaeger": "update"}
+
+    assert changes(deployed.preview_json()) == {}, "the state alone knows nothing of it"
+    assert changes(deployed.preview_json(REFRESH)) == by_hand
+    up = deployed.up(REFRESH)
+    assert {urn.rpartition("::")[2] for _, urn in up.steps} >= by_hand.keys()
+
+    assert changes(deployed.preview_json(REFRESH)) == {}
+    cluster.kubectl("get", "deployment/api", "networkpolicy/default-deny", "--namespace=trading")
+    found = {each["metadata"]["name"]: each["spec"] for each in cluster.objects("deployments,statefulsets")}
+    assert found["grafana"]["replicas"] == 1
+    assert found["jaeger"]["template"]["spec"]["terminationGracePeriodSeconds"] == 60
+
+
+def changes(preview: dict[str, Any]) -> dict[str, str]:
+    """Operation by resource name, of all that a preview would change."""
+    steps = preview.get("steps", [])
+    return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in ("same", "refresh")}

@@ -4,11 +4,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import ROOT
 from tests.support.waiting import wait_until
 from tests.support.workspace import Outcome, Workspace
 
@@ -48,21 +50,106 @@ def deployed_objects_of_state(stack: Workspace) -> int:
     return sum(path.read_text().count("kubernetes:core/v1") for path in stack.state.rglob("*.json"))
 
 
-def test_a_cluster_that_does_not_answer(stack: Workspace, tmp_path: Path) -> None:
+def kubeconfig_with(stack: Workspace, folder: Path, fault: Callable[[dict[str, Any]], object]) -> Path:
+    """The stack's kubeconfig with a fault, at another place."""
     config = yaml.safe_load(Path(stack.environment["KUBECONFIG"]).read_text())
-    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
-    dead = tmp_path / "kubeconfig"
-    dead.touch(mode=0o600)
-    dead.write_text(yaml.safe_dump(config))
-    up = stack.up(check=False, environment={"KUBECONFIG": str(dead)})
-    plain(up, "the Kubernetes API server at https://127.0.0.1:9 cannot be reached")
+    fault(config)
+    faulty = folder / "faulty"
+    faulty.touch(mode=0o600)
+    faulty.write_text(yaml.safe_dump(config))
+    return faulty
+
+
+UNUSABLE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "nobody listens": (
+        lambda config: config["clusters"][0]["cluster"].update(server="https://127.0.0.1:9"),
+        "the API server of the context 'atlas-local' (atlas:cluster.context) cannot be used: ",
+    ),
+    "another authority": (
+        lambda config: config["clusters"][0]["cluster"].update(
+            {"certificate-authority-data": config["users"][0]["user"]["client-certificate-data"]}
+        ),
+        "certificate signed by unknown authority",
+    ),
+    "no credentials": (
+        lambda config: config["users"][0].update(user={}),
+        "the API server of the context 'atlas-local' (atlas:cluster.context) cannot be used: ",
+    ),
+    "credentials that ended": (
+        lambda config: config["users"][0].update(user={"token": "x.y.z"}),
+        "the API server of the context 'atlas-local' (atlas:cluster.context) cannot be used: ",
+    ),
+    "another context": (
+        lambda config: config["contexts"][0].update(name="elsewhere"),
+        "the kubeconfig has no context 'atlas-local' (atlas:cluster.context); set KUBECONFIG to the file that has it",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["preview", "up --yes --skip-preview"])
+@pytest.mark.parametrize("fault", UNUSABLE)
+def test_a_cluster_that_cannot_be_used_is_one_sentence_and_changes_nothing(
+    stack: Workspace, tmp_path: Path, fault: str, command: str
+) -> None:
+    break_it, sentence = UNUSABLE[fault]
+    faulty = kubeconfig_with(stack, tmp_path, break_it)
+    plain(stack.run(*command.split(), environment={"KUBECONFIG": str(faulty)}, check=False), sentence)
     assert deployed_objects(stack) == []
 
 
 def test_a_kubeconfig_that_is_not_there(stack: Workspace, tmp_path: Path) -> None:
-    up = stack.up(check=False, environment={"KUBECONFIG": str(tmp_path / "none")})
-    plain(up, "there is no kubeconfig")
-    assert deployed_objects(stack) == []
+    preview = stack.run("preview", environment={"KUBECONFIG": str(tmp_path / "none")}, check=False)
+    plain(preview, "the kubeconfig has no context 'atlas-local'")
+
+
+def test_a_machine_without_kubectl_is_told_so(stack: Workspace, tmp_path: Path) -> None:
+    for name in ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-random"):
+        (tmp_path / name).symlink_to(ROOT / ".local/bin" / name)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    preview = stack.run("preview", environment={"PATH": path}, check=False)
+    plain(preview, "kubectl is not on PATH, so nobody can ask the cluster; install kubectl")
+
+
+def test_a_deployed_stack_is_not_compared_with_its_state_alone(stack: Workspace, tmp_path: Path) -> None:
+    """The provider itself would show an unchanged stack of a cluster that is not there."""
+    stack.up()
+    faulty = kubeconfig_with(stack, tmp_path, UNUSABLE["nobody listens"][0])
+    preview = stack.run("preview", environment={"KUBECONFIG": str(faulty)}, check=False)
+    plain(preview, "cannot be used: ")
+
+
+READER = """
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ServiceAccount, metadata: {name: reviewer, namespace: default}}
+- apiVersion: rbac.authorization.k8s.io/v1
+  kind: ClusterRole
+  metadata: {name: reviewer}
+  rules:
+  - {apiGroups: ["*"], resources: ["*"], verbs: [get, list, watch]}
+- apiVersion: rbac.authorization.k8s.io/v1
+  kind: ClusterRoleBinding
+  metadata: {name: reviewer}
+  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reviewer}
+  subjects: [{kind: ServiceAccount, name: reviewer, namespace: default}]
+"""
+
+
+def test_a_preview_says_whether_the_api_server_has_seen_the_objects(
+    stack: Workspace, tmp_path: Path, clean_cluster: EmbeddedCluster
+) -> None:
+    seen = stack.run("preview").output
+    assert "The API server of atlas-local checks the objects of this preview by a dry run." in seen
+
+    clean_cluster.kubectl("apply", "--filename=-", stdin=READER)
+    token = clean_cluster.kubectl("create", "token", "reviewer", "--namespace=default").stdout.strip()
+    reader = kubeconfig_with(stack, tmp_path, lambda config: config["users"][0].update(user={"token": token}))
+    unseen = stack.run("preview", environment={"KUBECONFIG": str(reader)})
+    assert "has not seen the objects of this preview: you may not patch in observability, trading" in " ".join(
+        unseen.output.split()
+    )
+    clean_cluster.kubectl("delete", "serviceaccount", "reviewer", "--namespace=default")
 
 
 def test_a_definition_that_the_cluster_lacks(stack: Workspace) -> None:

@@ -56,7 +56,7 @@ class Program:
         self.source: str | None = None
         self.secrets: list[str] = []
         (folder / "Pulumi.yaml").write_text(
-            "name: images\nruntime:\n  name: python\n  options:\n    toolchain: uv\n    virtualenv: .venv\n"
+            "name: images\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n"
         )
         (folder / "__main__.py").write_text(PROGRAM.format(repository=str(ROOT), entries=entries))
         (folder / ".venv").symlink_to(ROOT / ".venv")

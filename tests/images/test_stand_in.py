@@ -40,9 +40,7 @@ class Project:
         (folder / "context").mkdir()
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / "__main__.py").write_text(PROGRAM)
-        (folder / "Pulumi.yaml").write_text(
-            "name: it\nruntime:\n  name: python\n  options:\n    toolchain: uv\n    virtualenv: .venv\n"
-        )
+        (folder / "Pulumi.yaml").write_text("name: it\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n")
         self.file("one")
         self.dockerfile(DOCKERFILE)
         self.inputs()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 import yaml
@@ -182,7 +183,8 @@ def _declared(stack: str, configuration: tuple[tuple[str, str], ...], secret_key
 
 def run_program(stack: str, configuration: dict[str, str], secret_keys: list[str]) -> Program:
     """Run ``__main__.py`` with this configuration, whether it has run with it before or not."""
-    return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, secret_keys)
+    with patch("settings.cluster_access.check_cluster"):  # there is no cluster
+        return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, secret_keys)
 
 
 def declare(

@@ -17,7 +17,7 @@ from tests.support import repository
 from tests.support.repository import ROOT, copy_repository
 from tools.kubectl import kubectl_cache
 
-PRIVATE = ("passphrase", "Pulumi.local.yaml", "deployed-to", "cluster/kubeconfig")
+PRIVATE = ("passphrase", "Pulumi.local.yaml", "cluster/kubeconfig")
 
 
 def make(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

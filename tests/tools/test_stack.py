@@ -32,7 +32,6 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(stack_module, "ROOT", clone)
     monkeypatch.setattr(stack_module, "PRIVATE", clone / ".local")
     monkeypatch.setattr(stack_module, "PASSPHRASE", clone / ".local/passphrase")
-    monkeypatch.setattr(stack_module, "DEPLOYED_TO", clone / ".local/deployed-to")
     for name in USER_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return clone
@@ -140,13 +139,6 @@ def test_only_the_local_stack_gets_the_embedded_cluster(clone: Path, monkeypatch
 def test_only_the_local_stack_is_wiped(clone: Path) -> None:
     with pytest.raises(StackError, match="only the local stack can be wiped"):
         Stack("dev").wipe()
-
-
-def test_a_cluster_that_is_another_one_than_before_is_looked_at_first(clone: Path) -> None:
-    assert Stack._refresh("one") == ["--refresh"]
-    (clone / ".local/deployed-to").write_text("one")
-    assert Stack._refresh("one") == []
-    assert Stack._refresh("two") == ["--refresh"]
 
 
 def test_an_unknown_stack_is_answered_with_those_there_are() -> None:

@@ -300,16 +300,22 @@ def test_rotation_changes_every_generated_secret_and_nothing_else() -> None:
     assert len(changed) == 5
 
 
-def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
-    def skipped(program: Program) -> set[str]:
-        return {
-            each.kind
-            for each in program.kubernetes()
-            if "pulumi.com/skipAwait" in each.inputs["metadata"].get("annotations", {})
-        }
+def skipped(program: Program) -> set[tuple[str, str]]:
+    """Kind and name of what an update does not wait for."""
+    return {
+        (each.kind, each.name)
+        for each in program.kubernetes()
+        if "pulumi.com/skipAwait" in each.inputs["metadata"].get("annotations", {})
+    }
 
-    assert skipped(synthesise("local")) == {"DaemonSet", "Deployment", "StatefulSet", "Service"}
-    assert skipped(synthesise("prod")) == set()
+
+def test_waiting_for_pods_is_off_only_where_none_can_run() -> None:
+    assert {kind for kind, _ in skipped(synthesise("local"))} == {"DaemonSet", "Deployment", "StatefulSet", "Service"}
+    run = {"name": "january", "strategy": "s", "data": "d.csv", "start": "2026-01-01", "end": "2026-02-01"}
+    platform = json.loads(stack_configuration("prod")["atlas:platform"]) | {"backtests": [run]}
+    prod = synthesise("prod", {"atlas:platform": json.dumps(platform)})
+    ingresses = {(each.kind, each.name) for each in prod.kubernetes() if each.kind == "Ingress"}
+    assert skipped(prod) == {("Job", "backtest-january"), *ingresses}
 
 
 def test_a_workload_scaled_to_zero_is_declared_without_pods_and_nothing_waits_for_it_or_watches_it() -> None:
@@ -332,12 +338,7 @@ def test_a_workload_scaled_to_zero_is_declared_without_pods_and_nothing_waits_fo
     (cron,) = paused.of_kind("CronJob")
     assert cron.inputs["spec"]["suspend"] is True
     awaited = synthesise("local", {"atlas:scaledToZero": '["grafana"]', "atlas:cluster": _waiting("local")})
-    unawaited = {
-        (each.kind, each.name)
-        for each in awaited.kubernetes()
-        if "pulumi.com/skipAwait" in each.inputs["metadata"].get("annotations", {})
-    }
-    assert unawaited == {("Deployment", "grafana"), ("Service", "grafana")}
+    assert skipped(awaited) == set(), "what has no pods is ready at once"
     rules = {each.name: each.inputs["data"] for each in paused.of_kind("ConfigMap")}
     assert "jaeger.yaml" not in rules["prometheus-rules"]
     assert "jaeger" not in rules["prometheus-deployed"]["deployed.yaml"]

@@ -1,0 +1,20 @@
+// The official Kubernetes provider. Its module has everything but the generated files that its own command embeds, so this command embeds
+// the module's schema and mapping instead; set-up copies them beside this file.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
+	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version"
+)
+
+//go:embed schema.json
+var schema []byte
+
+//go:embed terraform-mapping.json
+var mapping []byte
+
+func main() {
+	provider.Serve("kubernetes", version.Version, schema, mapping)
+}
