@@ -21,6 +21,7 @@ from components.exporters import (
 )
 from components.grafana import Dashboards, DashboardsArgs, Grafana, GrafanaArgs
 from components.image_builds import build_images
+from components.image_digests import resolve_tags
 from components.ingress import Ingress, IngressArgs
 from components.jaeger import Jaeger, JaegerArgs
 from components.loki import Loki, LokiArgs
@@ -42,6 +43,7 @@ root = Path(__file__).parent
 settings, configured = read_settings(), configured_secrets()
 catalog, builds = load_catalog(root), plan_builds(settings, root)
 check_cluster(settings)
+digests = resolve_tags(settings, builds, configured.get("registryDockerConfig"))
 
 cluster = kubernetes.Provider("cluster", context=settings.cluster.context, enable_config_map_mutable=True)
 on = ResourceOptions(provider=cluster)
@@ -50,7 +52,7 @@ namespaces = Namespaces("namespaces", NamespacesArgs(settings=settings), on).by_
 contexts = namespace_contexts(settings, namespaces, configured.get("registryDockerConfig"), on)
 NetworkPolicies("network", NetworkPoliciesArgs.of(settings, namespaces, configured), on)
 secrets = Secrets("secrets", SecretsArgs(contexts=contexts, settings=settings, configured=configured), on)
-images = build_images(settings, builds, root)
+images = build_images(settings, builds, root, digests)
 stack = StackInputs(settings=settings, catalog=catalog, contexts=contexts, images=images, secrets=secrets)
 
 # Backends: where logs, traces and metrics end.
@@ -86,5 +88,7 @@ if settings.ingress:
 
 pulumi.export("otlpEndpoint", collector.otlp_endpoint)
 pulumi.export("grafanaUrl", settings.grafana.url)
+if digests:
+    pulumi.export("imageDigests", digests)
 if "grafana" in secrets.workloads:
     pulumi.export("grafanaAdminSecret", secrets.workloads["grafana"])

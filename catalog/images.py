@@ -12,6 +12,7 @@ from catalog.yaml_reader import load
 SEGMENT = r"[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 REFERENCE = rf"({SEGMENT}(:[0-9]{{1,5}})?/)?{SEGMENT}(/{SEGMENT})*(:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?"
 """The shape of an image's name, with the tag, the digest or both."""
+DOCKER_HUB = "registry-1.docker.io"
 _VERSIONS = re.compile(r"(?P<name>.*?)(:(?P<tag>[^:/@]+))?(@(?P<digest>[^@]+))?")
 
 IMAGES: Mapping[str, str] = load((Path(__file__).parents[1] / "images/upstream.yaml").read_text())
@@ -36,6 +37,12 @@ def parts_of(reference: str) -> tuple[str, str | None, str | None]:
     """Name, tag and digest of a reference that ``check_reference`` takes."""
     match = _VERSIONS.fullmatch(reference)
     return (match["name"], match["tag"], match["digest"]) if match else (reference, None, None)
+
+
+def registry_of(reference: str) -> str:
+    """Host and port of the registry that has this image; Docker Hub's where the reference names none."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else DOCKER_HUB
 
 
 def is_digest_reference(reference: str) -> bool:

@@ -93,10 +93,13 @@ def version(context: Context, arguments: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def build_images(settings: Settings, contexts: Sequence[Context], root: Path) -> Images:
+def build_images(
+    settings: Settings, contexts: Sequence[Context], root: Path, digests: Mapping[str, str] | None = None
+) -> Images:
     """The image of each workload: the one that the settings name, else the one that is built here, else the pinned one.
 
-    ``contexts`` are those of the images to build; ``root`` is the program's folder.
+    ``contexts`` are those of the images to build; ``root`` is the program's folder. ``digests`` are the references by digest that
+    take the place of those by tag, by workload (``components/image_digests.py``).
     """
     built: Mapping[str, Input[str]] = {}
     if contexts:
@@ -109,7 +112,7 @@ def build_images(settings: Settings, contexts: Sequence[Context], root: Path) ->
         )
         built = ImageBuilds("images", args).references
     return Images(
-        overrides=settings.images,
+        overrides={**settings.images, **(digests or {})},
         built=built,
         registry=settings.registry,
         template=settings.platform.image_template,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from catalog.images import IMAGES, is_digest_reference, parts_of
+from catalog.images import IMAGES, parts_of
 from components.platform_services import JOBS, SERVICES, service_secrets
 from settings.addresses import check_ingress, check_urls
 from settings.introspection import Path, value_at
@@ -262,7 +262,7 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         return
     if "images" in parts and not platform.image_template and not ("build" in parts and parts["build"].enabled):
         for name in sorted(SERVICES.keys() - parts["images"].keys()):
-            expected = "name:tag@sha256:<64 hex digits> of the image that you built"
+            expected = "the image that you built, as name:tag or name:tag@sha256:<64 hex digits>"
             yield ConfigIssue(("images", name), "is missing beside platform.enabled", expected)
     if not platform.url:
         yield ConfigIssue("platform.url", "is missing beside platform.enabled", "where people open ops-ui")
@@ -286,16 +286,10 @@ def _credentials(parts: Mapping[str, Any], configured_secrets: Collection[str]) 
 
 
 def _production(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> Iterator[ConfigIssue]:
-    for name, reference in parts.get("images", {}).items():
-        if not is_digest_reference(reference):
-            yield ConfigIssue(("images", name), "has no digest", f"{reference}@sha256:<64 hex digits>", reference)
     for index, name in enumerate(parts.get("scaled_to_zero", ())):
         yield ConfigIssue(
             ("scaledToZero", index), "would not run in production", "all workloads with pods", name, remove=True
         )
-    if template := value_at(parts, "platform.imageTemplate"):
-        expected = "the digest of each service's image by images"
-        yield ConfigIssue("platform.imageTemplate", "has no digest", expected, template, remove=True)
     if "cluster" in parts:
         cluster = parts["cluster"]
         if DEVELOPMENT_CONTEXT.search(cluster.context.lower()):

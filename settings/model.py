@@ -300,7 +300,8 @@ class Platform(Model):
     )
     image_template: ImageTemplate | None = Field(
         default=None,
-        description="image of each service that neither images names nor the program builds; {service} stands for its name",
+        description="image of each service that neither images names nor the program builds; {service} stands for its name; "
+        "production deploys the digest that its tag has",
     )
     url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
     api_url: Site | None = Field(
@@ -363,7 +364,10 @@ class Settings(Model):
         default=None,
         description="registry that replaces each pinned image's own; images that are named or built here keep theirs",
     )
-    images: dict[str, Reference] = Field(default={}, description="image by workload, in place of the pinned one")
+    images: dict[str, Reference] = Field(
+        default={},
+        description="image by workload, in place of the pinned one; production deploys the digest that its tag has in the registry",
+    )
     scaled_to_zero: list[Label] = Field(
         default=[], description="workloads that are declared with zero replicas, because their image cannot be had"
     )
@@ -381,6 +385,11 @@ class Settings(Model):
     limits: Limits = Limits()
     platform: Platform = Platform()
     rotation: Tag = Field(default="1", description="change it to generate every generated secret anew")
+
+    @property
+    def digests_only(self) -> bool:
+        """Whether an image that is named by a tag is deployed by the digest that the tag has in its registry."""
+        return self.environment == "prod"
 
 
 PRODUCTION: Mapping[str, Mapping[str, int]] = {

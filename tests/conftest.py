@@ -6,6 +6,7 @@ LONGEST = (
     "engine/test_updates.py",
     "engine/test_interrupted_updates.py",
     "engine/test_edits.py",
+    "engine/test_image_digests.py",
     "checkers/test_exceptions.py",
     "engine/test_conformance_provider.py",
     "engine/test_conformance_waiting.py",

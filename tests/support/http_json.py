@@ -30,14 +30,16 @@ def request(
     headers: Mapping[str, str] | None = None,
     *,
     query: Mapping[str, Any] | None = None,
+    data: bytes | None = None,
     timeout: float = 10,
 ) -> Answer:
-    """The answer, whatever its status; ``body`` goes as JSON. Without a ``method`` it is a GET, or a POST of the body.
+    """The answer, whatever its status; ``body`` goes as JSON, ``data`` as it is. Without a ``method`` it is a GET, or a POST of
+    the body.
 
     Raises:
         OSError: nobody answers.
     """
-    data = None if body is None else json.dumps(body).encode()
+    data = data if body is None else json.dumps(body).encode()
     sent = {"content-type": "application/json", **(headers or {})}
     asked = urllib.request.Request(_whole(url, query), data, sent, method=method)
     with contextlib.ExitStack() as stack:

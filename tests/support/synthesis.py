@@ -5,6 +5,7 @@ one URN are refused, and secrets stay recognisable.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import pickle
@@ -59,6 +60,8 @@ class Program:
     resources: list[Resource] = field(default_factory=list[Resource])
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
     messages: list[str] = field(default_factory=list[str])
+    lookups: list[str] = field(default_factory=list[str])
+    """The images whose digest a registry was asked for."""
 
     def of_kind(self, *kinds: str) -> list[Resource]:
         """The resources of these kinds."""
@@ -90,8 +93,21 @@ class Program:
             yield resource, resource.inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
+REGISTRY_IMAGE = "docker:index/getRegistryImage:getRegistryImage"
+ABSENT = "registry.example.com/absent/"
+"""What no registry has begins with it."""
+
+
+def digest_of(reference: str) -> str:
+    """The digest that every other image has in its registry."""
+    return f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
+
+
 class _Answers(mocks.Mocks):
     """What the real plugins would answer, as far as the program looks at it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         outputs = dict(args.inputs)
@@ -102,13 +118,21 @@ class _Answers(mocks.Mocks):
             outputs["result"] = pulumi.Output.secret("generated-" + args.name)
         return f"{args.name}-id", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
-        raise AssertionError(f"the program calls {args.token}: a preview would depend on the outside world")
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        assert args.token == REGISTRY_IMAGE, (
+            f"the program calls {args.token}: a preview would depend on the outside world"
+        )
+        name = args.args["name"]
+        self.program.lookups.append(name)
+        if name.startswith(ABSENT):
+            return {}, [("name", "the registry has no such image")]
+        digest = digest_of(name)
+        return {"id": digest, "insecureSkipVerify": False, "name": name, "sha256Digest": digest}, []
 
 
 class _Monitor(mocks.MockMonitor):
     def __init__(self, program: Program) -> None:
-        super().__init__(_Answers())
+        super().__init__(_Answers(program))
         self.program = program
         self.urns: set[str] = set()
 

@@ -179,7 +179,7 @@ _MADE = {
             "platform": {"imageTemplate": None},
             "images": {name: "atlas/any:1" for name in SERVICES if name != "api"},
         },
-        expected="name:tag@sha256:<64 hex digits> of the image that you built",
+        expected="the image that you built, as name:tag or name:tag@sha256:<64 hex digits>",
         fix="<ask>",
     ),
     "a key as long as a file": invalid(
