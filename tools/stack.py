@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 PRIVATE = ROOT / ".local"
 LOCAL = "local"
 PASSPHRASE = PRIVATE / "passphrase"
+PATCH_FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+"""What the program declares is its own, whoever set it. An object that a killed update made and did not record has another field
+manager, and each later change of it would be refused as a conflict.
+"""
 REFRESH = "--refresh"
 """Compare with the cluster and not with the last update: what somebody deleted or changed by hand is seen and mended."""
 
@@ -169,6 +173,7 @@ class Stack:
         added = {
             "PATH": os.pathsep.join([str(PRIVATE / "bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]]),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **PATCH_FORCE,
             **kubectl_cache(PRIVATE),
         }
         if self.local or "PULUMI_BACKEND_URL" not in os.environ:

@@ -117,7 +117,11 @@ def test_an_update_waits_neither_for_a_backtest_nor_for_an_ingress(
         "start": "2026-01-01",
         "end": "2026-02-01",
     }
-    values["config"]["atlas:platform"] |= {"backtests": [run], "url": "https://ops.example.com"}
+    values["config"]["atlas:platform"] |= {
+        "backtests": [run],
+        "url": "https://ops.example.com",
+        "apiUrl": "https://api.example.com",
+    }
     values["config"]["atlas:grafana"] = {"url": "https://grafana.example.com"}
     values["config"]["atlas:ingress"] = {"issuer": "letsencrypt"}
     file.write_text(yaml.safe_dump(values, sort_keys=False))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.repository import edit
 from tests.support.waiting import wait_until
 from tests.support.workspace import Workspace
 
@@ -34,6 +35,10 @@ def test_killed_at_ten_points_an_update_can_be_finished(
     stack.up()
     assert dict(stack.up().changes) == {}
     assert dict(stack.refresh().changes) == {}
+    edit(
+        program / "Pulumi.local.yaml", "loki:\n    replicas: 1\n    cpu: 100m", "loki:\n    replicas: 1\n    cpu: 101m"
+    )
+    assert stack.up().changes["update"] == 1
     # What was made and never noted has a name that nobody mounts; it goes with its namespace.
     known = {
         each["outputs"]["metadata"]["name"] for each in stack.resources() if each["type"].startswith("kubernetes:core/")

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from tests.support.embedded_cluster import EmbeddedCluster
-from tests.support.repository import ROOT
 from tests.support.waiting import wait_until
 from tests.support.workspace import Outcome, Workspace
 
@@ -100,14 +99,6 @@ def test_a_cluster_that_cannot_be_used_is_one_sentence_and_changes_nothing(
 def test_a_kubeconfig_that_is_not_there(stack: Workspace, tmp_path: Path) -> None:
     preview = stack.run("preview", environment={"KUBECONFIG": str(tmp_path / "none")}, check=False)
     plain(preview, "the kubeconfig has no context 'atlas-local'")
-
-
-def test_a_machine_without_kubectl_is_told_so(stack: Workspace, tmp_path: Path) -> None:
-    for name in ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-random"):
-        (tmp_path / name).symlink_to(ROOT / ".local/bin" / name)
-    path = f"{tmp_path}:/usr/bin:/bin"
-    preview = stack.run("preview", environment={"PATH": path}, check=False)
-    plain(preview, "kubectl is not on PATH, so nobody can ask the cluster; install kubectl")
 
 
 def test_a_deployed_stack_is_not_compared_with_its_state_alone(stack: Workspace, tmp_path: Path) -> None:

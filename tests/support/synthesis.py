@@ -207,8 +207,13 @@ def _declared(stack: str, configuration: tuple[tuple[str, str], ...], secret_key
 
 def run_program(stack: str, configuration: dict[str, str], secret_keys: list[str]) -> Program:
     """Run ``__main__.py`` with this configuration, whether it has run with it before or not."""
-    with patch("settings.cluster_access.check_cluster"):  # there is no cluster
-        return declare(lambda: runpy.run_path(str(ROOT / "__main__.py")), stack, configuration, secret_keys)
+    return declare(main_program, stack, configuration, secret_keys)
+
+
+def main_program() -> None:
+    """``__main__.py``, where there is no cluster to be asked."""
+    with patch("settings.cluster_access.check_cluster"):
+        runpy.run_path(str(ROOT / "__main__.py"))
 
 
 def declare(

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.support.process import interruptible
 from tests.support.repository import tool_path
+from tools.stack import PATCH_FORCE
 
 STATE_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 """For updates whose state in between no test looks at: writing it after each step is two thirds of what the engine does."""
@@ -66,6 +67,7 @@ class Workspace:
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DEBUG_COMMANDS": "true",  # brings the flag --event-log
+            **PATCH_FORCE,
             **environment,
         }
 

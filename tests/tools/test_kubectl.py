@@ -27,6 +27,7 @@ API = {
 """As little of an API server as ``kubectl get pods`` asks for."""
 
 
+ASKS_BY_PATH = "settings/cluster_access.py"
 STARTERS = {"run", "Popen", "check_call", "check_output", "system", "which"}
 
 
@@ -50,10 +51,13 @@ def server() -> Iterator[str]:
         api.shutdown()
 
 
-def pods(server: str, folder: Path, variables: dict[str, str]) -> None:
-    """``kubectl get pods`` in that folder, by somebody without a home."""
+PODS = ("get", "pods", "--namespace=default")
+
+
+def run_kubectl(server: str, folder: Path, variables: dict[str, str], *arguments: str) -> None:
+    """kubectl in that folder, by somebody without a home."""
     bare = {name: value for name, value in os.environ.items() if name not in ("HOME", "KUBECONFIG", "KUBECACHEDIR")}
-    command = ["kubectl", f"--server={server}", "get", "pods", "--namespace=default"]
+    command = ["kubectl", f"--server={server}", *arguments]
     environment = {**bare, "PATH": tool_path(), **variables}
     answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
@@ -63,7 +67,7 @@ def test_the_cache_is_where_it_is_said_to_be_and_nowhere_else(server: str, tmp_p
     here, private = tmp_path / "here", tmp_path / "private"
     here.mkdir()
 
-    pods(server, here, kubectl_cache(private))
+    run_kubectl(server, here, kubectl_cache(private), *PODS)
 
     assert list(here.iterdir()) == []
     assert list((private / FOLDER).rglob("*.json"))
@@ -71,13 +75,20 @@ def test_the_cache_is_where_it_is_said_to_be_and_nowhere_else(server: str, tmp_p
 
 def test_without_it_a_kubectl_without_a_home_writes_into_the_folder_where_it_runs(server: str, tmp_path: Path) -> None:
     """So the variable is what keeps it out; should kubectl change, this says so."""
-    pods(server, tmp_path, {})
+    run_kubectl(server, tmp_path, {}, *PODS)
 
     assert [each.name for each in tmp_path.iterdir()] == [".kube"]
 
 
+def test_what_is_asked_by_its_path_leaves_nothing(server: str, tmp_path: Path) -> None:
+    run_kubectl(server, tmp_path, {}, "get", "--raw", "/api")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_whatever_runs_kubectl_gives_it_the_folder() -> None:
-    assert [path for path, source in sources() if runs_kubectl(source) and "kubectl_cache(" not in source] == []
+    without = [path for path, source in sources() if runs_kubectl(source) and "kubectl_cache(" not in source]
+    assert without == [ASKS_BY_PATH]
 
 
 def test_a_file_that_runs_it_without_would_be_seen() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tools import builds, provision
-from tools.builds import BUILDS, KUBECTL, PULUMI
+from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI
 
 PINNED_PULUMI = builds.version(PULUMI)
 
@@ -62,7 +62,8 @@ def test_servers_are_always_ours(path: Path) -> None:
     for build in BUILDS:
         put(path, build.name, "v99.0.0")
 
-    assert {build.name for build in BUILDS if provision._on_path(build)} == {"kubectl"}
+    found = {build.name for build in BUILDS if provision._on_path(build)}
+    assert found == {"kubectl", "pulumi-resource-kubernetes"}
 
 
 def test_what_this_set_up_provides_does_not_count_as_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +89,10 @@ def test_a_link_is_moved_to_another_build_and_gives_way_to_what_is_on_path(
 
 def test_the_official_engine_is_not_mixed_with_stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provision, "LINKS", tmp_path)
-    ours = ["pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-kubernetes"]
-    for name in [*ours, "etcd"]:
+    stand_ins = [path.name for path in provision.OFFLINE.iterdir()]
+    for name in ["pulumi", "pulumi-language-python-exec", "pulumi-resource-kubernetes", *stand_ins, "etcd"]:
         (tmp_path / name).symlink_to("/somewhere")
-    provision._unlink(PULUMI)
+    for build in (PULUMI, KUBERNETES_PROVIDER):
+        provision._unlink(build)
 
     assert [path.name for path in tmp_path.iterdir()] == ["etcd"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,7 +17,16 @@ from settings.loader import read_settings
 from tests.support import required_inputs
 from tests.support.image_registry import docker_config
 from tests.support.repository import ROOT
-from tests.support.synthesis import ABSENT, SECRET, Program, declare, digest_of, stack_configuration, synthesise
+from tests.support.synthesis import (
+    ABSENT,
+    SECRET,
+    Program,
+    declare,
+    digest_of,
+    main_program,
+    stack_configuration,
+    synthesise,
+)
 from tests.unit.configurations import configuration
 
 TEMPLATE = "registry.example.com/trading/{service}:1.2.3"
@@ -125,7 +133,7 @@ def test_all_missing_images_are_told_at_once_before_anything_is_declared() -> No
 
     def program() -> None:
         try:
-            runpy.run_path(str(ROOT / "__main__.py"))
+            main_program()
         except ImageDigestError as refused:
             caught.append(str(refused))
 

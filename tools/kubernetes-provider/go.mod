@@ -3,7 +3,9 @@ module atlas/tools/kubernetes-provider
 go 1.26
 
 // The commit of 2026-01-15, a day before release 4.25.0: the newest that the module proxy serves.
-require github.com/pulumi/pulumi-kubernetes/provider/v4 v4.0.0-20260115033456-f47bc2d6f199
+require (
+	github.com/pulumi/pulumi-kubernetes/provider/v4 v4.0.0-20260115033456-f47bc2d6f199
+)
 
 require (
 	cel.dev/expr v0.20.0 // indirect
