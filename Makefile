@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack bench-up schema check setup clean-cache
+.PHONY: help up preview down status open wipe env kind-images test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack bench-up schema check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[^ :]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ wipe: ## forget the local stack: cluster, state and secrets
 
 env: ## print the environment for the plain pulumi and kubectl: eval "$$(make env)"
 	@$(PROGRAM) tools/stack.py env $(STACK)
+
+kind-images: ## build the services' images with your Docker engine and load them into the cluster of kind (stack local-kind)
+	@$(PYTHON) tools/setup.py engine
+	@$(PROGRAM) tools/kind_images.py
 
 test: setup ## run the tests: unit, data, engine, tools (ARGS goes to pytest)
 	@$(PROGRAM) -m pytest -m "not slow" $(WORKERS) $(ARGS)
@@ -82,7 +86,7 @@ bench-pipeline: setup ## measure the Collectors against a bare one (minutes; ARG
 bench-stack: setup ## measure the running local stack: from a line and a span to its query, memory, processors (ARGS goes to bench/stack/run.py)
 	@$(PROGRAM) bench/stack/run.py $(ARGS)
 
-bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local stack by its parts, in a copy of the repository (minutes, as root)
+bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local stack, and of a new one with a mirror, by its parts, in a copy of the repository (minutes, as root)
 	@$(PROGRAM) bench/up/run.py $(ARGS)
 
 schema: ## write Pulumi.schema.json and docs/settings.md anew, after a change of the settings

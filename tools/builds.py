@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools import preflight
 from tools.golang import Go
 from tools.paths import ROOT, TOOLS
 from tools.progress import SetupError, run
@@ -136,7 +137,8 @@ def key(build: Build, go: Go) -> str:
     """The key of a build: it changes whenever the binary could."""
     digest = hashlib.sha256()
     release = [build.release] if build.release else []
-    for word in (_RECIPE, build.package, *build.stamps, *release, go.key, platform.machine()):
+    system = () if preflight.is_linux() else (platform.system(),)
+    for word in (_RECIPE, build.package, *build.stamps, *release, go.key, platform.machine(), *system):
         digest.update(word.encode() + b"\0")
     sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
     if build is COLLECTOR:

@@ -21,6 +21,18 @@ PROGRAMS: Mapping[str, str] = {
     "chromedriver": "chromium-driver",
 }
 """Programs, with the package that has each."""
+USED_BY: Mapping[str, str] = {
+    "redis-server": "`make test-services`",
+    "rabbitmq-server": "`make test-services`",
+    "postgresql": "`make test-services`",
+    "prometheus-blackbox-exporter": "tests/data/test_config_blackbox.py",
+    "docker.io": "`make test-images`",
+    "debootstrap": "`make test-images`",
+    "docker-registry": "the tests that need a registry",
+    "chromium": "tests/services/test_sign_in.py",
+    "chromium-driver": "tests/services/test_sign_in.py",
+}
+"""What does not run without each package."""
 
 SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/lib/cni", *glob("/usr/lib/postgresql/*/bin"))
 """Folders outside PATH where Debian puts servers and network plugins."""
@@ -35,11 +47,21 @@ def missing_packages(programs: Mapping[str, str] = PROGRAMS) -> list[str]:
     return sorted({package for program, package in programs.items() if shutil.which(program, path=path) is None})
 
 
-def install_issues(packages: Sequence[str], reason: str = "the tests need servers of Debian 12") -> list[Issue]:
+def install_issues(packages: Sequence[str], reason: str) -> list[Issue]:
     """Why set-up cannot install these packages itself: it needs root and ``apt-get``. ``reason`` says what they are for."""
-    if not packages or (os.geteuid() == 0 and shutil.which("apt-get")):
+    if not packages or can_install():
         return []
     return [Issue(reason, f"as root: apt-get install {' '.join(packages)}")]
+
+
+def can_install() -> bool:
+    """Whether set-up can install packages here: as root, where there is ``apt-get``."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def without(package: str) -> str:
+    """What does not run on a machine without this package, in one line."""
+    return f"{package} is not here; not run without it: {USED_BY[package]} (fix: as root, apt-get install {package})"
 
 
 def install(packages: Sequence[str]) -> str:

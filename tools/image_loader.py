@@ -1,124 +1,146 @@
-"""Loads the images of the embedded node's pods: made on this machine, or pulled when a registry can be reached.
+"""Loads the images of the embedded node's pods: pulled where a registry has them, else made on this machine.
 
-The node's own network has no way out, so this machine pulls for it. ``with_overlay`` writes the images' names into the stack's
-settings.
+``image_sources.py`` says which are pulled. The node's own network has no way out, so this machine pulls for it. ``with_overlay``
+writes the images' names into the stack's settings.
 """
 
-import socket
 import subprocess
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from image_build.plan import BuildError
-from tools import node_images
+from tools import node_images, oci, provision
 from tools.docker import EngineError
+from tools.image_sources import PINS, ImageSources
 from tools.node import Node
 from tools.node_services import ServiceImages
-from tools.oci import REGISTRY
-from tools.paths import ROOT
-from tools.ports import LOOPBACK
 from tools.progress import SetupError, log
+from tools.registry import DEFAULT_REGISTRY, ImageName, canonical_name, find_unavailable
 from tools.supervised_process import ClusterError
 
-CONNECT_SECONDS = 3
+CONNECT_SECONDS = 15
 PULL_SECONDS = 600
-DOCKER_HUB = "registry-1.docker.io"
-"""The host of images whose name has no registry."""
+PULLS_AT_A_TIME = 4
 
 
 class ImageLoader:
     """The images of a stack file's pods. ``scaled_to_zero`` are the workloads whose image cannot be had, with the reason."""
 
-    def __init__(self, stack_file: str, binaries: Path) -> None:
+    def __init__(self, stack_file: str, binaries: Path, sources: ImageSources | None = None) -> None:
         config: dict[str, Any] = yaml.safe_load(stack_file)["config"]
-        self._configured: dict[str, str] = {
-            name: reference
-            for name, reference in (config.get("atlas:images") or {}).items()
-            if not is_placeholder(reference)
-        }
-        self._built = [image for image in node_images.all_images(binaries) if image.name not in self._configured]
         try:
-            self._services = ServiceImages((config.get("atlas:platform") or {}).get("source"), set(self._configured))
-        except BuildError as error:
+            self.sources = sources or ImageSources(stack_file, PINS.read_text())
+            self._services = ServiceImages((config.get("atlas:platform") or {}).get("source"), set(self.sources.named))
+        except (BuildError, SetupError) as error:
             raise ClusterError(str(error)) from error
-        pinned = yaml.safe_load((ROOT / "images/upstream.yaml").read_text())
-        self._to_pull = self._configured | {
-            name: pinned[name] for name in node_images.NEEDS_REGISTRY if name not in self._configured
-        }
+        self._binaries = binaries
         self.scaled_to_zero: dict[str, str] = {}
 
     @property
     def overlay(self) -> dict[str, Any]:
         """The settings that this machine decides: image names, and workloads without an image."""
-        made = {image.name: image.reference for image in self._built}
+        made = {image.name: image.reference for image in self._made()}
+        mirror = {"registry": self.sources.registry} if self.sources.registry else {}
         return {
             "cluster": {"waitForReady": True},
+            **mirror,
             "images": {**made, **self._services.references},
             "scaledToZero": sorted(self.scaled_to_zero),
         }
 
     def inspect(self, node: Node | None) -> None:
-        """Set ``scaled_to_zero`` to the workloads whose image would have to be pulled and is not on the node."""
+        """Set ``scaled_to_zero`` to the workloads whose image can neither be made nor pulled and is not on the node."""
+        self.sources.ensure_asked()
         present = node.images() if node is not None else set[str]()
         self.scaled_to_zero = {
-            name: "it was not pulled yet" for name in self._to_pull if self._runtime_name(name) not in present
+            name: error
+            for name, reference in self.sources.pulled.items()
+            if (error := self.sources.error(name)) and _runtime_name(reference) not in present
         }
 
     def load(self, node: Node) -> None:
         """Load the images that the node does not have, and log which cannot be had."""
-        node.load(self._built)
-        self.scaled_to_zero = {}
+        self.sources.ensure_asked()
+        self.scaled_to_zero = self._pull(node)
+        self._build_failed()
+        try:
+            node.load(self._made())
+        except SetupError as error:
+            raise ClusterError(str(error)) from error
         try:
             self._services.load(node)
         except (EngineError, SetupError) as error:
             self.scaled_to_zero |= dict.fromkeys(self._services.references, str(error))
-        present = node.images()
-        for name, reference in self._to_pull.items():
-            if self._runtime_name(name) not in present and (reason := pull(node, reference)):
-                self.scaled_to_zero[name] = reason
+        self.sources.mark_loaded([name for name in self.sources.wanted if name not in self.scaled_to_zero])
         for reason in dict.fromkeys(self.scaled_to_zero.values()):
             names = ", ".join(name for name, each in self.scaled_to_zero.items() if each == reason)
             log(f"scaled to zero: {names}, for {reason}")
 
-    def _runtime_name(self, name: str) -> str:
-        """The name by which the runtime lists a pulled image."""
-        return canonical_name(self._to_pull[name]).removeprefix(f"{REGISTRY}/")
+    def _made(self) -> list[oci.Image]:
+        """The images that are made on this machine."""
+        pulled = self.sources.pulled
+        return [image for image in node_images.all_images(self._binaries) if image.name not in pulled]
+
+    def _pull(self, node: Node) -> dict[str, str]:
+        """Pull what the node does not have. The images that can neither be pulled nor made, with the reason."""
+        present = node.images()
+        missing = {
+            name: reference
+            for name, reference in self.sources.pulled.items()
+            if _runtime_name(reference) not in present
+        }
+        with ThreadPoolExecutor(PULLS_AT_A_TIME) as threads:
+            asked = {name: reference for name, reference in missing.items() if not self.sources.error(name)}
+            answers = dict(zip(asked, threads.map(lambda each: pull(node, each), asked.values()), strict=True))
+        without = {name: error for name in missing if (error := self.sources.error(name))}
+        for name, error in answers.items():
+            if error is not None:
+                self.sources.mark_failed(name, error)
+                if name in self.sources.pulled:
+                    without[name] = error
+                else:
+                    log(f"  {name} was said to be there, but {error}; it is built instead")
+        return without
+
+    def _build_failed(self) -> None:
+        """Build the programs of images that are made after all and that set-up has not built."""
+        programs = {
+            program
+            for name, program in node_images.BINARIES.items()
+            if name not in self.sources.pulled and not (self._binaries / program).exists()
+        }
+        if programs:
+            try:
+                provision.set_up([], programs)
+            except SetupError as error:
+                raise ClusterError(f"{error}\nOr build them later: python3 tools/setup.py node") from error
 
 
 def pull(node: Node, reference: str) -> str | None:
     """Pull an image for the node from this machine. The reason when it fails, or None."""
     name = canonical_name(reference)
-    host, _, port = name.partition("/")[0].partition(":")
-    host = DOCKER_HUB if host == REGISTRY else host
-    local = host in ("localhost", LOOPBACK)
-    try:
-        socket.create_connection((host, int(port or 443)), timeout=CONNECT_SECONDS).close()
-    except OSError:
-        return f"the registry {host} cannot be reached"
-    command = node.ctr_command("images", "pull", *(["--plain-http"] if local else []), name)
+    if error := find_unavailable([reference], CONNECT_SECONDS).get(reference):
+        return error
+    plain = ["--plain-http"] if ImageName.of(reference).plain_http else []
+    command, began = node.ctr_command("images", "pull", *plain, name), time.monotonic()
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return f"{name} is not pulled within {PULL_SECONDS} s"
     if answer.returncode != 0:
         return f"{name} is not pulled: {(answer.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-    log(f"  {name} pulled")
+    log(f"  {name} pulled in {time.monotonic() - began:.1f} s")
     return None
 
 
-def canonical_name(reference: str) -> str:
-    """The name by which the kubelet looks for an image: with its registry, and without its tag when it has a digest."""
-    name, at, digest = reference.partition("@")
-    first, slash, _ = name.partition("/")
-    if not slash or ("." not in first and ":" not in first and first != "localhost"):
-        name = f"{REGISTRY}/{name}" if slash else f"{REGISTRY}/library/{name}"
-    if not at:
-        return name
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
+def _runtime_name(reference: str) -> str:
+    """The name by which the runtime lists a pulled image."""
+    return canonical_name(reference).removeprefix(f"{DEFAULT_REGISTRY}/")
 
 
 def with_overlay(text: str, overlay: Mapping[str, Any]) -> str:
@@ -131,8 +153,3 @@ def with_overlay(text: str, overlay: Mapping[str, Any]) -> str:
         own = config.get(f"atlas:{key}") or {}
         config[f"atlas:{key}"] = {**own, **value} if isinstance(value, Mapping) else value
     return yaml.safe_dump(document, sort_keys=False)
-
-
-def is_placeholder(reference: str) -> bool:
-    """Whether this reference of a stack file stands for an image that this machine builds."""
-    return reference.startswith("atlas/") and reference.endswith(":local")

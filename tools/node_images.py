@@ -1,4 +1,4 @@
-"""Images for the embedded cluster that need no registry, made from our own builds and from Debian's packages.
+"""Images for the embedded cluster where no registry has them, made from our own builds and from Debian's packages.
 
 An image's tag is a hash of what it is made from, so nothing is made twice. ``stack.py`` writes the references into the stack's
 settings.
@@ -22,8 +22,6 @@ BINARIES: Mapping[str, str] = {
     "postgres-exporter": "postgres-exporter",
 }
 """Images of a single program: their names in images/upstream.yaml, with the program that set-up builds."""
-NEEDS_REGISTRY = ("grafana",)
-"""Images whose program is neither in Debian nor a Go module."""
 POSTGRES = 70
 """The numeric user of PostgreSQL in the upstream image, which the stack uses as well."""
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from tools import control_groups, debian
+from tools import control_groups, debian, preflight
 from tools.preflight import Issue
 
 PROGRAMS: Mapping[str, str] = {
@@ -42,6 +42,8 @@ def missing_packages() -> list[str]:
 
 def missing() -> list[Issue]:
     """What keeps a node from running here, except Debian packages that set-up can install."""
+    if not preflight.is_linux():
+        return [Issue("this is not Linux", "run it in a virtual machine with Linux")]
     if os.geteuid() != 0:
         return [
             Issue(
@@ -72,6 +74,6 @@ def message(issues: list[Issue]) -> str:
         [
             "the cluster has no node, so its objects are declared and no pod starts. Missing on this machine:",
             *(str(issue) for issue in issues),
-            "Or use a cluster that has nodes (kind, or your own): KUBECONFIG=… make up STACK=dev",
+            "Or use a cluster that has nodes: kind (docs/local-cluster.md), or your own: KUBECONFIG=… make up STACK=dev",
         ]
     )

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,8 @@ class ServiceImages:
 
     def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
         bases = Bases.model_validate(base_images.references())
-        settings = Settings.model_validate(_minimal_settings(bases, source))
-        self._contexts = [each for each in plan_builds(settings, ROOT) if each.service not in without]
-        self._args = ImageBuildsArgs(
-            settings=settings.build,
-            contexts=self._contexts,
-            root=ROOT,
-            allow_type_errors=settings.platform.source is not None,
-        )
+        planned, self._arguments = plan_service_builds(bases, source)
+        self._contexts = [each for each in planned if each.service not in without]
 
     @property
     def references(self) -> dict[str, str]:
@@ -67,14 +61,33 @@ class ServiceImages:
                 node.import_archive(archive)
 
     def _reference(self, context: Context) -> str:
-        return f"{LOCAL}/{context.service}:{version(context, build_arguments(context, self._args))}"
+        return f"{LOCAL}/{context.service}:{version(context, self._arguments(context))}"
 
     def _build(self, context: Context, engine: Engine) -> None:
-        options = [f"--build-arg={key}={value}" for key, value in build_arguments(context, self._args).items()]
+        options = [f"--build-arg={key}={value}" for key, value in self._arguments(context).items()]
         with tempfile.TemporaryDirectory() as private:
             options += base_images.build_secrets(Path(private))
             tag = f"--tag={self._reference(context)}"
             engine.run("build", "--network=host", f"--target={context.service}", tag, *options, str(context.folder))
+
+
+def plan_service_builds(
+    bases: Bases, source: str | None
+) -> tuple[list[Context], Callable[[Context], Mapping[str, str]]]:
+    """A context for each service, written as the Pulumi program writes it, and the build arguments of a context.
+
+    Raises:
+        BuildError: an issue of the checkout leaves an image that cannot be built.
+    """
+    settings = Settings.model_validate(_minimal_settings(bases, source))
+    contexts = plan_builds(settings, ROOT)
+    args = ImageBuildsArgs(
+        settings=settings.build,
+        contexts=contexts,
+        root=ROOT,
+        allow_type_errors=settings.platform.source is not None,
+    )
+    return contexts, lambda context: build_arguments(context, args)
 
 
 def _minimal_settings(bases: Bases, source: str | None) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIB = 2**30
+LINUX = "Linux"
+MACHINES = {LINUX: ("x86_64", "aarch64"), "Darwin": ("x86_64", "arm64")}
+"""The systems on which the engine and the tests run, with their processors. The embedded cluster needs Linux."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Requirements:
 
     environments: bool = False
     """Whether a virtual environment is made by Python's own ``venv`` module (for uv, Go or the checkers)."""
+    cluster: bool = False
+    """Whether the embedded cluster is to run."""
     writable: tuple[Path, ...] = ()
     space: tuple[tuple[Path, int], ...] = ()
     """Directories, with the bytes to be written there."""
@@ -38,20 +43,28 @@ class Requirements:
 def find_issues(requirements: Requirements) -> list[Issue]:
     """What this machine does not meet."""
     found: list[Issue] = []
-    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
+    if platform.machine() not in MACHINES.get(platform.system(), ()):
         found.append(
             Issue(
-                f"{platform.system()} on {platform.machine()}", "use Linux on x86-64 or ARM, also as a virtual machine"
+                f"{platform.system()} on {platform.machine()}",
+                "use Linux or macOS on x86-64 or ARM, also as a virtual machine",
+            )
+        )
+    elif requirements.cluster and not is_linux():
+        found.append(
+            Issue(
+                f"the embedded cluster needs Linux, and this is {platform.system()}",
+                "use a virtual machine with Linux, or kind: make up STACK=local-kind (docs/local-cluster.md)",
             )
         )
     if requirements.environments and importlib.util.find_spec("ensurepip") is None:
         found.append(Issue("Python cannot make virtual environments", "apt-get install python3-venv"))
     found += [
-        Issue(f"{command} is not on PATH", f"apt-get install {command}")
+        Issue(f"{command} is not on PATH", f"apt-get install {command}, or your system's way")
         for command in ("git", "make")
         if shutil.which(command) is None
     ]
-    if not _has_ca_certificates():
+    if is_linux() and not _has_ca_certificates():
         found.append(
             Issue("no certificate authorities, so nothing can be downloaded", "apt-get install ca-certificates")
         )
@@ -73,6 +86,11 @@ def find_issues(requirements: Requirements) -> list[Issue]:
             )
         )
     return found
+
+
+def is_linux() -> bool:
+    """Whether this is the system of the embedded cluster and its node."""
+    return platform.system() == LINUX
 
 
 def message(issues: list[Issue]) -> str:

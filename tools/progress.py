@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HEARTBEAT_SECONDS = 30
+POLL_SECONDS = 0.1
 
 
 class SetupError(Exception):
@@ -109,8 +110,19 @@ def _delayed_signals() -> Iterator[None]:
 
 
 def _wait(what: str, child: subprocess.Popen[str]) -> None:
-    """Wait by a pidfd: ``Popen.wait`` with a timeout takes a lock, which an exception of a signal handler may leave locked."""
+    """Wait by a pidfd: ``Popen.wait`` with a timeout takes a lock, which an exception of a signal handler may leave locked.
+
+    Only Linux has pidfds. Elsewhere the process is asked for again and again.
+    """
     begun = time.monotonic()
+    if not hasattr(os, "pidfd_open"):
+        told = begun
+        while child.poll() is None:
+            time.sleep(POLL_SECONDS)
+            if time.monotonic() - told > HEARTBEAT_SECONDS:
+                told = time.monotonic()
+                log(f"      {what}: still running after {told - begun:.0f} s")
+        return
     ended = os.pidfd_open(child.pid)
     try:
         waiting = select.poll()

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from tools import builds, debian, golang, node_requirements, preflight
 from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI, Build
 from tools.cache import Cache
+from tools.image_sources import ImageSources
 from tools.paths import ROOT, TOOLS
 from tools.preflight import GIB, Issue, Requirements
 from tools.progress import SetupError, Steps, log, run
@@ -23,6 +24,7 @@ GROUPS = ("engine", "cluster", "node", "checks", "servers")
 LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
+UV_LOCK = TOOLS / "uv.txt"
 CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
 MIN_NODEJS = (20,)
@@ -37,29 +39,32 @@ BUILD_MEMORY = 3 * GIB
 go.mod, and the memory of the largest link step with a compiler running beside it."""
 
 
-def set_up(groups: list[str]) -> None:
-    """Provide what the groups need. On a machine that cannot run a node, the group ``node`` is left out."""
+def set_up(groups: list[str], programs: Collection[str] = ()) -> None:
+    """Provide what the groups need, and these programs. On a machine that cannot run a node, the group ``node`` is left out."""
     cache = Cache.of_user()
     if "node" in groups and node_requirements.missing():
         groups = [group for group in groups if group != "node"]
-    ours = [build for build in BUILDS if set(build.groups) & set(groups)]
+    unused = _ask_for_images() if "node" in groups else set[str]()
+    ours = [build for build in needed_builds(groups, unused) if build.name not in programs]
+    ours += [build for build in BUILDS if build.name in programs]
     found = {build.name: path for build in ours if (path := _on_path(build))}
     wanted = [build for build in ours if build.name not in found]
     uv = shutil.which("uv", path=_user_path())
     with_python = "engine" in groups
     checkers = _checkers_entry(cache) if "checks" in groups else None
     with_servers, with_node = "servers" in groups, "node" in groups
-    missing = set(debian.missing_packages() if with_servers else ()) | set(
-        node_requirements.missing_packages() if with_node else ()
-    )
-    packages = sorted(missing)
+    packages = debian.missing_packages() if with_servers else []
+    absent = [] if debian.can_install() else packages
+    for package in absent:
+        log(debian.without(package))
+    packages = sorted({*packages, *(node_requirements.missing_packages() if with_node else ())} - {*absent})
 
     go, keys = _preflight(
         wanted,
         cache,
-        needs_uv=with_python and uv is None,
+        needs_uv=with_python and uv is None and not _uv_entry(cache).exists(),
         needs_checkers=checkers is not None and not checkers.exists(),
-        packages=packages,
+        needs_cluster="cluster" in groups,
     )
     with_debian = with_servers or with_node
     steps = Steps(len(ours) + (2 if with_python else 0) + bool(checkers) + with_debian + with_servers)
@@ -93,9 +98,35 @@ def set_up(groups: list[str]) -> None:
         if packages:
             steps.do("Debian packages", lambda: debian.install(packages))
         else:
-            steps.skip("Debian packages", "installed")
+            steps.skip("Debian packages", f"{len(absent)} are not here" if absent else "installed")
     if with_servers:
         _ensure_nodejs(steps)
+
+
+def needed_builds(groups: Collection[str], unused: Collection[str] = ()) -> list[Build]:
+    """What the groups build. ``unused`` are programs that no pod of the node runs, since their images are pulled."""
+    return [
+        build
+        for build in BUILDS
+        if (wanted := set(build.groups) & set(groups)) and not (wanted == {"node"} and build.name in unused)
+    ]
+
+
+def _everything() -> tuple[list[str], list[str]]:
+    """Every group and program that this machine can have. What does not run without the others is said in a line each."""
+    if preflight.is_linux():
+        if issues := node_requirements.missing():
+            log(f"no node: without it `make test-node`, `test-faults` and `test-e2e` do not run ({issues[0].what})")
+        return list(GROUPS), []
+    log("no embedded cluster, which needs Linux: without it the tests that deploy do not run")
+    return [group for group in GROUPS if group not in ("cluster", "node")], [KUBECTL.name]
+
+
+def _ask_for_images() -> set[str]:
+    """Ask which images can be pulled, show the answer, and return the programs that nothing needs then."""
+    sources = ImageSources.of_local_stack()
+    log(sources.ask())
+    return sources.unused_programs
 
 
 def _preflight(
@@ -104,7 +135,7 @@ def _preflight(
     *,
     needs_uv: bool,
     needs_checkers: bool = False,
-    packages: Sequence[str] = (),
+    needs_cluster: bool = False,
 ) -> tuple[golang.Go | None, dict[str, str]]:
     """Check the machine. A Go, or None when nothing is built from source, and the key of each build.
 
@@ -115,9 +146,12 @@ def _preflight(
     go = golang.on_path(needed) if needed else None
     fetched = needed is not None and go is None and not golang.wheel_entry(cache).exists()
     found = preflight.find_issues(
-        Requirements(environments=needs_uv or needs_checkers or fetched, writable=(cache.root, LINKS, SHARED))
+        Requirements(
+            environments=needs_uv or needs_checkers or fetched,
+            cluster=needs_cluster,
+            writable=(LINKS, SHARED, *((cache.root,) if needs_uv or needs_checkers or fetched else ())),
+        )
     )
-    found += debian.install_issues(packages)
     if needed and go is None and not found:
         try:
             go = golang.fetch(needed, cache)
@@ -135,7 +169,7 @@ def _preflight(
         binaries = len(missing) * BINARY_SPACE + (CHECKERS_SPACE if needs_checkers else 0)
         found += preflight.find_issues(
             Requirements(
-                writable=(modules, compiled),
+                writable=(cache.root, modules, compiled),
                 space=(
                     (cache.root, binaries),
                     (modules, trees * MODULES_SPACE + small),
@@ -166,10 +200,13 @@ def _ensure_uv(found: str | None, cache: Cache, steps: Steps) -> None:
         steps.skip("uv", f"{found} is used")
         link.unlink(missing_ok=True)
         return
-    requirements = TOOLS / "uv.txt"
-    entry = cache.entry("uv", hashlib.sha256(requirements.read_bytes()).hexdigest()[:16])
-    _fetch("uv", requirements, entry, cache, steps)
+    entry = _uv_entry(cache)
+    _fetch("uv", UV_LOCK, entry, cache, steps)
     _link(link, entry / "bin" / "uv")
+
+
+def _uv_entry(cache: Cache) -> Path:
+    return cache.entry("uv", hashlib.sha256(UV_LOCK.read_bytes()).hexdigest()[:16])
 
 
 def _ensure_nodejs(steps: Steps) -> None:
@@ -313,7 +350,7 @@ def main(arguments: list[str]) -> int:
         elif "lock-collector" in chosen:
             _lock_collector()
         else:
-            set_up(list(GROUPS) if "all" in chosen else chosen)
+            set_up(*_everything() if "all" in chosen else (chosen,))
     except SetupError as error:
         text = str(error)
         print(text if text.startswith("setup:") else f"setup: {text}", file=sys.stderr)

@@ -24,6 +24,7 @@ import yaml
 
 from tools import node_requirements
 from tools.cluster import BINARIES, Cluster, ClusterError
+from tools.image_sources import ANSWER
 from tools.kubectl import kubectl_cache
 from tools.paths import ROOT
 from tools.pki import write_private
@@ -99,7 +100,7 @@ class Stack:
         if self._exists():
             self._pulumi("stack", "rm", "--yes", "--force", "--preserve-config")
         self._cluster().wipe()
-        for path in (PASSPHRASE, self._salted_config(), self._scratch() / self.config.name):
+        for path in (PASSPHRASE, ANSWER, self._salted_config(), self._scratch() / self.config.name):
             path.unlink(missing_ok=True)
 
     def status(self) -> bool:

@@ -15,7 +15,7 @@ ENDS = (re.compile(r"\[(\d+)/\1\] .* (?!…)\S+$"), re.compile(r"cluster is "), 
 """Patterns of the last line of each part, except the last part."""
 STEPS = (
     re.compile(r"\[\d+/\d+\] (?P<name>.+?) (?P<did>\S.*) in (?P<seconds>[\d.]+) s$"),
-    re.compile(r"  (?P<name>\S+) (?P<did>ready|loaded|built and loaded) in (?P<seconds>[\d.]+) s$"),
+    re.compile(r"  (?P<name>\S+) (?P<did>ready|loaded|pulled|built and loaded) in (?P<seconds>[\d.]+) s$"),
     re.compile(
         r" \S+\s+\S+:(?P<kind>(?!Stack )\w+) (?P<name>\S+) (?P<did>created|updated|deleted|replaced) \((?P<seconds>[\d.]+)s\)"
     ),

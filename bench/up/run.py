@@ -1,10 +1,10 @@
 """Measures ``make up`` of the local stack by its parts, in a copy of the repository, and prints Markdown tables (minutes, as root).
 
-    python bench/up/run.py [--stack FOLDER]
+    python bench/up/run.py [--stack FOLDER | --mirror]
 
-It measures a first ``make up``, one without change, ``make down`` and another ``make up``, and then wipes the copy's stack. With
-``--stack`` it measures only an update without change, of the stack that runs from that copy. The figures are written to
-``.local/bench/up.json``.
+It measures a first ``make up``, one without change, ``make down`` and another ``make up``, and then wipes the copy's stack. Another
+copy is brought up with a mirror on the loopback address that has the images. With ``--stack`` it measures only an update without
+change, of the stack that runs from that copy. The figures are written to ``.local/bench/up.json``.
 """
 
 import sys
@@ -23,7 +23,10 @@ from bench.process import CommandFailed
 from bench.progress import log
 from bench.up.parts import PARTS, MakeRun, run_make
 from tests.e2e.deployed_copy import copied
+from tests.support.mirror import running_mirror
 from tests.support.repository import nothing_said
+from tools import node_images
+from tools.image_sources import VARIABLE
 from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
@@ -38,7 +41,7 @@ def measure_all() -> dict[str, MakeRun]:
         copy = Path(folder) / "atlas"
         copied(copy)
         try:
-            return {
+            measured = {
                 "new": measure("new", copy, "up"),
                 "without change": measure("without change", copy, "up"),
                 DOWN: measure("make down", copy, "down"),
@@ -46,11 +49,25 @@ def measure_all() -> dict[str, MakeRun]:
             }
         finally:
             measure("make wipe", copy, "wipe")
+    return measured | {"new, with a mirror": measure_with_mirror()}
 
 
-def measure(name: str, copy: Path, target: str) -> MakeRun:
+def measure_with_mirror() -> MakeRun:
+    """A first ``make up`` where a registry has each image that this machine could make. Filling the registry is not measured."""
+    with TemporaryDirectory(prefix="bench-up-") as folder, running_mirror(Path(folder) / "registry") as mirror:
+        copy = Path(folder) / "atlas"
+        copied(copy)
+        pins = copy / "images/upstream.yaml"
+        pins.write_text(mirror.fill(node_images.all_images(ROOT / ".local/bin"), pins.read_text()))
+        try:
+            return measure("new, with a mirror", copy, "up", {VARIABLE: mirror.host})
+        finally:
+            measure("make wipe", copy, "wipe")
+
+
+def measure(name: str, copy: Path, target: str, environment: Mapping[str, str] | None = None) -> MakeRun:
     log(f"{name} …")
-    done = run_make(copy, target, nothing_said())
+    done = run_make(copy, target, nothing_said() | dict(environment or {}))
     log(f"{name}: {done.seconds:.0f} s")
     return done
 
@@ -70,9 +87,15 @@ def tables(measured: Mapping[str, MakeRun]) -> Iterator[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure `make up` of the local stack by its parts.")
     parser.add_argument("--stack", type=Path, help="the copy whose running stack is brought up without change")
+    parser.add_argument("--mirror", action="store_true", help="measure only the first `make up` with a mirror")
     chosen = parser.parse_args()
     try:
-        measured = {"without change": measure("without change", chosen.stack, "up")} if chosen.stack else measure_all()
+        if chosen.stack:
+            measured = {"without change": measure("without change", chosen.stack, "up")}
+        elif chosen.mirror:
+            measured = {"new, with a mirror": measure_with_mirror()}
+        else:
+            measured = measure_all()
     except CommandFailed as failed:
         print(failed, file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ schema as well.
 """
 
 import re
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +16,12 @@ import yaml
 
 from tests.support.addresses import loopback
 from tests.support.http_json import read
+from tests.support.machine import require_program
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config/blackbox/blackbox.yaml"
 CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text())
-EXPORTER = shutil.which("prometheus-blackbox-exporter") or "prometheus-blackbox-exporter is missing: run the set-up"
 MODULE = {"prober": str, "timeout": str, "http": dict}
 HTTP = {
     "body_size_limit": str,
@@ -39,6 +38,10 @@ HTTP = {
     "valid_http_versions": list,
     "valid_status_codes": list,
 }
+
+
+def exporter_program() -> str:
+    return require_program("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
 
 
 def problems(config: dict[str, Any]) -> list[str]:
@@ -93,7 +96,9 @@ ANSWERS = {"/well": (200, 1.0), "/login": (307, 1.0), "/ill": (503, 0.0), "/abse
 
 
 def test_the_exporter_takes_the_configuration_and_probes_by_it() -> None:
-    check = subprocess.run([EXPORTER, f"--config.file={FILE}", "--config.check"], capture_output=True, check=False)
+    check = subprocess.run(
+        [exporter_program(), f"--config.file={FILE}", "--config.check"], capture_output=True, check=False
+    )
     assert check.returncode == 0, check.stderr
     asked: list[tuple[str, str | None]] = []
 
@@ -112,7 +117,7 @@ def test_the_exporter_takes_the_configuration_and_probes_by_it() -> None:
     threading.Thread(target=service.serve_forever, daemon=True).start()
     address = f"{loopback()}:9115"
     exporter = subprocess.Popen(
-        [EXPORTER, f"--config.file={FILE}", f"--web.listen-address={address}"],
+        [exporter_program(), f"--config.file={FILE}", f"--web.listen-address={address}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

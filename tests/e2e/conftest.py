@@ -12,6 +12,7 @@ from tests.e2e.deployed_copy import prepare
 from tests.e2e.running_stack import RunningStack, running_stack
 from tests.e2e.webhook_receiver import start_webhook_receiver
 from tests.support.collector_process import span, traces
+from tests.support.machine import missing
 from tests.support.repository import make
 from tools import node_requirements
 
@@ -53,15 +54,16 @@ def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, full: bool
 ) -> Iterator[RunningStack]:
     """The running stack, with whoever hears its alerts."""
-    if missing := node_requirements.missing():
-        pytest.skip(node_requirements.message(missing))
+    if issues := node_requirements.missing():
+        missing(node_requirements.message(issues))
     kept: Path | None = request.config.getoption("--stack")
     copy = (kept or tmp_path_factory.mktemp("stack") / "atlas").absolute()
     try:
         if not copy.exists():
             prepare(copy, hasty=not full)
         said = make(copy, "up").stdout
-        assert re.findall(r"scaled to zero: (.*), for", said) == ["grafana"], said[-5000:]
+        without = re.findall(r"scaled to zero: (.*), for", said)
+        assert without in ([], ["grafana"]), said[-5000:]  # its image alone cannot be made here
         running = running_stack(copy)
         start_webhook_receiver(running)
         yield running

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.images.building import Built, Program
+from tests.support.machine import require_program, require_root
 from tests.support.workspace import Workspace
 from tools import images as images_tool
 from tools.docker import Engine
@@ -15,6 +16,9 @@ from tools.docker import Engine
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """This clone's own engine, so that its bases and caches serve; it is left as it was found."""
+    require_root("a Docker engine of this clone's own")
+    for program, package in {"dockerd": "docker.io", "debootstrap": "debootstrap"}.items():
+        require_program(program, package)
     with Engine().running() as own:
         yield own
 

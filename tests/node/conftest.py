@@ -7,13 +7,14 @@ import pytest
 
 from tests.node.machine import settings_of_machine
 from tests.support.embedded_cluster import EmbeddedCluster
+from tests.support.machine import missing
 from tools import node_requirements
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _machine() -> None:
-    if missing := node_requirements.missing():
-        pytest.skip(node_requirements.message(missing))
+    if issues := node_requirements.missing():
+        missing(node_requirements.message(issues))
 
 
 @pytest.fixture

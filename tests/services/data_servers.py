@@ -11,17 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.addresses import answers, free_port
+from tests.support.machine import require_program
 from tests.support.process import Process
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
-
-
-def program(name: str, package: str, *folders: Path) -> str:
-    """Path of a server. A missing one is a failure, not a skipped test."""
-    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
-    assert found, f"{name} is not on this machine: install Debian's {package}"
-    return found
 
 
 class Server:
@@ -66,7 +60,7 @@ class Server:
 class Redis(Server):
     def _start(self) -> Process:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "", "appendonly": "no"}
-        command = [program("redis-server", "redis-server")]
+        command = [require_program("redis-server", "redis-server")]
         command += [str(part) for name, value in options.items() for part in (f"--{name}", value)]
         return Process(command, {}, self.folder / "log")
 
@@ -91,7 +85,7 @@ class Postgres(Server):
                 for path in (self._data, password):
                     shutil.chown(path, self._user)
             command = [
-                program("initdb", "postgresql", POSTGRES),
+                require_program("initdb", "postgresql", POSTGRES),
                 "-D",
                 self._data / "data",
                 "-U",
@@ -107,7 +101,7 @@ class Postgres(Server):
             "unix_socket_directories": self._data,
             "fsync": "off",
         }
-        command = [program("postgres", "postgresql", POSTGRES), "-D", self._data / "data"]
+        command = [require_program("postgres", "postgresql", POSTGRES), "-D", self._data / "data"]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return Process(command, {}, self.folder / "log", cwd=self._data, user=self._user)
 
@@ -117,7 +111,7 @@ class Postgres(Server):
     def query(self, sql: str, database: str = "atlas", check: bool = True) -> str:
         """What psql prints, unaligned."""
         command = [
-            program("psql", "postgresql-client", POSTGRES),
+            require_program("psql", "postgresql-client", POSTGRES),
             "-h",
             "127.0.0.1",
             "-p",
@@ -168,10 +162,10 @@ class RabbitMQ(Server):
         (self.folder / "rabbitmq.conf").write_text(config)
         (self.folder / "enabled_plugins").write_text("[].\n")
         if self._mapper is None:
-            mapper = [program("epmd", "erlang-base"), "-port", str(self._mapper_port), "-address", "127.0.0.1"]
+            mapper = [require_program("epmd", "erlang-base"), "-port", str(self._mapper_port), "-address", "127.0.0.1"]
             self._mapper = Process(mapper, {}, self.folder / "mapper.log")
             self._mapper.ready(lambda: answers(self._mapper_port), "the Erlang port mapper")
-        server = program("rabbitmq-server", "rabbitmq-server", RABBITMQ)
+        server = require_program("rabbitmq-server", "rabbitmq-server", RABBITMQ)
         return Process([server], self.environment, self.folder / "log")
 
     def stop(self) -> None:

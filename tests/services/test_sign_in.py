@@ -23,12 +23,12 @@ import bcrypt
 import pytest
 
 from tests.services import service_builds
-from tests.services.data_servers import program
 from tests.services.platform_under_test import Data, Platform, platform
 from tests.services.tls_front import terminated
 from tests.support.addresses import free_port
 from tests.support.certificates import Authority
 from tests.support.http_json import request
+from tests.support.machine import require_program
 
 HOST, EVIL = "ops.atlas.test", "evil.test"
 SESSION, CSRF = "__Secure-next-auth.session-token", "__Host-next-auth.csrf-token"
@@ -89,7 +89,7 @@ def seen(console: Console, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     folder, port = tmp_path_factory.mktemp("evil"), free_port()
     browser = service_builds.modules(Path(__file__).parent / "browser")
     given = {
-        "chromium": program("chromium", "chromium"),
+        "chromium": require_program("chromium", "chromium"),
         "url": console.url,
         "evil": f"https://{EVIL}:{port}",
         "authorities": [console.authority.pin],

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.machine import require_linux
 from tests.support.repository import ROOT, tool_path
 from tools.kubectl import kubectl_cache
 
@@ -31,6 +32,7 @@ class EmbeddedCluster:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run tools/cluster.py on this cluster."""
+        require_linux()
         script = [sys.executable, str(ROOT / "tools/cluster.py"), *arguments, "--directory", str(self.directory)]
         return subprocess.run(script, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 

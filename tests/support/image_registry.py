@@ -11,6 +11,7 @@ import bcrypt
 
 from tests.support.addresses import answers, free_port
 from tests.support.http_json import Answer, request
+from tests.support.machine import require_program
 from tests.support.process import Process
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -41,7 +42,8 @@ class ImageRegistry:
     @contextmanager
     def running(self) -> "Iterator[ImageRegistry]":
         """Answers until the end."""
-        command = ["docker-registry", "serve", str(self._folder / "registry.yaml")]
+        program = require_program("docker-registry", "docker-registry")
+        command = [program, "serve", str(self._folder / "registry.yaml")]
         server = Process(command, {}, self._folder / "registry.log")
         try:
             server.ready(lambda: answers(self._port), "the registry's port")

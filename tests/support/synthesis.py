@@ -27,7 +27,10 @@ from pulumi.runtime.stack import run_in_stack
 from tests.support import required_inputs
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("local", "dev", "prod")
+ENVIRONMENTS = ("local", "dev", "prod")
+"""The stack file of each environment."""
+STACKS = (*ENVIRONMENTS, "local-kind")
+"""All stack files as they ship."""
 SECRET = "<secret>"  # noqa: S105 - what stands in place of each
 
 # An f-string over an Output is an error, not the text "Calling __str__ on an Output…".

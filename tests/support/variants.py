@@ -1,8 +1,11 @@
-"""The stacks as they ship, and what their files alone do not switch on: together they make every object that there is."""
+"""The environments as they ship, and what their files alone do not switch on: together they make every object that there is.
+
+The stack `local-kind` is not among them: it declares the objects of `local` (`tests/unit/test_local_kind.py`).
+"""
 
 import json
 
-from tests.support.synthesis import STACKS
+from tests.support.synthesis import ENVIRONMENTS
 
 PROMETHEUS = {"operator": True, "url": "http://prometheus-operated.monitoring.svc:9090", "labels": {"release": "mine"}}
 GRAFANA = {"existing": True, "url": "https://grafana.dev.example.com"}
@@ -10,7 +13,7 @@ LOGS = {"otlpEndpoint": "https://logs.example.com", "elasticsearch": "https://el
 TRACES = {"endpoint": "https://traces.example.com"}
 
 VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
-    **{stack: (stack, {}) for stack in STACKS},
+    **{stack: (stack, {}) for stack in ENVIRONMENTS},
     # A cluster that has the Prometheus Operator and a Grafana.
     "operator": ("dev", {"atlas:prometheus": json.dumps(PROMETHEUS), "atlas:grafana": json.dumps(GRAFANA)}),
     # Stores of the user's own, beside and instead of ours.

@@ -1,6 +1,7 @@
 """A machine on which no node can run: one message says all that is missing, and the cluster has no node."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ def test_without_root_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert "you are not root" in said
     assert "no pod starts" in said
     assert "kind" in said
+
+
+def test_another_system_is_told_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(control_groups, "MOUNTS", Path("/nowhere"))
+
+    assert [issue.what for issue in node_requirements.missing()] == ["this is not Linux"]
 
 
 def test_all_that_is_missing_is_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What is missing on a machine is told before anything is built: all of it, in one message, each with its fix."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -59,11 +58,21 @@ def test_all_that_is_missing_is_one_message(tmp_path: Path) -> None:
     answer = set_up(environment, "all")
 
     assert answer.returncode == 1
-    assert answer.stdout == ""
-    assert "5 things are missing; nothing was built" in answer.stderr
-    packages = ("git", "make", "ca-certificates", "chromium")
+    assert "4 things are missing; nothing was built" in answer.stderr
+    packages = ("git", "make", "ca-certificates")
     for fix in (*(f"apt-get install {package}" for package in packages), "set ATLAS_CACHE"):
         assert answer.stderr.count(fix) == 1, answer.stderr
+
+
+def test_servers_that_cannot_be_installed_are_told_and_not_asked_for(tmp_path: Path) -> None:
+    environment = machine(tmp_path) | {"ATLAS_CACHE": "/dev/null/cache"}
+    answer = set_up(environment, "all")
+
+    lines = answer.stdout.splitlines()
+    assert lines[0].startswith("no node: without it `make test-node`"), lines
+    (line,) = [each for each in lines if each.startswith("chromium is not here; ")]
+    assert line.endswith("not run without it: tests/services/test_sign_in.py (fix: as root, apt-get install chromium)")
+    assert "chromium" not in answer.stderr
 
 
 def test_what_is_missing_is_told_once_on_a_machine_with_go(tmp_path: Path) -> None:
@@ -131,7 +140,20 @@ def test_memory_is_asked_for_only_by_what_builds(monkeypatch: pytest.MonkeyPatch
     assert problem.what == "1.0 GiB of memory are free, building needs 3"
 
 
-def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.platform, "system", lambda: "Darwin")
+@pytest.mark.parametrize(("system", "processor"), [("Windows", "AMD64"), ("Linux", "riscv64"), ("FreeBSD", "amd64")])
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch, system: str, processor: str) -> None:
+    monkeypatch.setattr(preflight.platform, "system", lambda: system)
+    monkeypatch.setattr(preflight.platform, "machine", lambda: processor)
 
-    assert [p.what for p in preflight.find_issues(Requirements())] == [f"Darwin on {os.uname().machine}"]
+    assert [p.what for p in preflight.find_issues(Requirements())] == [f"{system} on {processor}"]
+
+
+@pytest.mark.parametrize("processor", ["arm64", "x86_64"])
+def test_a_mac_runs_all_but_the_embedded_cluster(monkeypatch: pytest.MonkeyPatch, processor: str) -> None:
+    monkeypatch.setattr(preflight.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(preflight.platform, "machine", lambda: processor)
+
+    assert preflight.find_issues(Requirements()) == []
+    (issue,) = preflight.find_issues(Requirements(cluster=True))
+    assert issue.what == "the embedded cluster needs Linux, and this is Darwin"
+    assert "make up STACK=local-kind" in issue.fix

@@ -1,11 +1,17 @@
 """What is on PATH is used when it is complete; what is missing is ours, and one never hides the other."""
 
+import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from tools import builds, provision
+from tools import builds, debian, preflight, progress, provision
 from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI
+from tools.cache import Cache
+from tools.golang import Go
+from tools.preflight import Requirements
+from tools.progress import SetupError
 
 PINNED_PULUMI = builds.version(PULUMI)
 
@@ -96,3 +102,90 @@ def test_the_official_engine_is_not_mixed_with_stand_ins(tmp_path: Path, monkeyp
         provision._unlink(build)
 
     assert [path.name for path in tmp_path.iterdir()] == ["etcd"]
+
+
+def mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+
+
+def test_on_a_mac_everything_is_all_but_the_embedded_cluster(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mac(monkeypatch)
+    groups, programs = provision._everything()
+
+    assert groups == ["engine", "checks", "servers"]
+    assert programs == [KUBECTL.name]
+    assert "no embedded cluster, which needs Linux" in capfd.readouterr().out
+    linux_only = {"etcd", "kube-apiserver", "kubelet", "kube-proxy"}
+    assert not linux_only & {build.name for build in provision.needed_builds(groups)}
+
+
+def test_a_mac_has_builds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = Go("go", "1.26.0", {})
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    ours = builds.key(KUBECTL, go)
+    mac(monkeypatch)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+    assert builds.key(KUBECTL, go) != ours
+
+
+def test_a_command_is_waited_for_where_there_are_no_pidfds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0)
+    script = ["sh", "-c", "sleep 0.3; echo done"]
+
+    assert progress.run("a command", script, cwd=tmp_path, environment=os.environ) == "done\n"
+    assert "a command: still running after 0 s" in capfd.readouterr().out
+    with pytest.raises(SetupError, match="exit code 3"):
+        progress.run("a command", ["sh", "-c", "exit 3"], cwd=tmp_path, environment=os.environ)
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Requirements]:
+    """A set-up that builds and installs nothing, with what it asked of the machine."""
+    asked: list[Requirements] = []
+    monkeypatch.setattr(provision, "LINKS", tmp_path / "bin")
+    monkeypatch.setattr(provision, "SHARED", tmp_path / "share")
+    monkeypatch.setattr(provision, "_ensure_nodejs", lambda _: None)
+    monkeypatch.setattr(preflight, "find_issues", lambda requirements: asked.append(requirements) or [])
+    monkeypatch.setattr(debian, "missing_packages", lambda *_: ["chromium", "redis-server"])
+    return asked
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("why", ["not root", "no apt-get"])
+def test_without_apt_set_up_goes_on_and_says_what_does_not_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], why: str
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000 if why == "not root" else 0)
+    monkeypatch.setattr(debian.shutil, "which", lambda *_, **__: None if why == "no apt-get" else "/usr/bin/apt-get")
+    monkeypatch.setattr(debian, "install", lambda _: pytest.fail("nothing can be installed"))
+    provision.set_up(["servers"])
+
+    said = capfd.readouterr().out
+    assert said.count("is not here; not run without it: ") == 2
+    assert "redis-server is not here; not run without it: `make test-services`" in said
+    assert "Debian packages 2 are not here" in said
+
+
+def test_what_an_unprivileged_user_finds_built_is_used_from_a_cache_that_is_not_theirs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quiet: list[Requirements]
+) -> None:
+    cache = Cache(tmp_path / "cache")
+    go = Go("go", "1.26.0", {})
+    monkeypatch.setattr(provision.golang, "on_path", lambda _: go)
+    (cache.entry("kubectl", builds.key(KUBECTL, go)) / "bin").mkdir(parents=True)
+    provision._preflight([KUBECTL], cache, needs_uv=False)
+
+    assert [cache.root in requirements.writable for requirements in quiet] == [False]
+    provision._preflight([KUBECTL], cache, needs_uv=True)
+    assert cache.root in quiet[1].writable
+
+
+def test_each_server_says_what_does_not_run_without_it() -> None:
+    assert debian.USED_BY.keys() == set(debian.PROGRAMS.values())

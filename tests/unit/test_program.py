@@ -12,7 +12,7 @@ from components.inventory import RULE_FILE_WORKLOADS
 from components.platform_services import SERVICES
 from settings.units import to_bytes, to_millicores
 from tests.support.collector_graph import queue_problems
-from tests.support.synthesis import ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
+from tests.support.synthesis import ENVIRONMENTS, ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 from tests.unit.kubernetes_schema import unknown_keys
 
 
@@ -359,12 +359,13 @@ def test_environments_differ_in_a_declared_list_and_else_in_values_alone() -> No
     def workloads(stack: str) -> set[tuple[str, str]]:
         return {(each.kind, each.name) for each in synthesise(stack).of_kind(*WORKLOADS)}
 
-    local, dev, prod = (workloads(stack) for stack in STACKS)
+    local, dev, prod = (workloads(stack) for stack in ENVIRONMENTS)
     assert local == dev
     assert prod <= dev
     assert {name for _, name in dev - prod} == ABSENT_IN_PROD
     doors = {
-        stack: {each.name for each in synthesise(stack).kubernetes() if each.kind == "Ingress"} for stack in STACKS
+        stack: {each.name for each in synthesise(stack).kubernetes() if each.kind == "Ingress"}
+        for stack in ENVIRONMENTS
     }
     assert doors == {"local": set(), "dev": {"grafana", "ops-ui", "api"}, "prod": {"grafana", "ops-ui", "api"}}
 
