@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)
 GROUPS = engine $(if $(filter local,$(STACK)),cluster $(if $(filter no,$(NODE)),,node))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status open wipe env kind-images test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack bench-up schema check setup clean-cache
+.PHONY: help up preview down status open wipe env kind-images test test-slow test-services test-images test-faults drill test-node test-e2e bench bench-instrumentation bench-pipeline bench-stack bench-up schema licences check setup clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[^ :]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local 
 schema: ## write Pulumi.schema.json and docs/settings.md anew, after a change of the settings
 	@$(PROGRAM) -m settings.json_schema
 	@$(PROGRAM) -m settings.markdown
+
+licences: setup ## write docs/licences.md anew, after a change of what is built, installed or deployed (minutes)
+	@$(PROGRAM) -m tools.licences
 
 check: ## run the linter, the formatter's check and the type checker
 	@$(PYTHON) tools/setup.py engine

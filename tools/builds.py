@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import preflight
+from tools import preflight, prometheus_page
 from tools.golang import Go
 from tools.paths import ROOT, TOOLS
 from tools.progress import SetupError, run
@@ -95,6 +95,7 @@ KUBERNETES_PROVIDER = Build(
     release="4.25.0",
 )
 KUBECTL = _kubernetes("kubectl")
+PROMETHEUS = _server("prometheus", "github.com/prometheus/prometheus/cmd/prometheus")
 COLLECTOR = _server("otelcol-atlas", "go.opentelemetry.io/collector/cmd/builder", "collector")
 OPERATOR_CRDS = Build(
     name="operator-crds",
@@ -118,7 +119,7 @@ BUILDS = (
     _node("blackbox-exporter", "github.com/prometheus/blackbox_exporter"),
     _node("postgres-exporter", "github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter"),
     _checker("promtool", "github.com/prometheus/prometheus/cmd/promtool", "prometheus"),
-    _server("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    PROMETHEUS,
     _server("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
     _checker("amtool", "github.com/prometheus/alertmanager/cmd/amtool", "alertmanager"),
     _server("loki", "github.com/grafana/loki/v3/cmd/loki"),
@@ -129,6 +130,7 @@ BUILDS = (
     _checker("kube-score", "github.com/zegl/kube-score/cmd/kube-score"),
     _checker("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     _checker("gitleaks", "github.com/zricethezav/gitleaks/v8"),
+    Build(name="licence-classifier", groups=("checks",), module="licence-classifier", package=".", small=True),
     OPERATOR_CRDS,
 )
 
@@ -143,13 +145,16 @@ def key(build: Build, go: Go) -> str:
     sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
     if build is COLLECTOR:
         sources.append(COLLECTOR_MANIFEST)
+    if build is PROMETHEUS:
+        digest.update(prometheus_page.RECIPE.encode() + b"\0")
+        sources += prometheus_page.pins()
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def make(build: Build, go: Go, target: Path) -> None:
-    """Build programs into ``target``/bin, and other files into ``target``/share."""
+def make(build: Build, go: Go, target: Path, nodejs_path: str) -> None:
+    """Build programs into ``target``/bin, and other files into ``target``/share. ``nodejs_path`` is a PATH that has Node.js."""
     binaries = target / "bin"
     binaries.mkdir()
     if build is COLLECTOR:
@@ -160,6 +165,9 @@ def make(build: Build, go: Go, target: Path) -> None:
         return
     if build is KUBERNETES_PROVIDER:
         _make_kubernetes_provider(go, target)
+        return
+    if build is PROMETHEUS:
+        _make_prometheus(go, target, nodejs_path)
         return
     _compile(build, go, binaries / build.name)
     if build is PULUMI:
@@ -179,10 +187,10 @@ def lock_collector(go: Go, scratch: Path) -> None:
         shutil.copyfile(sources / name, COLLECTOR_LOCK / name)
 
 
-def _compile(build: Build, go: Go, output: Path, sources: Path | None = None) -> None:
+def _compile(build: Build, go: Go, output: Path, sources: Path | None = None, *, tags: str = "") -> None:
     flags = ["-s", "-w"]
     flags += [word for variable in build.stamps for word in ("-X", f"{variable}={build.release or version(build)}")]
-    options = ["-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags)]
+    options = ["-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", " ".join(flags)]
     _go(build, go, ["build", *options, "-o", str(output), build.package], sources)
 
 
@@ -195,6 +203,25 @@ def _make_kubernetes_provider(go: Go, target: Path) -> None:
         shutil.copyfile(Path(module) / "cmd" / KUBERNETES_PROVIDER.name / name, sources / name)
     _compile(KUBERNETES_PROVIDER, go, target / "bin" / KUBERNETES_PROVIDER.name, sources)
     shutil.rmtree(sources)
+
+
+def _make_prometheus(go: Go, target: Path, nodejs_path: str) -> None:
+    """Prometheus with its page, from a copy of its module: the cache of modules has to stay as it is."""
+    path = "github.com/prometheus/prometheus"
+    module = json.loads(_go(PROMETHEUS, go, ["mod", "download", "-json", path]))["Dir"]
+    scratch = target / "scratch"
+    scratch.mkdir()
+    copy = prometheus_page.build(Path(module), scratch, {**go.environment, "PATH": nodejs_path})
+    sources = scratch / "build"
+    sources.mkdir()
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(PROMETHEUS.go_mod.with_name(name), sources / name)
+    _go(PROMETHEUS, go, ["mod", "edit", f"-replace={path}={copy}"], sources)
+    _compile(PROMETHEUS, go, target / "bin" / PROMETHEUS.name, sources, tags=prometheus_page.TAG)
+    share = target / "share" / "prometheus-page"
+    share.mkdir(parents=True)
+    shutil.copyfile(scratch / prometheus_page.LICENCES, share / prometheus_page.LICENCES)
+    shutil.rmtree(scratch)
 
 
 def _make_collector(go: Go, target: Path) -> None:

@@ -73,7 +73,7 @@ def archive_entries(packages: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, 
         link.type, link.linkname = tarfile.SYMTYPE, f"usr/{folder}"
         yield link, None
     with tempfile.TemporaryDirectory() as scratch:
-        for file in _download(packages, Path(scratch)):
+        for file in download(packages, Path(scratch)):
             with (
                 subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE) as unpacked,
                 tarfile.open(fileobj=unpacked.stdout, mode="r|") as archive,
@@ -102,8 +102,12 @@ def _usr_path(path: str) -> str:
     return f"usr/{name}" if name.partition("/")[0] in MERGED_USR else name
 
 
-def _download(packages: Sequence[str], scratch: Path) -> list[Path]:
-    """Download the packages with all their dependencies, whether these are installed here or not."""
+def download(packages: Sequence[str], scratch: Path) -> list[Path]:
+    """Download the packages with all their dependencies, whether these are installed here or not, as files below ``scratch``.
+
+    Raises:
+        SetupError: the packages cannot be downloaded.
+    """
     (scratch / "archives/partial").mkdir(parents=True)
     (scratch / "status").touch()
     command = [

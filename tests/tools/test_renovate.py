@@ -31,6 +31,13 @@ NO_PINS = (
     ("images/instrumentation/*/test*", {"version"}, "versions of a text format"),
     ("bench/*", {"version"}, "what made-up records say of themselves"),
     ("config/*", {"version"}, "the oldest TLS that is spoken"),
+    ("tools/licences/policy.yaml", KINDS, "of which versions a person read the licence; nothing is installed from it"),
+    ("tools/licences/components.py", {"version"}, "the Python for which a lock file's conditions are judged"),
+    (
+        "tools/prometheus-page/served.patch",
+        KINDS,
+        "changes a lock file of Prometheus' module, and goes with its version",
+    ),
     ("tools/node/pods.conflist", {"version"}, "the version of a file's format"),
     ("tools/oci.py", {"version"}, "the version of a file's format"),
 )

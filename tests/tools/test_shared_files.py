@@ -49,7 +49,7 @@ def made(said: str, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(builds, "_go", answer)
     target.mkdir()
-    builds.make(OPERATOR_CRDS, Go("go", "1.26.0", {}), target)
+    builds.make(OPERATOR_CRDS, Go("go", "1.26.0", {}), target, nodejs_path="")
     return target / "share" / OPERATOR_CRDS.name
 
 

@@ -48,6 +48,7 @@ MADE: Mapping[str, str] = {
     "tools/checkers.txt": "the same for the checkers",
     "tools/collector/distribution/go.mod": "modules of our Collector, as its builder resolved them",
     "Pulumi.schema.json": "editors read it from a clone; tests/unit/test_schema.py holds it against the settings",
+    "docs/licences.md": "read on its own; tests/tools/test_licences.py holds it against the lock files",
     "docs/settings.md": "read on its own; tests/unit/test_settings_docs.py holds it against the settings",
     "tests/engine/conformance/*.json": "what the official plugins answered; they are not here to be asked again",
     "services/backtester/data.csv": "prices that the backtester runs on",
