@@ -89,9 +89,10 @@ bench-stack: setup ## measure the running local stack: from a line and a span to
 bench-up: setup ## measure `make up` of a new, a stopped and an unchanged local stack, and of a new one with a mirror, by its parts, in a copy of the repository (minutes, as root)
 	@$(PROGRAM) bench/up/run.py $(ARGS)
 
-schema: ## write Pulumi.schema.json and docs/settings.md anew, after a change of the settings
+schema: ## write Pulumi.schema.json, docs/settings.md and the runbooks' LogsQL anew, after a change of settings or log queries
 	@$(PROGRAM) -m settings.json_schema
 	@$(PROGRAM) -m settings.markdown
+	@$(PROGRAM) -m catalog.runbook_queries
 
 licences: setup ## write docs/licences.md anew, after a change of what is built, installed or deployed (minutes)
 	@$(PROGRAM) -m tools.licences

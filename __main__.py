@@ -8,7 +8,7 @@ from pulumi import ResourceOptions
 
 from catalog import load_catalog
 from components.alertmanager import Alertmanager, AlertmanagerArgs
-from components.backend import external_traces
+from components.backend import external_logs, external_traces, log_store
 from components.collector import Collector, CollectorArgs
 from components.data_services import DataServices, DataServicesArgs
 from components.exporters import (
@@ -34,6 +34,7 @@ from components.prometheus import Prometheus, PrometheusArgs
 from components.secrets import Secrets, SecretsArgs
 from components.stack_inputs import StackInputs
 from components.trading import Trading, TradingArgs
+from components.victorialogs import VictoriaLogs, VictoriaLogsArgs
 from image_build.plan import plan_builds
 from settings.cluster_access import check_cluster
 from settings.loader import configured_secrets, read_settings
@@ -41,7 +42,7 @@ from settings.loader import configured_secrets, read_settings
 # Everything that can be wrong is found here, before any resource exists.
 root = Path(__file__).parent
 settings, configured = read_settings(), configured_secrets()
-catalog, builds = load_catalog(root), plan_builds(settings, root)
+catalog, builds = load_catalog(root, log_store(settings)), plan_builds(settings, root)
 check_cluster(settings)
 digests = resolve_tags(settings, builds, configured.get("registryDockerConfig"))
 
@@ -56,7 +57,10 @@ images = build_images(settings, builds, root, digests)
 stack = StackInputs(settings=settings, catalog=catalog, contexts=contexts, images=images, secrets=secrets)
 
 # Backends: where logs, traces and metrics end.
-logs = Loki("loki", LokiArgs.of(stack), on).backend
+if settings.logs.backend == "victorialogs":
+    logs = VictoriaLogs("victorialogs", VictoriaLogsArgs.of(stack), on).backend
+else:
+    logs = external_logs(settings) or Loki("loki", LokiArgs.of(stack), on).backend
 traces = external_traces(settings) or Jaeger("jaeger", JaegerArgs.of(stack), on).backend
 if settings.prometheus.operator:
     metrics = OperatorResources("monitors", OperatorResourcesArgs.of(stack), on).metrics

@@ -3,7 +3,7 @@
 import json
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -16,10 +16,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from catalog.files import MAX_BYTES, display_path, find_files, text_of
 from catalog.issues import CatalogError, Issue
 from catalog.json_positions import KeyPath, keys
+from catalog.log_queries import LogQueryError
+from catalog.log_stores import DATA_SOURCE_TYPES, LogStore, dashboard_for
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
 
-# The data sources that Grafana is provisioned with: uid and type.
+# The data sources that a dashboard may name: uid and type. What asks Loki is translated where another log store is deployed.
 DATA_SOURCES = {"prometheus": "prometheus", "loki": "loki", "jaeger": "jaeger"}
 # Grafana's own: annotations, several sources in one panel, another panel's data, expressions.
 BUILT_IN = frozenset({"-- Grafana --", "grafana", "-- Mixed --", "-- Dashboard --", "__expr__"})
@@ -38,10 +40,11 @@ class DashboardFile:
     text: str
 
 
-def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
-    """Every ``<name>.py`` with a ``dashboard()`` and every ``<name>.json`` of the folder, sorted by name.
+def load_dashboards(folder: Path, log_store: LogStore | None = "loki") -> tuple[DashboardFile, ...]:
+    """Every ``<name>.py`` with a ``dashboard()`` and every ``<name>.json`` of the folder, sorted by name, for this log store.
 
-    A module's panels are numbered in their order, so that the same module always makes the same text.
+    A module's panels are numbered in their order, so that the same module always makes the same text. A dashboard that shows
+    nothing but logs is left out where there is no store of logs.
     """
     problems: list[Issue] = []
     files: list[DashboardFile] = []
@@ -55,7 +58,8 @@ def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
             continue
         positions = {key.path: f":{key.line}:{key.column}" for key in keys(text)} if path.suffix == ".json" else {}
         document: dict[str, Json] = json.loads(text)
-        for at, what, fix in _faults(document):
+        faults = list(_faults(document, DATA_SOURCES | _source_of_logs(log_store)))
+        for at, what, fix in faults:
             problems.append(Issue(display_path(path) + positions.get(at, ""), what, fix))
         for field in ("uid", "title"):
             value = document.get(field)
@@ -65,6 +69,10 @@ def load_dashboards(folder: Path) -> tuple[DashboardFile, ...]:
             if owner != display_path(path):
                 where = display_path(path) + positions.get((field,), "")
                 problems.append(Issue(where, f"{field} {value!r} is taken by {owner}", f"give it another {field}"))
+        if not faults:
+            text = _for_store(path, text, document, log_store, problems)
+        if text is None:
+            continue
         name = f"{path.stem}.json"
         if any(file.name == name for file in files):
             problems.append(
@@ -111,21 +119,44 @@ def _built(path: Path, problems: list[Issue]) -> str | None:
             fix = "define 'def dashboard() -> Dashboard', with Dashboard from grafana_foundation_sdk.builders.dashboard"
             problems.append(Issue(display_path(path), "no function dashboard() that returns a Dashboard", fix))
             return None
-        document = made.build()
-        for number, panel in enumerate(document.panels or [], start=1):
-            panel.id_val = number
-        # Compact, for it is kept three times in the stack's state; a preview shows what changed in it all the same.
-        text = json.dumps(
-            document, cls=JSONEncoder, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        text = json.dumps(made.build(), cls=JSONEncoder, allow_nan=False)
     except Exception as error:  # a module may raise anything: its file and line are the message
         problems.append(Issue(_raised_at(path, error), f"{type(error).__name__}: {error}", "correct the module there"))
         return None
+    return text
+
+
+def _for_store(
+    path: Path, text: str, document: dict[str, Json], log_store: LogStore | None, problems: list[Issue]
+) -> str | None:
+    """The text that ships where this log store is deployed, or None if nothing does. An exported file stays as it is if it can."""
+    try:
+        made = dashboard_for(document, log_store)
+    except LogQueryError as error:
+        problems.append(Issue(display_path(path), *str(error).split("; fix: ", 1)))
+        return None
+    if made is None:
+        return None
+    provisioned = {uid: kind for uid, kind in DATA_SOURCES.items() if uid != "loki"} | _source_of_logs(log_store)
+    pickers = set(_data_source_pickers(made))
+    for at, value in _data_sources(made, ()):
+        for _, what, fix in _data_source_faults(at, value, pickers, provisioned):
+            problems.append(Issue(display_path(path), what, fix))
+    if path.suffix == ".json" and made == document:
+        return text
+    if path.suffix == ".py":
+        made["panels"] = [{**panel, "id": number} for number, panel in enumerate(made["panels"], start=1)]
+    # Compact, for it is kept three times in the stack's state; a preview shows what changed in it all the same.
+    text = json.dumps(made, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > MAX_BYTES:
         what = f"makes {len(text.encode())} bytes of JSON, a ConfigMap takes at most {MAX_BYTES}"
         problems.append(Issue(display_path(path), what, "split the dashboard"))
         return None
     return text
+
+
+def _source_of_logs(log_store: LogStore | None) -> dict[str, str]:
+    return {log_store: DATA_SOURCE_TYPES[log_store]} if log_store else {}
 
 
 def _raised_at(path: Path, error: Exception) -> str:
@@ -135,7 +166,7 @@ def _raised_at(path: Path, error: Exception) -> str:
     return f"{display_path(path)}:{lines[-1]}" if lines else display_path(path)
 
 
-def _faults(document: dict[str, Json]) -> Iterator[tuple[KeyPath, str, str]]:
+def _faults(document: dict[str, Json], known: Mapping[str, str]) -> Iterator[tuple[KeyPath, str, str]]:
     """What is wrong with a dashboard: the path of the key at fault, what, and the fix."""
     if "spec" in document and "apiVersion" in document:
         yield ("apiVersion",), "a resource, not a dashboard's JSON model", "export it as 'Classic' JSON model"
@@ -153,7 +184,7 @@ def _faults(document: dict[str, Json]) -> Iterator[tuple[KeyPath, str, str]]:
         yield ("panels",), "no panels", "add at least one panel"
     pickers = set(_data_source_pickers(document))
     for at, value in _data_sources(document, ()):
-        yield from _data_source_faults(at, value, pickers)
+        yield from _data_source_faults(at, value, pickers, known)
 
 
 def _data_source_pickers(document: dict[str, Json]) -> Iterator[str]:
@@ -178,7 +209,9 @@ def _data_sources(value: Json, at: KeyPath) -> Iterator[tuple[KeyPath, Json]]:
             yield from _data_sources(item, (*at, index))
 
 
-def _data_source_faults(at: KeyPath, value: Json, pickers: set[str]) -> Iterator[tuple[KeyPath, str, str]]:
+def _data_source_faults(
+    at: KeyPath, value: Json, pickers: set[str], known: Mapping[str, str]
+) -> Iterator[tuple[KeyPath, str, str]]:
     if value is None:
         return  # Grafana's default data source
     reference: dict[str, Json] = value if isinstance(value, dict) else {"uid": value}
@@ -187,11 +220,11 @@ def _data_source_faults(at: KeyPath, value: Json, pickers: set[str]) -> Iterator
     variable = VARIABLE.fullmatch(uid)
     if uid in BUILT_IN or (variable and variable.group(1) in pickers):
         return
-    if uid not in DATA_SOURCES:
+    if uid not in known:
         yield (
             at,
             f"{key_path}: unknown data source {uid!r}",
-            f"use one of the provisioned uids: {', '.join(DATA_SOURCES)}",
+            f"use one of the provisioned uids: {', '.join(known)}",
         )
-    elif kind is not None and kind != DATA_SOURCES[uid]:
-        yield at, f"{key_path}: data source {uid!r} is no {kind!r}", f"set its type to {DATA_SOURCES[uid]!r}"
+    elif kind is not None and kind != known[uid]:
+        yield at, f"{key_path}: data source {uid!r} is no {kind!r}", f"set its type to {known[uid]!r}"

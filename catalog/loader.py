@@ -7,6 +7,7 @@ from pathlib import Path
 from catalog.dashboards import load_dashboards
 from catalog.files import text_of
 from catalog.issues import CatalogError, Issue
+from catalog.log_stores import LogStore, data_sources_for
 from catalog.rules import load_rules
 
 CONFIG = (
@@ -16,8 +17,11 @@ CONFIG = (
     "collector/gateway.yaml",
     "collector/logs-elasticsearch-token.yaml",
     "collector/logs-elasticsearch.yaml",
+    "collector/logs-external-token.yaml",
+    "collector/logs-external.yaml",
     "collector/logs-otlp-token.yaml",
     "collector/logs-otlp.yaml",
+    "collector/logs-victorialogs.yaml",
     "collector/metrics-replica.yaml",
     "collector/traces-external.yaml",
     "collector/traces-token.yaml",
@@ -46,8 +50,11 @@ class Catalog:
         return {path.partition("/")[2]: text for path, text in self.config.items() if path.startswith(f"{name}/")}
 
 
-def load_catalog(root: Path) -> Catalog:
-    """The catalogue of the repository at ``root``, or one ``CatalogError`` with the problems of all its folders."""
+def load_catalog(root: Path, log_store: LogStore | None = "loki") -> Catalog:
+    """The catalogue of the repository at ``root``, or one ``CatalogError`` with the problems of all its folders.
+
+    ``log_store`` says by whose API Grafana asks for logs; dashboards and data sources are for that one.
+    """
     problems: list[Issue] = []
     rules: dict[str, str] = {}
     dashboards: dict[str, str] = {}
@@ -56,7 +63,9 @@ def load_catalog(root: Path) -> Catalog:
     except CatalogError as error:
         problems.extend(error.issues)
     try:
-        dashboards = {file.name.removesuffix(".json"): file.text for file in load_dashboards(root / "dashboards")}
+        dashboards = {
+            file.name.removesuffix(".json"): file.text for file in load_dashboards(root / "dashboards", log_store)
+        }
     except CatalogError as error:
         problems.extend(error.issues)
     config: dict[str, str] = {}
@@ -68,4 +77,6 @@ def load_catalog(root: Path) -> Catalog:
         config[file] = text_of(path, problems) or ""
     if problems:
         raise CatalogError(problems)
+    sources = "grafana/datasources.yaml"
+    config[sources] = data_sources_for(config[sources], log_store)
     return Catalog(rules=rules, dashboards=dashboards, config=config)

@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pulumi import Input, Output
 
 from settings.introspection import value_at
 from settings.model import Settings
 from settings.secret_table import SECRETS
+
+if TYPE_CHECKING:  # the catalogue brings Grafana's SDK, which reading the settings does without
+    from catalog.log_stores import LogStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +35,31 @@ def prometheus_backend(url: Input[str]) -> TelemetryBackend:
     return TelemetryBackend(otlp_url=Output.concat(url, "/api/v1/otlp"), query_url=url)
 
 
+def log_store(settings: Settings) -> "LogStore | None":
+    """By whose API Grafana asks for logs: an external backend by Loki's, and not at all where it has no address for that."""
+    logs = settings.logs
+    if logs.backend != "external":
+        return logs.backend
+    return "loki" if logs.query_url else None
+
+
 def query_urls(logs: TelemetryBackend, traces: TelemetryBackend, metrics: MetricsBackend) -> dict[str, Input[str]]:
     """The variables that Grafana's data sources expand."""
-    return {"PROMETHEUS_URL": metrics.query_url, "LOKI_URL": logs.query_url, "JAEGER_URL": traces.query_url}
+    return {"PROMETHEUS_URL": metrics.query_url, "LOGS_URL": logs.query_url, "JAEGER_URL": traces.query_url}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalBackend:
     """A backend of the user's own, used where ``setting`` holds its address. ``sender`` is the workload that connects to it.
 
+    ``log_store`` says whether it is used as the only store of logs, or besides one; None where that makes no difference.
     ``overlay`` is the part of the gateway's configuration that sends to it, ``credential_overlay`` the part that adds the token:
     that of the secret whose entry names the same setting. ``variable`` is how the overlay is given the address.
     """
 
     setting: str
     sender: str
+    log_store: bool | None = None
     overlay: str | None = None
     credential_overlay: str | None = None
     variable: str | None = None
@@ -62,6 +76,15 @@ EXTERNAL_BACKENDS: tuple[ExternalBackend, ...] = (
     ExternalBackend(
         setting="logs.otlpEndpoint",
         sender="otel-collector",
+        log_store=True,
+        overlay="logs-external.yaml",
+        credential_overlay="logs-external-token.yaml",
+    ),
+    ExternalBackend(setting="logs.queryUrl", sender="grafana"),
+    ExternalBackend(
+        setting="logs.otlpEndpoint",
+        sender="otel-collector",
+        log_store=False,
         overlay="logs-otlp.yaml",
         credential_overlay="logs-otlp-token.yaml",
         variable="LOGS_COPY_ENDPOINT",
@@ -80,7 +103,9 @@ EXTERNAL_BACKENDS: tuple[ExternalBackend, ...] = (
 
 def used_backends(settings: Settings) -> dict[ExternalBackend, str]:
     """The external backends that the settings name, with their addresses."""
-    found = {backend: value_at(settings, backend.setting) for backend in EXTERNAL_BACKENDS}
+    store = settings.logs.backend == "external"
+    here = [each for each in EXTERNAL_BACKENDS if each.log_store in (None, store)]
+    found = {backend: value_at(settings, backend.setting) for backend in here}
     return {backend: address for backend, address in found.items() if address}
 
 
@@ -97,6 +122,14 @@ def gateway_overlays(settings: Settings, configured_secrets: Collection[str]) ->
 def gateway_addresses(settings: Settings) -> Mapping[str, str]:
     """The variables by which those overlays are given addresses."""
     return {backend.variable: address for backend, address in used_backends(settings).items() if backend.variable}
+
+
+def external_logs(settings: Settings) -> TelemetryBackend | None:
+    """The user's own store of logs, if the settings say that it is the only one."""
+    logs = settings.logs
+    if logs.backend != "external" or logs.otlp_endpoint is None:
+        return None
+    return TelemetryBackend(otlp_url=logs.otlp_endpoint, query_url=logs.query_url or "")
 
 
 def external_traces(settings: Settings) -> TelemetryBackend | None:

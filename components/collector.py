@@ -16,7 +16,7 @@ from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Collector as CollectorSettings
 from settings.model import Settings
-from settings.units import format_number, from_bytes, to_bytes
+from settings.units import format_number, from_bytes, to_bytes, to_hours
 
 NAME = "otel-collector"
 CONFIG = "/etc/otel-collector/config"
@@ -30,10 +30,13 @@ GOMEMLIMIT_RATIO = 0.55
 GOGC_PERCENT = 400
 """Percent of what is in use that garbage may come to before it is collected. Go's own 100 costs a quarter more processor time."""
 
+MAX_QUEUE_HOURS = 1
+"""What waits longer may be older than VictoriaLogs' retention when it gets there, and is dropped, as it would have been by then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorArgs:
-    """``configs`` are the gateway's own configuration and its overlays; ``backend_addresses`` are variables of theirs.
+    """``configs`` are the gateway's own configuration and its overlays; ``overlay_environment`` are variables of theirs.
 
     Every backend gets every record. Pods of the namespace ``senders`` reach the gateway by ``otel-collector:4317``. ``secret``
     names the Secret with the backends' tokens.
@@ -46,7 +49,7 @@ class CollectorArgs:
     logs: TelemetryBackend
     traces: TelemetryBackend
     metrics: MetricsBackend
-    backend_addresses: Mapping[str, str]
+    overlay_environment: Mapping[str, str]
     senders: NamespaceContext
     secret: Input[str] | None = None
 
@@ -67,7 +70,7 @@ class CollectorArgs:
             logs=logs,
             traces=traces,
             metrics=metrics,
-            backend_addresses=gateway_addresses(stack.settings),
+            overlay_environment={**gateway_addresses(stack.settings), **log_bounds(stack.settings)},
             senders=stack.trading,
             secret=stack.secrets.workloads.get("otel-collector"),
         )
@@ -106,7 +109,7 @@ class Collector(pulumi.ComponentResource):
                     "TRACES_ENDPOINT": args.traces.otlp_url,
                     "METRICS_ENDPOINT": first.otlp_url,
                     **replica,
-                    **args.backend_addresses,
+                    **args.overlay_environment,
                     "SAMPLING_PERCENTAGE": format_number(settings.sampling_percentage),
                     **queue_environment(settings.volume, count_persistent_queues(config), fsync=settings.fsync),
                     **heap_environment(settings.memory),
@@ -152,8 +155,17 @@ def heap_environment(memory: str) -> dict[str, str]:
     return {"GOMEMLIMIT": from_bytes(int(to_bytes(memory) * GOMEMLIMIT_RATIO)) + "B", "GOGC": str(GOGC_PERCENT)}
 
 
+def log_bounds(settings: Settings) -> dict[str, str]:
+    """How old a log record may be for VictoriaLogs: its retention, less the time that it may wait in a queue."""
+    if settings.logs.backend != "victorialogs":
+        return {}
+    return {"LOGS_MAX_AGE": f"{to_hours(settings.victorialogs.retention) - MAX_QUEUE_HOURS}h"}
+
+
 def gateway_configs(settings: Settings, files: Mapping[str, str], configured_secrets: Collection[str]) -> list[str]:
     """The gateway's own configuration and the overlays that settings and ``configured_secrets`` ask for."""
     replica = settings.prometheus.replicas > 1 and not settings.prometheus.operator
-    overlays = [*(["metrics-replica.yaml"] if replica else []), *gateway_overlays(settings, configured_secrets)]
+    overlays = [*(["metrics-replica.yaml"] if replica else [])]
+    overlays += ["logs-victorialogs.yaml"] if settings.logs.backend == "victorialogs" else []
+    overlays += gateway_overlays(settings, configured_secrets)
     return [files[file] for file in ("gateway.yaml", *overlays)]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi import Input, ResourceOptions
 
-from components.backend import MetricsBackend, TelemetryBackend, query_urls
+from components.backend import MetricsBackend, TelemetryBackend, log_store, query_urls
 from components.namespace_context import NamespaceContext
 from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume, mutable_config_map, projected_volume, secret_volume
@@ -15,6 +15,8 @@ from components.workload import Probes, Workload, WorkloadArgs
 from settings.model import Grafana as GrafanaSettings
 
 SECRETS = "/etc/grafana/secrets"
+IMAGE_PLUGINS = "/usr/share/grafana/plugins"
+"""Where an image of the user's own has plugins: the folder that upstream uses is below a volume here, which hides it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class GrafanaArgs:
     """``config`` is the folder of that name, ``dashboards`` maps names to their JSON.
 
     ``secret`` names the Secret with the administrator's password; ``query_urls`` are the variables that the data sources expand
-    (``PROMETHEUS_URL``, ``LOKI_URL``, …).
+    (``PROMETHEUS_URL``, ``LOGS_URL``, …). ``image_plugins`` says that the image has plugins in ``IMAGE_PLUGINS``.
     """
 
     context: NamespaceContext
@@ -32,6 +34,7 @@ class GrafanaArgs:
     dashboards: Mapping[str, str]
     secret: Input[str] | None
     query_urls: Mapping[str, Input[str]]
+    image_plugins: bool = False
 
     @staticmethod
     def of(
@@ -46,6 +49,7 @@ class GrafanaArgs:
             dashboards=stack.catalog.dashboards,
             secret=stack.secrets.workloads.get("grafana"),
             query_urls=query_urls(logs, traces, metrics),
+            image_plugins=log_store(stack.settings) == "victorialogs" and "grafana" in stack.settings.images,
         )
 
 
@@ -78,6 +82,7 @@ class Grafana(pulumi.ComponentResource):
                     **_cookies(settings.url),
                     "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SECRETS}/admin-password",
                     "GF_SECURITY_SECRET_KEY__FILE": f"{SECRETS}/secret-key",
+                    **({"GF_PATHS_PLUGINS": IMAGE_PLUGINS} if args.image_plugins else {}),
                     **args.query_urls,
                 },
                 ports={"http-metrics": 3000},

@@ -12,7 +12,9 @@ Workloads = frozenset[tuple[str, str]]
 
 def workloads(settings: Settings) -> Workloads:
     """Everything that runs all the time; jobs come and go."""
-    observability = {"otel-collector", "loki", "blackbox-exporter"}
+    observability = {"otel-collector", "blackbox-exporter"}
+    if settings.logs.backend != "external":
+        observability.add(settings.logs.backend)
     if settings.traces.endpoint is None:
         observability.add("jaeger")
     if not settings.prometheus.operator:
@@ -37,9 +39,11 @@ def active_workloads(settings: Settings) -> Workloads:
 
 RULE_FILE_WORKLOADS = {
     "jaeger.yaml": "jaeger",
+    "loki.yaml": "loki",
     "nodes.yaml": "node-agent",
     "postgresql.yaml": "postgres-exporter",
     "redis.yaml": "redis-exporter",
+    "victorialogs.yaml": "victorialogs",
 }
 """Rule files about one workload that not every environment has: without it they would wait for series that never come."""
 

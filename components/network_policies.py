@@ -69,9 +69,9 @@ class Flow:
 
 EVERY_SERVICE = PodSelector(namespace="trading")
 NODE_AGENT = PodSelector(namespace="agents", name="node-agent")
-COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, JAEGER, GRAFANA = (
+COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, VICTORIALOGS, JAEGER, GRAFANA = (
     PodSelector(namespace="observability", name=name)
-    for name in ("otel-collector", "prometheus", "alertmanager", "loki", "jaeger", "grafana")
+    for name in ("otel-collector", "prometheus", "alertmanager", "loki", "victorialogs", "jaeger", "grafana")
 )
 KUBE_STATE_METRICS, BLACKBOX, REDIS_EXPORTER, POSTGRES_EXPORTER = (
     PodSelector(namespace="observability", name=name)
@@ -112,6 +112,7 @@ def _scrape_flows(prometheus: PodSelector | ExternalNamespace) -> Iterator[Flow]
         (PROMETHEUS, 9090),
         (ALERTMANAGER, 9093),
         (LOKI, 3100),
+        (VICTORIALOGS, 9428),
         (JAEGER, 8888),
         (GRAFANA, 3000),
         (KUBE_STATE_METRICS, 8080),
@@ -142,6 +143,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow(source=NODE_AGENT, destination=NODES, ports=(10250,), reason="what the kubelet knows"),
     Flow(source=COLLECTOR, destination=PROMETHEUS, ports=(9090,), reason="metrics over OTLP"),
     Flow(source=COLLECTOR, destination=LOKI, ports=(3100,), reason="logs over OTLP"),
+    Flow(source=COLLECTOR, destination=VICTORIALOGS, ports=(9428,), reason="logs over OTLP"),
     Flow(source=COLLECTOR, destination=JAEGER, ports=(4318,), reason="traces over OTLP"),
     Flow(source=COLLECTOR, destination=OPERATOR, ports=(9090,), reason="metrics over OTLP"),
     *(
@@ -162,10 +164,12 @@ FLOWS: tuple[Flow, ...] = (
     Flow(source=GRAFANA, destination=PROMETHEUS, ports=(9090,), reason="queries"),
     Flow(source=GRAFANA, destination=OPERATOR, ports=(9090,), reason="queries"),
     Flow(source=GRAFANA, destination=LOKI, ports=(3100,), reason="queries"),
+    Flow(source=GRAFANA, destination=VICTORIALOGS, ports=(9428,), reason="queries"),
     Flow(source=GRAFANA, destination=JAEGER, ports=(16686,), reason="queries"),
-    Flow(source=GRAFANA, destination=PRIVATE_BACKENDS, reason="queries of a store of traces"),
-    Flow(source=GRAFANA, destination=INTERNET, ports=(443,), reason="queries of a store of traces"),
+    Flow(source=GRAFANA, destination=PRIVATE_BACKENDS, reason="queries of stores outside"),
+    Flow(source=GRAFANA, destination=INTERNET, ports=(443,), reason="queries of stores outside, where set"),
     Flow(source=OPERATOR, destination=LOKI, ports=(3100,), reason="queries of a Grafana beside the operator"),
+    Flow(source=OPERATOR, destination=VICTORIALOGS, ports=(9428,), reason="queries of a Grafana beside the operator"),
     Flow(source=OPERATOR, destination=JAEGER, ports=(16686,), reason="queries of a Grafana beside the operator"),
     Flow(
         source=REDIS_EXPORTER,

@@ -1,10 +1,15 @@
-"""Telemetry: does what shows us everything else work? Collector, Prometheus, Loki, and the trace of the spans."""
+"""Telemetry: does what shows us everything else work? Collector, Prometheus, the log store, and the trace of the spans.
+
+Of the rows of log stores that of the one which is deployed ships.
+"""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from catalog.log_stores import TITLES
 from dashboards._panels import new_dashboard, stat, timeseries
 from dashboards._queries import Query, increase, quantile, rate, ratio
 
+DISCARDED = "loki_discarded_samples_total|vl_rows_dropped_total"
 SIGNALS = {"spans": "spans", "metric_points": "metrics", "log_records": "logs"}
 
 
@@ -21,7 +26,7 @@ def dashboard() -> Dashboard:
         new_dashboard(
             "atlas-telemetry",
             "Telemetry",
-            "Collector, Prometheus and Loki: flow, queues, losses.",
+            "Collector, Prometheus and the log store: flow, queues, losses.",
             service_from="otelcol_process_uptime_seconds_total",
         )
         .with_row(Row("Now"))
@@ -58,11 +63,12 @@ def dashboard() -> Dashboard:
         )
         .with_panel(
             stat(
-                "Lines discarded by Loki",
-                "In the chosen time.",
+                "Log records discarded",
+                "In the chosen time: refused or dropped by the log store.",
                 "short",
                 Query(
-                    increase("loki_discarded_samples_total", selector="ENVIRONMENT_SELECTOR") + " or vector(0)", "lines"
+                    f'sum(increase({{__name__=~"{DISCARDED}", ENVIRONMENT_SELECTOR}}[$__range])) or vector(0)',
+                    "records",
                 ),
                 steps=[(1, "red")],
             )
@@ -213,7 +219,7 @@ def dashboard() -> Dashboard:
                 Query("max by (service) (scrape_duration_seconds{ENVIRONMENT_SELECTOR})", "{{service}}"),
             )
         )
-        .with_row(Row("Loki"))
+        .with_row(Row(TITLES["loki"]))
         .with_panel(
             timeseries(
                 "Lines taken in",
@@ -275,6 +281,58 @@ def dashboard() -> Dashboard:
                 "Bytes of log a second.",
                 "Bps",
                 Query(rate("loki_distributor_bytes_received_total", "pod", selector="ENVIRONMENT_SELECTOR"), "{{pod}}"),
+            )
+        )
+        .with_row(Row(TITLES["victorialogs"]))
+        .with_panel(
+            timeseries(
+                "Records taken in",
+                "Log records a second.",
+                "cps",
+                Query(rate("vl_rows_ingested_total", "pod", selector="ENVIRONMENT_SELECTOR"), "{{pod}}"),
+            )
+        )
+        .with_panel(
+            timeseries(
+                "Failed requests",
+                "Requests a second that ended in an error, by path.",
+                "reqps",
+                Query(rate("vl_http_errors_total", "path", selector="ENVIRONMENT_SELECTOR"), "{{path}}"),
+            )
+        )
+        .with_panel(
+            timeseries(
+                "Query p99",
+                "By path, over the last minutes.",
+                "s",
+                Query(
+                    'max by (path) (vl_http_request_duration_seconds{ENVIRONMENT_SELECTOR, quantile="0.99"})',
+                    "{{path}}",
+                ),
+            )
+        )
+        .with_panel(
+            timeseries(
+                "Dropped records",
+                "Records a second by reason: these are lost.",
+                "cps",
+                Query(rate("vl_rows_dropped_total", "reason", selector="ENVIRONMENT_SELECTOR"), "{{reason}}"),
+            )
+        )
+        .with_panel(
+            timeseries(
+                "New streams",
+                "Streams a second. Many of them mean that a field of the stream has many values.",
+                "cps",
+                Query(rate("vl_streams_created_total", "pod", selector="ENVIRONMENT_SELECTOR"), "{{pod}}"),
+            )
+        )
+        .with_panel(
+            timeseries(
+                "Data on the volume",
+                "Bytes of logs and of their index; the retention by size ends it.",
+                "bytes",
+                Query("sum by (type) (vl_data_size_bytes{ENVIRONMENT_SELECTOR})", "{{type}}"),
             )
         )
         .with_row(Row("Traces"))

@@ -81,7 +81,7 @@ def _urls(parts: Mapping[str, Any]) -> Iterator[_Address]:
     """Every address that is set. The operator's Prometheus is inside the cluster and is left out."""
     services: Mapping[str, ServiceSettings] = parts["platform"].services if "platform" in parts else {}
     browser_facing = ("grafana.url", "platform.url", "platform.apiUrl", *_service_urls(services))
-    pods = tuple(backend.setting for backend in EXTERNAL_BACKENDS)
+    pods = tuple(dict.fromkeys(backend.setting for backend in EXTERNAL_BACKENDS))
     for key in (*browser_facing, *pods):
         url = services[key.split(".")[2]].url if key.startswith("platform.services.") else value_at(parts, key)
         if url:

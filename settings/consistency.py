@@ -10,7 +10,7 @@ from components.platform_services import JOBS, SERVICES, service_secrets
 from settings.addresses import check_ingress, check_urls
 from settings.introspection import Path, value_at
 from settings.issues import ASK, ConfigIssue
-from settings.model import PRODUCTION, Build, ExternalDataServices, Limits, Namespaces, Platform
+from settings.model import PRODUCTION, Build, ExternalDataServices, Limits, Logs, Namespaces, Platform
 from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_bytes, to_hours, to_millicores
 
@@ -20,13 +20,14 @@ MIN_MEMORY = {
     "prometheus": "512Mi",
     "alertmanager": "64Mi",
     "loki": "512Mi",
+    "victorialogs": "128Mi",
     "jaeger": "512Mi",
     "grafana": "256Mi",
 }
 """Memory below which the tool does not start, or its limits leave nothing to work with."""
 MIN_SERVICE_MEMORY = "64Mi"
 MIN_CPU = "10m"
-MIN_VOLUMES = {"prometheus": "1Gi", "loki": "1Gi", "jaeger": "1Gi", "alertmanager": "64Mi"}
+MIN_VOLUMES = {"prometheus": "1Gi", "loki": "1Gi", "victorialogs": "1Gi", "jaeger": "1Gi", "alertmanager": "64Mi"}
 """Room for the log that is written ahead, and for a block beside the one that it is made of."""
 MIN_QUEUE_VOLUME = "512Mi"
 """Of the gateway's volume: each queue then holds several of the largest batches."""
@@ -93,9 +94,14 @@ def find_warnings(
         of_platform = {key for service in SERVICES for key in service_secrets(service)}
         for key in sorted(of_platform & set(configured_secrets) - set(RECEIVERS)):
             yield ConfigIssue(key, "has no service that it is for", "platform.enabled: true beside it", remove=True)
+    yield from _log_panels(parts)
     if environment != "prod":
         return
-    if loki and loki.replicas == 1:
+    backend = parts["logs"].backend if "logs" in parts else "loki"
+    if backend == "victorialogs":
+        expected = "loki with loki.objectStorage, or external"
+        yield ConfigIssue("logs.backend", "leaves one copy of the logs on one volume", expected, backend)
+    if loki and loki.replicas == 1 and backend == "loki":
         expected = "3 and loki.objectStorage beside it"
         yield ConfigIssue("loki.replicas", "leaves one copy of the logs on one volume", expected, 1, fix=3)
     if cluster and not cluster.wait_for_ready:
@@ -104,6 +110,15 @@ def find_warnings(
     if platform and platform.log_level == "debug":
         wrong = "may write what customers do into the logs"
         yield ConfigIssue("platform.logLevel", wrong, "info or above", "debug", fix="info")
+
+
+def _log_panels(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
+    """Grafana of ours without the plugin that asks VictoriaLogs."""
+    if not {"logs", "grafana"} <= parts.keys() or parts["logs"].backend != "victorialogs" or parts["grafana"].existing:
+        return
+    if "grafana" not in (*parts.get("images", ()), *parts.get("scaled_to_zero", ())):
+        expected = "an image that has the plugin victoriametrics-logs-datasource (docs/existing-clusters.md)"
+        yield ConfigIssue("images.grafana", "shows no logs of VictoriaLogs as it is pinned", expected)
 
 
 def _sizes(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
@@ -154,6 +169,10 @@ def _backends(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> 
         if loki.replicas > 1 and loki.object_storage is None:
             expected = "1, or loki.objectStorage beside it: replicas share what they keep"
             yield ConfigIssue("loki.replicas", "needs a store for all replicas", expected, loki.replicas, fix=1)
+    if "victorialogs" in parts and to_hours(parts["victorialogs"].retention) < 24:
+        wrong, found = "is shorter than what VictoriaLogs keeps at least", parts["victorialogs"].retention
+        yield ConfigIssue("victorialogs.retention", wrong, "at least 1d", found, "1d")
+    yield from _log_backend(parts)
     if "prometheus" in parts:
         prometheus = parts["prometheus"]
         if to_hours(prometheus.retention) < to_hours(MAX_RULE_WINDOW):
@@ -177,6 +196,22 @@ def _backends(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> 
         yield ConfigIssue(
             "traces.queryUrl", "is of a store that is not used", expected, parts["traces"].query_url, remove=True
         )
+
+
+def _log_backend(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
+    if "logs" not in parts:
+        return
+    logs: Logs = parts["logs"]
+    beside = f"logs.backend: {logs.backend}"
+    if logs.backend == "external" and not logs.otlp_endpoint:
+        expected = "OTLP/HTTP base URL of the store that gets the logs"
+        yield ConfigIssue("logs.otlpEndpoint", f"is missing beside {beside}", expected)
+    if logs.backend != "external" and logs.query_url:
+        expected = "logs.backend: external beside it: Grafana asks the store here"
+        yield ConfigIssue("logs.queryUrl", "is of a store that is not used", expected, logs.query_url, remove=True)
+    if logs.backend != "loki" and value_at(parts, "loki.objectStorage"):
+        expected = "logs.backend: loki beside it, or no object storage"
+        yield ConfigIssue("loki.objectStorage", f"has no effect beside {beside}", expected, remove=True)
 
 
 def _names(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:

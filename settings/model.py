@@ -168,10 +168,25 @@ class ObjectStorage(Model):
     region: Label = Field(default="us-east-1", description="region of the bucket")
 
 
-class Logs(Model):
-    """Further destinations of logs. Each gets every record, besides Loki."""
+LogBackend = Literal["loki", "victorialogs", "external"]
 
-    otlp_endpoint: Url | None = Field(default=None, description="OTLP/HTTP base URL of a further log backend")
+
+class Logs(Model):
+    """Where logs are stored, and further destinations, each of which gets every record as well."""
+
+    backend: LogBackend = Field(
+        default="loki",
+        description="the store: Loki or VictoriaLogs here, or external, one of your own at logs.otlpEndpoint",
+    )
+    otlp_endpoint: Url | None = Field(
+        default=None,
+        description="OTLP/HTTP base URL of a further log backend, or with logs.backend external of the only one",
+    )
+    query_url: Url | None = Field(
+        default=None,
+        description="where Grafana asks an external backend, by Loki's API",
+        examples=["https://logs.example.com"],
+    )
     elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
 
 
@@ -189,6 +204,18 @@ class Loki(Model):
     )
     retention: Retention = Field(default="7d", description="how long logs are kept; at least 1d")
     object_storage: ObjectStorage | None = None
+
+
+class VictoriaLogs(Model):
+    """VictoriaLogs, where ``logs.backend`` names it: one process with a volume, so one replica."""
+
+    replicas: Annotated[Literal[1], StrictInt] = Field(default=1, description="always 1: its storage is its own")
+    cpu: Cpu = Field(default="200m", description="CPU request; the limit is four times that")
+    memory: Quantity = Field(default="512Mi", description="memory request and limit")
+    volume: Quantity = Field(
+        default="10Gi", description="volume of the logs; the oldest days go when 80 % of it is used"
+    )
+    retention: Retention = Field(default="7d", description="how long logs are kept; at least 1d")
 
 
 class Traces(Model):
@@ -378,6 +405,7 @@ class Settings(Model):
     alertmanager: Alertmanager = Alertmanager()
     logs: Logs = Logs()
     loki: Loki = Loki()
+    victorialogs: VictoriaLogs = VictoriaLogs()
     traces: Traces = Traces()
     jaeger: Jaeger = Jaeger()
     grafana: Grafana

@@ -122,7 +122,7 @@ BUILDS = (
     PROMETHEUS,
     _server("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
     _checker("amtool", "github.com/prometheus/alertmanager/cmd/amtool", "alertmanager"),
-    _server("loki", "github.com/grafana/loki/v3/cmd/loki"),
+    _server("victoria-logs", "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs", "victorialogs"),
     _server("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
     COLLECTOR,
     Build(name="podsecurity", groups=("checks",), module="podsecurity", package="."),

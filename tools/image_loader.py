@@ -6,7 +6,7 @@ writes the images' names into the stack's settings.
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,22 @@ from tools.supervised_process import ClusterError
 CONNECT_SECONDS = 15
 PULL_SECONDS = 600
 PULLS_AT_A_TIME = 4
+LOKI, VICTORIALOGS = "loki", "victorialogs"
 
 
 class ImageLoader:
-    """The images of a stack file's pods. ``scaled_to_zero`` are the workloads whose image cannot be had, with the reason."""
+    """The images of a stack file's pods. ``scaled_to_zero`` are the workloads whose image cannot be had, with the reason.
 
-    def __init__(self, stack_file: str, binaries: Path, sources: ImageSources | None = None) -> None:
+    ``deployed_log_backend`` is the store of logs that is there already, where the stack file names none.
+    """
+
+    def __init__(
+        self,
+        stack_file: str,
+        binaries: Path,
+        sources: ImageSources | None = None,
+        deployed_log_backend: str | None = None,
+    ) -> None:
         config: dict[str, Any] = yaml.safe_load(stack_file)["config"]
         try:
             self.sources = sources or ImageSources(stack_file, PINS.read_text())
@@ -40,6 +50,12 @@ class ImageLoader:
             raise ClusterError(str(error)) from error
         self._binaries = binaries
         self.scaled_to_zero: dict[str, str] = {}
+        named: str | None = (config.get("atlas:logs") or {}).get("backend")
+        self._names_log_backend = named is not None
+        self._fixed_log_backend = named or deployed_log_backend
+        self._log_backend = self._fixed_log_backend
+        if self._log_backend:
+            self._deploy_log_backend(self._log_backend)
 
     @property
     def overlay(self) -> dict[str, Any]:
@@ -50,6 +66,7 @@ class ImageLoader:
             "cluster": {"waitForReady": True},
             **mirror,
             "images": {**made, **self._services.references},
+            **({"logs": {"backend": self._log_backend}} if not self._names_log_backend and self._log_backend else {}),
             "scaledToZero": sorted(self.scaled_to_zero),
         }
 
@@ -57,6 +74,7 @@ class ImageLoader:
         """Set ``scaled_to_zero`` to the workloads whose image can neither be made nor pulled and is not on the node."""
         self.sources.ensure_asked()
         present = node.images() if node is not None else set[str]()
+        self._choose_log_backend(present)
         self.scaled_to_zero = {
             name: error
             for name, reference in self.sources.pulled.items()
@@ -66,7 +84,14 @@ class ImageLoader:
     def load(self, node: Node) -> None:
         """Load the images that the node does not have, and log which cannot be had."""
         self.sources.ensure_asked()
+        without_loki = self._choose_log_backend(node.images())
         self.scaled_to_zero = self._pull(node)
+        if self._fixed_log_backend is None and LOKI in self.scaled_to_zero:  # it was said to be there
+            without_loki = self.scaled_to_zero[LOKI]
+            self._deploy_log_backend(VICTORIALOGS)
+            self.scaled_to_zero = self._pull(node)
+        if without_loki:
+            log(f"logs go to VictoriaLogs, since Loki's image cannot be had: {without_loki}")
         self._build_failed()
         try:
             node.load(self._made())
@@ -81,10 +106,26 @@ class ImageLoader:
             names = ", ".join(name for name, each in self.scaled_to_zero.items() if each == reason)
             log(f"scaled to zero: {names}, for {reason}")
 
+    def _choose_log_backend(self, present: Collection[str]) -> str | None:
+        """Take VictoriaLogs where Loki's image cannot be had, and return why it cannot.
+
+        A store that the stack file names, or that is deployed, stays: with another one, the logs of before are out of reach.
+        """
+        if self._fixed_log_backend is not None:
+            return None
+        reason = None if _runtime_name(self.sources.reference(LOKI)) in present else self.sources.error(LOKI)
+        self._deploy_log_backend(VICTORIALOGS if reason else LOKI)
+        return reason
+
+    def _deploy_log_backend(self, backend: str) -> None:
+        """Keep the image of the store that is not deployed away from the node."""
+        self._log_backend = backend
+        self.sources.leave_out({LOKI, VICTORIALOGS} - {backend})
+
     def _made(self) -> list[oci.Image]:
         """The images that are made on this machine."""
-        pulled = self.sources.pulled
-        return [image for image in node_images.all_images(self._binaries) if image.name not in pulled]
+        made = self.sources.made
+        return [image for image in node_images.all_images(self._binaries) if image.name in made]
 
     def _pull(self, node: Node) -> dict[str, str]:
         """Pull what the node does not have. The images that can neither be pulled nor made, with the reason."""
@@ -112,7 +153,7 @@ class ImageLoader:
         programs = {
             program
             for name, program in node_images.BINARIES.items()
-            if name not in self.sources.pulled and not (self._binaries / program).exists()
+            if name in self.sources.made and not (self._binaries / program).exists()
         }
         if programs:
             try:

@@ -29,7 +29,7 @@ _SCALAR = r"(?:\"([^\"]*)\"|'([^']*)'|([^\s#'\"{\[&*!|>][^\s#,}]*))"
 
 
 class ImageSources:
-    """``wanted`` are the references of the images, by workload: as the stack file names them, else as pinned, from its mirror.
+    """The images of pods, by workload: as the stack file names them, else as pinned, from its mirror.
 
     ``named`` are those that the stack file names: they are pulled and never made here. A placeholder in its place
     (``atlas/…:local``) is always made here.
@@ -41,9 +41,10 @@ class ImageSources:
         self.named = {name: reference for name, reference in images.items() if not is_placeholder(reference)}
         self._placeholders = images.keys() - self.named.keys()
         pinned = {name: in_mirror(reference, self.registry) for name, reference in _pairs(pins)}
-        self.wanted = pinned | self.named
+        self._references = pinned | self.named
         self._file = answer
         known = _read(answer)
+        self._unused: set[str] = set(known.get("unused", ()))
         self._asked: set[str] = set(known.get("asked", ()))
         self._errors: dict[str, str] = dict(known.get("errors", {}))
         self._loaded: dict[str, str] = dict(known.get("loaded", {}))
@@ -51,6 +52,11 @@ class ImageSources:
     @classmethod
     def of_local_stack(cls) -> "ImageSources":
         return cls(STACK_FILE.read_text(), PINS.read_text())
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """The references of the images that pods run, by workload."""
+        return {name: reference for name, reference in self._references.items() if name not in self._unused}
 
     @property
     def made(self) -> set[str]:
@@ -74,9 +80,18 @@ class ImageSources:
         """The programs of images that are pulled: no pod of the node runs our build."""
         return {program for name, program in BINARIES.items() if name in self.pulled}
 
+    def leave_out(self, names: Collection[str]) -> None:
+        """These images, and only these, are not wanted: no pod runs them. Set-up leaves them out from now on."""
+        self._unused = set(names)
+        self._write()
+
+    def reference(self, name: str) -> str:
+        """The reference of an image, whether it is wanted or not."""
+        return self._references[name]
+
     def error(self, name: str) -> str | None:
         """Why this image cannot be pulled, as far as that is known."""
-        return self._errors.get(self.wanted[name])
+        return self._errors.get(self._references[name])
 
     def ask(self) -> str:
         """Ask for the images that the node does not have, write the answer down, and return it as one line."""
@@ -126,7 +141,12 @@ class ImageSources:
 
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        document = {"asked": sorted(self._asked), "errors": self._errors, "loaded": self._loaded}
+        document = {
+            "asked": sorted(self._asked),
+            "errors": self._errors,
+            "loaded": self._loaded,
+            "unused": sorted(self._unused),
+        }
         fresh = self._file.with_suffix(".new")
         fresh.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
         fresh.rename(self._file)

@@ -15,7 +15,7 @@ BINARIES: Mapping[str, str] = {
     "otel-collector": "otelcol-atlas",
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
-    "loki": "loki",
+    "victorialogs": "victoria-logs",
     "jaeger": "jaeger",
     "kube-state-metrics": "kube-state-metrics",
     "blackbox-exporter": "blackbox-exporter",

@@ -25,6 +25,8 @@ LINKS = ROOT / ".local" / "bin"
 SHARED = ROOT / ".local" / "share"
 OFFLINE = ROOT / "offline" / "bin"
 UV_LOCK = TOOLS / "uv.txt"
+FORMER = ("loki",)
+"""Programs that earlier versions of this set-up built."""
 CHECKERS_LOCK = TOOLS / "checkers.txt"
 CHECKERS = ("checkov", "hadolint", "shellcheck")
 MIN_NODEJS = (20, 19)
@@ -73,6 +75,8 @@ def set_up(groups: list[str], programs: Collection[str] = ()) -> None:
     steps = Steps(len(ours) + (2 if with_python else 0) + bool(checkers) + with_debian + with_nodejs)
     LINKS.mkdir(parents=True, exist_ok=True)
     SHARED.mkdir(exist_ok=True)
+    for name in FORMER:
+        (LINKS / name).unlink(missing_ok=True)
     if with_python:
         _ensure_uv(uv, cache, steps)
         steps.do("Python environment", _sync)

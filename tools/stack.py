@@ -30,7 +30,7 @@ from tools.paths import ROOT
 from tools.pki import write_private
 from tools.port_forward import Access
 from tools.secrets_env import SecretsEnv, SecretsEnvError, read
-from tools.status import choose_port_forwards, open_port_forwards, print_status
+from tools.status import choose_port_forwards, open_port_forwards, print_status, service_names
 
 if TYPE_CHECKING:
     from tools.image_loader import ImageLoader
@@ -116,7 +116,9 @@ class Stack:
 
     def open(self) -> bool:
         """Forward ports of this machine to Grafana, the telemetry backends and the platform, until interrupted."""
-        return open_port_forwards(self._access(), choose_port_forwards(self._namespaces(), self._public_services()))
+        access, namespaces = self._access(), self._namespaces()
+        deployed = service_names(access, namespaces["observability"])
+        return open_port_forwards(access, choose_port_forwards(namespaces, self._public_services(), deployed))
 
     def _access(self) -> Access:
         host = self._cluster().node.host if self.local else None
@@ -154,10 +156,26 @@ class Stack:
         # Imported here because it imports Pulumi, which most commands do not need.
         from tools.image_loader import ImageLoader
 
-        self._image_loader = ImageLoader(self.config.read_text(), BINARIES)
+        self._image_loader = ImageLoader(
+            self.config.read_text(), BINARIES, deployed_log_backend=self._deployed_log_backend()
+        )
         node = self._cluster().node
         self._image_loader.inspect(node if node.host.namespace_holder is not None else None)
         return True
+
+    def _deployed_log_backend(self) -> str | None:
+        """The store of logs of the last update, which holds logs."""
+        if not self._salted_config().exists():
+            return None
+        config = yaml.safe_load(self._salted_config().read_text())["config"]
+        backend = (config.get("atlas:logs") or {}).get("backend")
+        return backend if backend and self._deployed() else None
+
+    def _log_backend_overlay(self) -> dict[str, Any]:
+        """What keeps that store where this machine does not choose, as without a node."""
+        if self._config_value("logs", "backend") or not (backend := self._deployed_log_backend()):
+            return {}
+        return {"logs": {"backend": backend}}
 
     def _load_images(self) -> None:
         """Load the images into the node. A workload whose image cannot be had is scaled to zero."""
@@ -243,10 +261,11 @@ class Stack:
         if salt is None:
             raise StackError(f"{self._scratch() / self.config.name} has lost its salt; `make wipe` starts over")
         tracked = re.sub(r"^encryptionsalt:.*\n?", "", self.config.read_text(), flags=re.MULTILINE)
-        if self._image_loader is not None:
+        overlay = self._image_loader.overlay if self._image_loader is not None else self._log_backend_overlay()
+        if overlay:
             from tools.image_loader import with_overlay
 
-            tracked = with_overlay(tracked, self._image_loader.overlay)
+            tracked = with_overlay(tracked, overlay)
         plain = f"{tracked.rstrip()}\n{salt[0]}\n"
         secrets_env = self._read_secrets_env()
         if secrets_env is None:

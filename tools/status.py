@@ -6,7 +6,7 @@
 import json
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from typing import Any
@@ -23,6 +23,7 @@ OBSERVABILITY_PORTS: Mapping[str, int] = {
     "alertmanager": 9093,
     "jaeger": 16686,
     "loki": 3100,
+    "victorialogs": 9428,
 }
 """What people look at, with the port of its Service."""
 RATES = {
@@ -57,19 +58,31 @@ def print_status(access: Access, namespaces: Mapping[str, str]) -> bool:
     return not not_ready
 
 
-def choose_port_forwards(namespaces: Mapping[str, str], public_services: Mapping[str, int]) -> list[PortForward]:
+def choose_port_forwards(
+    namespaces: Mapping[str, str], public_services: Mapping[str, int], deployed: Collection[str]
+) -> list[PortForward]:
     """The Services that people look at, each at its own port on this machine, or where that is taken at the next free one.
 
-    ``public_services`` are those of the platform, with their ports.
+    ``public_services`` are those of the platform, with their ports; ``deployed`` are all Services of the observability namespace.
     """
     forwards: list[PortForward] = []
-    for role, ports in (("observability", OBSERVABILITY_PORTS), ("trading", public_services)):
+    observability = {name: port for name, port in OBSERVABILITY_PORTS.items() if name in deployed}
+    for role, ports in (("observability", observability), ("trading", public_services)):
         for service, port in ports.items():
             taken = {each.local_port for each in forwards}
             local_port = next(each for each in count(port) if each not in taken)
             forward = PortForward(namespace=namespaces[role], service=service, port=port, local_port=local_port)
             forwards.append(forward)
     return forwards
+
+
+def service_names(access: Access, namespace: str) -> set[str]:
+    """The Services of a namespace.
+
+    Raises:
+        ClusterError: kubectl failed.
+    """
+    return {each["metadata"]["name"] for each in _get("services", access, namespace)}
 
 
 def open_port_forwards(access: Access, forwards: Sequence[PortForward]) -> bool:

@@ -18,7 +18,7 @@ for _ in range({samples}):
 
 
 def lines_to_query(stack: RunningStack, samples: int) -> list[float]:
-    """The seconds from a container's ``print`` to the answer of Loki that has the line."""
+    """The seconds from a container's ``print`` to the answer of the log store that has the line."""
     writer, seen = started(stack, WRITER.format(samples=samples)), dict[str, float]()
 
     def all_seen() -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.stack.arrival import lines_to_query, spans_to_query
 from bench.stack.footprint import Footprint, measure_footprint
+from catalog.log_stores import TITLES
 from tests.e2e.running_stack import repeated, running_stack
 from tools.paths import ROOT
 
@@ -52,7 +53,7 @@ def main() -> None:
     stack = running_stack(chosen.stack.absolute())
     try:
         arrivals: Mapping[str, list[float]] = {
-            "a line on stdout to Loki": lines_to_query(stack, chosen.samples),
+            f"a line on stdout to {TITLES[stack.log_store.store]}": lines_to_query(stack, chosen.samples),
             "a span to Jaeger": spans_to_query(stack, chosen.samples),
         }
         print("| seconds from … to its query | median | 95 % | most | of |\n|---|---|---|---|---|")

@@ -39,8 +39,13 @@ def recorded_values() -> dict[str, Values]:
 
 
 def log_values() -> dict[str, Values]:
-    """The labels of log lines."""
+    """The labels of log lines in Loki."""
     return {label: _values(spec, []) for label, spec in TABLE["log_labels"].items()}
+
+
+def log_field_values() -> dict[str, Values]:
+    """The fields of log records in VictoriaLogs."""
+    return {field: _values(spec, []) for field, spec in TABLE["log_fields"].items()}
 
 
 def _values(spec: object, services: object) -> Values:

@@ -11,21 +11,37 @@ STANDALONE = {"agent.yaml", "gateway.yaml"}
 EITHER: tuple[tuple[tuple[str, ...], ...], ...] = (
     ((), ("metrics-replica",)),
     ((), ("traces-external",), ("traces-external", "traces-token")),
-    ((), ("logs-otlp",), ("logs-otlp", "logs-otlp-token")),
+    (
+        (),
+        ("logs-otlp",),
+        ("logs-otlp", "logs-otlp-token"),
+        ("logs-external",),
+        ("logs-external", "logs-external-token"),
+    ),
     ((), ("logs-elasticsearch",), ("logs-elasticsearch", "logs-elasticsearch-token")),
 )
 """Of each line one is chosen, in the order in which the program merges them."""
+VICTORIALOGS = "logs-victorialogs"
+"""Merged after ``metrics-replica``. It is tried with nothing else and with everything else."""
 
 
 def choices() -> dict[str, tuple[str, ...]]:
     """Every set of overlays that goes together, by a name."""
     found = [tuple(name for names in chosen for name in names) for chosen in product(*EITHER)]
-    most = max(found, key=len)
+    ours, all_of_them = (
+        max((each for each in found if "logs-otlp" in each and kept(each)), key=len) for kept in (_ours, bool)
+    )
+    found += [(VICTORIALOGS,), *((first, VICTORIALOGS, *rest) for first, *rest in (ours, all_of_them))]
+    most = found[-1]
     return {"everything" if chosen == most else " ".join(chosen) or "nothing": chosen for chosen in found}
 
 
+def _ours(chosen: Sequence[str]) -> bool:
+    return "logs-elasticsearch" not in chosen
+
+
 CHOICES = choices()
-OURS = {name: chosen for name, chosen in CHOICES.items() if "logs-elasticsearch" not in chosen}
+OURS = {name: chosen for name, chosen in CHOICES.items() if _ours(chosen)}
 """What our own distribution can run: Elasticsearch's exporter is in the upstream one alone."""
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog.log_stores import LogStore, data_sources_for
+from catalog.logsql import SEVERITY
+
 GRAFANA = Path(__file__).parents[2] / "config/grafana"
 
 # Sources: Grafana's page on security hardening; its configuration reference.
@@ -66,10 +69,9 @@ def test_the_content_security_policy_lets_nobody_frame_and_no_plugin_run() -> No
     assert "$NONCE" in directives["script-src"]
 
 
-def _sources() -> dict[str, dict[str, Any]]:
-    return {
-        source["uid"]: source for source in yaml.safe_load((GRAFANA / "datasources.yaml").read_text())["datasources"]
-    }
+def _sources(store: LogStore | None) -> dict[str, dict[str, Any]]:
+    text = data_sources_for((GRAFANA / "datasources.yaml").read_text(), store)
+    return {source["uid"]: source for source in yaml.safe_load(text)["datasources"]}
 
 
 def _uids(item: Any) -> list[str]:
@@ -80,26 +82,47 @@ def _uids(item: Any) -> list[str]:
     return [uid for value in item for uid in _uids(value)] if isinstance(item, list) else []
 
 
-def test_the_data_sources_are_the_three_stores_read_only_and_without_credentials() -> None:
-    sources = _sources()
-    assert set(sources) == {"prometheus", "loki", "jaeger"}
+STORES: tuple[LogStore | None, ...] = ("loki", "victorialogs", None)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_the_data_sources_are_the_stores_read_only_and_without_credentials(store: LogStore | None) -> None:
+    sources, logs = _sources(store), [store] if store else []
+    assert list(sources) == ["prometheus", *logs, "jaeger"]
     assert [uid for uid, source in sources.items() if source.get("isDefault")] == ["prometheus"]
     for uid, source in sources.items():
-        assert source["type"] == uid
+        assert source["type"] == ("victoriametrics-logs-datasource" if uid == "victorialogs" else uid)
         assert source["editable"] is False
-        assert source["url"] == f"${{{uid.upper()}_URL}}"
+        assert source["url"] == f"${{{'LOGS' if uid == store else uid.upper()}_URL}}"
         assert not {"secureJsonData", "basicAuthPassword", "password"} & set(source)
 
 
-def test_every_link_leads_to_a_data_source_that_exists() -> None:
-    sources = _sources()
-    links = {uid: sorted(_uids(source["jsonData"])) for uid, source in sources.items()}
-    assert links == {"prometheus": ["jaeger"], "loki": ["jaeger"], "jaeger": ["loki", "prometheus"]}
+@pytest.mark.parametrize("store", STORES)
+def test_every_link_leads_to_a_data_source_that_exists(store: LogStore | None) -> None:
+    links = {uid: sorted(_uids(source["jsonData"])) for uid, source in _sources(store).items()}
+    to_logs = {store: ["jaeger"]} if store else {}
+    assert links == {"prometheus": ["jaeger"], **to_logs, "jaeger": sorted([*to_logs, "prometheus"])}
+
+
+def test_a_span_leads_to_its_logs_in_the_language_of_their_store() -> None:
+    links = {store: _sources(store)["jaeger"]["jsonData"].get("tracesToLogsV2") for store in STORES}
+    assert links[None] is None
+    assert {store: link["query"] for store, link in links.items() if link} == {
+        "loki": '{service_name=~".+"} | trace_id="$${__trace.traceId}"',
+        "victorialogs": '{service.name=~".+"} trace_id:="$${__trace.traceId}"',
+    }
+
+
+def test_a_line_of_victorialogs_has_the_colour_of_its_severity_and_leads_to_its_trace() -> None:
+    settings = _sources("victorialogs")["victorialogs"]["jsonData"]
+    assert settings["otelPreset"]["detection"]["severity"]["field"] == SEVERITY
+    (field,) = settings["derivedFields"]
+    assert (field["name"], field["matcherType"], field["matcherRegex"]) == ("trace_id", "label", "trace_id")
 
 
 def test_what_grafana_fills_in_itself_is_escaped_from_the_environment() -> None:
     text = (GRAFANA / "datasources.yaml").read_text()
-    assert set(re.findall(r"(?<!\$)\$\{(\w+)\}", text)) == {"PROMETHEUS_URL", "LOKI_URL", "JAEGER_URL"}
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)\}", text)) == {"PROMETHEUS_URL", "LOGS_URL", "JAEGER_URL"}
     assert re.findall(r"(?<!\$)\$\{__", text) == []
 
 

@@ -1,5 +1,5 @@
 """Production's gateway with stores of somebody else's, behind TLS: a Jaeger in place of ours by ``traces.endpoint``, and by
-``logs.otlpEndpoint`` a Collector that asks for a token.
+``logs.otlpEndpoint`` a Collector that asks for a token, beside VictoriaLogs or, with ``logs.backend: external``, alone.
 
 What differs from what the program renders: folders, addresses, JSON for the metrics, and the way to the Kubernetes API.
 """
@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,19 @@ import pytest
 from tests.support.addresses import loopback
 from tests.support.certificates import self_signed
 from tests.support.collector_process import CollectorProcess, Gateway, Sink, attributes, logs, span, traces, value
-from tests.support.http_json import ask, request
+from tests.support.http_json import request
 from tests.support.jaeger_process import Jaeger
-from tests.support.loki_process import CONFIG as LOKI
-from tests.support.loki_process import Loki
 from tests.support.synthesis import synthesise
 from tests.support.tool_process import running
+from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
 
 SETTINGS = {
     "atlas:traces": {"endpoint": "https://traces.example.com", "queryUrl": "https://traces-query.example.com"},
-    "atlas:logs": {"otlpEndpoint": "https://logs.example.com"},
+    "atlas:logs": {"backend": "victorialogs", "otlpEndpoint": "https://logs.example.com"},
+    "atlas:loki": {"replicas": 1},
 }
+ALONE = SETTINGS | {"atlas:logs": {"backend": "external", "otlpEndpoint": "https://logs.example.com"}}
 TOKENS = ("traces-token", "logs-token")
 SHARE = 0.1
 """Of the ordinary traces, by production's file."""
@@ -42,13 +43,13 @@ class Others:
     gateway: Gateway
     jaeger: Jaeger
     collector: CollectorProcess
-    loki: Loki
+    store: VictoriaLogs
     copied: Sink
 
 
-def _rendered() -> tuple[str, dict[str, str]]:
+def _rendered(settings: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """The gateway's configuration and its variables, as the program renders them for production."""
-    changes = {key: json.dumps(settings) for key, settings in SETTINGS.items()}
+    changes = {key: json.dumps(each) for key, each in settings.items()}
     tokens = {key: secrets.token_urlsafe(24) for key in ("atlas:tracesToken", "atlas:logsToken")}
     program = synthesise("prod", changes, tokens)
     (text,) = (
@@ -104,9 +105,13 @@ def _in_json(config: dict[str, Any]) -> None:
             exporter["encoding"] = "json"
 
 
-def _others(folder: Path, *, known: bool = True) -> Others:
-    """Everything, not yet started. Without ``known`` the gateway has another token than the Collector asks for."""
-    text, rendered = _rendered()
+def _others(folder: Path, *, known: bool = True, alone: bool = False) -> Others:
+    """Everything, not yet started. Without ``known`` the gateway has another token than the Collector asks for.
+
+    With ``alone`` the Collector is the only store of logs.
+    """
+    settings = ALONE if alone else SETTINGS
+    text, rendered = _rendered(settings)
     given = folder / "gateway/secrets"
     for place in (given, folder / "jaeger", folder / "collector"):
         place.mkdir(parents=True)
@@ -115,30 +120,30 @@ def _others(folder: Path, *, known: bool = True) -> Others:
     asked = folder / "collector/token"
     asked.write_text((given / "logs-token").read_text() if known else secrets.token_urlsafe(24))
     copying, metrics, copied = loopback(), Sink(), Sink()
-    loki = Loki(folder / "loki", LOKI.read_text())
+    store = VictoriaLogs(folder / "victorialogs")
     jaeger = _jaeger(folder / "jaeger")
     collector = _collector(folder / "collector", copying, copied, asked)
     trusted = folder / "authorities.crt"
     trusted.write_text("".join((folder / f"{name}/{name}.crt").read_text() for name in ("jaeger", "collector")))
     moved = {
         "TRACES_ENDPOINT": f"https://{jaeger.address}:4318",
-        "LOGS_COPY_ENDPOINT": f"https://{copying}:4318",
-        "LOGS_ENDPOINT": f"{loki.url}/otlp",
+        "LOGS_ENDPOINT": f"https://{copying}:4318" if alone else store.otlp_url,
+        **({} if alone else {"LOGS_COPY_ENDPOINT": f"https://{copying}:4318"}),
         "METRICS_ENDPOINT": metrics.url,
         "METRICS_REPLICA_ENDPOINT": metrics.url,
     }
     assert rendered["TRACES_ENDPOINT"] == SETTINGS["atlas:traces"]["endpoint"]
-    assert rendered["LOGS_COPY_ENDPOINT"] == SETTINGS["atlas:logs"]["otlpEndpoint"]
+    assert rendered["LOGS_ENDPOINT" if alone else "LOGS_COPY_ENDPOINT"] == settings["atlas:logs"]["otlpEndpoint"]
     assert moved.keys() == {name for name in rendered if name.endswith("_ENDPOINT")}
     environment = rendered | moved | {"SSL_CERT_FILE": str(trusted), "HOSTNAME": "otel-collector-0"}
     gateway = Gateway(folder / "gateway", {}, text=text, environment=environment, variant=_in_json)
-    return Others(gateway=gateway, jaeger=jaeger, collector=collector, loki=loki, copied=copied)
+    return Others(gateway=gateway, jaeger=jaeger, collector=collector, store=store, copied=copied)
 
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Others]:
     found = _others(tmp_path_factory.mktemp("others"))
-    with running(found.jaeger), running(found.collector), running(found.loki), running(found.gateway):
+    with running(found.jaeger), running(found.collector), running(found.store), running(found.gateway):
         yield found
 
 
@@ -221,18 +226,16 @@ def test_no_credential_reaches_the_store_of_somebody_else(others: Others) -> Non
     assert tags["db.connection"].endswith("db:5432/atlas")
 
 
-def _lines(loki: Loki, word: str) -> Counter[str]:
-    """What Loki has of the lines with ``word``."""
-    query = f'{{service_name="api"}} |= "{word}"'
-    found = ask(f"{loki.url}/loki/api/v1/query_range", query=query, limit=5000)["data"]["result"]
-    return Counter(line for stream in found for _, line in stream["values"])
+def _lines(store: VictoriaLogs, word: str) -> Counter[str]:
+    """What VictoriaLogs has of the lines with ``word``."""
+    return Counter(row["_msg"] for row in store.query(f'"service.name":=api _msg:"{word}"', limit=5000))
 
 
 def _records(sink: Sink, word: str) -> list[dict[str, Any]]:
     return [record for record in sink.records() if word in record["body"]["stringValue"]]
 
 
-def test_the_second_store_of_logs_gets_what_loki_gets(others: Others) -> None:
+def test_the_second_store_of_logs_gets_what_the_first_one_gets(others: Others) -> None:
     word = secrets.token_hex(8)
     sent = [f"{word} line {number}" for number in range(600)]
     trace = secrets.token_hex(16)
@@ -242,24 +245,33 @@ def test_the_second_store_of_logs_gets_what_loki_gets(others: Others) -> None:
             for line in sent[at : at + 100]
         ]
         assert others.gateway.send("logs", logs(records)) == 200
-    wait_until(lambda: _lines(others.loki, word).total() >= 600, 20, "Loki")
+    wait_until(lambda: _lines(others.store, word).total() >= 600, 20, "VictoriaLogs")
     wait_until(lambda: len(_records(others.copied, word)) >= 600, 20, "the Collector")
     found = _records(others.copied, word)
-    assert Counter(record["body"]["stringValue"] for record in found) == _lines(others.loki, word) == Counter(sent)
+    assert Counter(record["body"]["stringValue"] for record in found) == _lines(others.store, word) == Counter(sent)
     assert {(record["traceId"], record["severityText"]) for record in found} == {(trace, "WARN")}
     ours = [each for each in others.copied.taken["logs"] if word in json.dumps(each)]
     names = {attributes(group["resource"])["service.name"] for each in ours for group in each["resourceLogs"]}
     assert names == {"api"}
 
 
-def test_a_collector_that_asks_for_another_token_gets_nothing_and_loki_all(tmp_path: Path) -> None:
+def test_a_collector_that_asks_for_another_token_gets_nothing_and_victorialogs_all(tmp_path: Path) -> None:
     others = _others(tmp_path, known=False)
-    with running(others.collector), running(others.loki), running(others.gateway):
+    with running(others.collector), running(others.store), running(others.gateway):
         assert others.gateway.send("logs", logs(["one line"])) == 200
-        wait_until(lambda: _lines(others.loki, "one line").total() == 1, 20, "Loki")
+        wait_until(lambda: _lines(others.store, "one line").total() == 1, 20, "VictoriaLogs")
         # For good, says the Collector: it does not try again, and CollectorDropping counts what is lost there.
         wait_until(lambda: "401" in others.gateway.log(), 20, "the refusal")
         lost = r'^otelcol_exporter_send_failed_log_records_total\{.*exporter="otlp_http/logs_copy".*\} 1$'
         wait_until(lambda: re.search(lost, others.gateway.own_metrics(), re.M), 10, "the count of what is lost")
     assert others.copied.taken["logs"] == []
     assert others.copied.authorizations == []
+
+
+def test_an_external_store_of_logs_is_the_only_one(tmp_path: Path) -> None:
+    others = _others(tmp_path, alone=True)
+    with running(others.collector), running(others.gateway):
+        assert others.gateway.send("logs", logs(["one line"])) == 200
+        wait_until(lambda: len(_records(others.copied, "one line")) == 1, 20, "the Collector")
+        exporters = set(re.findall(r'_queue_capacity\{.*exporter="([^"]+)"', others.gateway.own_metrics()))
+    assert {name for name in exporters if "logs" in name} == {"otlp_http/logs"}

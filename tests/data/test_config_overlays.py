@@ -27,6 +27,7 @@ from tests.support.waiting import wait_until
 
 FURTHER = {
     "LOGS_COPY_ENDPOINT": "https://logs.example.com",
+    "LOGS_MAX_AGE": "167h",
     "METRICS_REPLICA_ENDPOINT": "http://prometheus-1.prometheus:9090/api/v1/otlp",
 }
 GIVEN = ENVIRONMENT | FURTHER | {"PATH": os.environ["PATH"]}
@@ -71,11 +72,32 @@ def test_the_collector_accepts_the_gateway_with_its_overlays(choice: str, tmp_pa
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("overlay", ["traces-external", "traces-token", "logs-otlp", "logs-otlp-token"])
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "traces-external",
+        "traces-token",
+        "logs-otlp",
+        "logs-otlp-token",
+        "logs-external",
+        "logs-external-token",
+        "logs-victorialogs",
+    ],
+)
 def test_the_collector_refuses_a_broken_overlay(overlay: str, tmp_path: Path) -> None:
-    chosen = {"traces-token": ("traces-external", "traces-token"), "logs-otlp-token": ("logs-otlp", "logs-otlp-token")}
+    chosen = {
+        "traces-token": ("traces-external", "traces-token"),
+        "logs-otlp-token": ("logs-otlp", "logs-otlp-token"),
+        "logs-external-token": ("logs-external", "logs-external-token"),
+    }
     text = merged_choice(chosen.get(overlay, (overlay,)))
-    right = {"traces-external": "524288", "logs-otlp": "LOGS_COPY_ENDPOINT"}.get(overlay, "authenticator")
+    broken = {
+        "traces-external": "524288",
+        "logs-otlp": "LOGS_COPY_ENDPOINT",
+        "logs-external": "524288",
+        "logs-victorialogs": "flatten(",
+    }
+    right = broken.get(overlay, "authenticator")
     assert right in text
     assert _collector(tmp_path, [text.replace(right, "nothing")], "validate").returncode != 0
 

@@ -1,5 +1,5 @@
-"""The configurations that ship work together: telemetry goes through the gateway into the real Loki, Jaeger and Prometheus, and
-what Grafana's data sources ask of each other leads to it.
+"""The configurations that ship work together: telemetry goes through the gateway into the real VictoriaLogs, Jaeger and Prometheus,
+and what Grafana's data sources ask of each other leads to it. ``test_config_loki_runs.py`` has Loki in VictoriaLogs' place.
 
 What differs from what ships: folders, addresses, and the way to the Kubernetes API.
 """
@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.data.overlays import merged_choice
 from tests.support.addresses import loopback
 from tests.support.collector_process import Gateway, key_values, logs, span, traces, value
 from tests.support.http_json import ask
 from tests.support.jaeger_process import Jaeger
-from tests.support.loki_process import CONFIG as LOKI
-from tests.support.loki_process import Loki
 from tests.support.prometheus_process import Prometheus, cluster, service
 from tests.support.tool_process import running
+from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -36,7 +36,7 @@ NAME = "POST /api/orders"
 class Stores:
     """The running stores by their base URLs."""
 
-    loki: str
+    logs: VictoriaLogs
     jaeger: str
     prometheus: str
     gateway: Gateway
@@ -45,14 +45,16 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    loki, jaeger, scraper = Loki(folder / "loki", LOKI.read_text()), Jaeger(folder / "jaeger"), loopback()
+    store, jaeger, scraper = VictoriaLogs(folder / "victorialogs"), Jaeger(folder / "jaeger"), loopback()
     gateway = Gateway(
         folder / "gateway",
         {
-            "logs": f"{loki.url}/otlp",
+            "logs": store.otlp_url,
             "traces": f"http://{jaeger.address}:4318",
             "metrics": f"http://{scraper}:9090/api/v1/otlp",
         },
+        text=merged_choice(("logs-victorialogs",)),
+        environment={"LOGS_MAX_AGE": "167h"},
     )
     prometheus = Prometheus(
         folder / "prometheus",
@@ -62,8 +64,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
         ),
     )
-    with running(jaeger), running(prometheus), running(loki), running(gateway):
-        yield Stores(loki.url, jaeger.url, prometheus.url, gateway)
+    with running(jaeger), running(prometheus), running(store), running(gateway):
+        yield Stores(store, jaeger.url, prometheus.url, gateway)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def _prometheus(stores: Stores, query: str) -> list[dict[str, Any]]:
     return ask(f"{stores.prometheus}/api/v1/query", query=query)["data"]["result"]
 
 
-def _filled(query: str, **values: str) -> str:
+def filled_in(query: str, **values: str) -> str:
     """``query`` as Grafana sends it: first the environment's escapes are undone, then its own variables are filled in."""
     query = query.replace("$$", "$")
     for name, filled in values.items():
@@ -114,30 +116,12 @@ def _filled(query: str, **values: str) -> str:
     return query
 
 
-def test_a_span_leads_to_the_records_of_its_trace_and_a_record_back(stores: Stores, trace: str) -> None:
-    query = _filled(DATASOURCES["jaeger"]["jsonData"]["tracesToLogsV2"]["query"], __trace_dot_traceId=trace)
-
+def test_a_record_is_found_by_the_trace_that_it_is_of(stores: Stores, trace: str) -> None:
     def found() -> list[dict[str, Any]]:
-        return ask(f"{stores.loki}/loki/api/v1/query_range", query=query)["data"]["result"]
+        return stores.logs.query(f'trace_id:="{trace}"')
 
-    wait_until(lambda: bool(found()), 20, f"the records of {query}")
-    (field,) = DATASOURCES["loki"]["jsonData"]["derivedFields"]
-    for stream in found():
-        assert field["matcherType"] == "label"
-        assert stream["stream"][field["matcherRegex"]] == trace
-        assert (stream["stream"]["service_name"], stream["stream"]["k8s_namespace_name"]) == ("api", "trading")
-        assert [line for _, line in stream["values"]] == ["order refused"] * len(stream["values"])
-
-
-def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
-    labels = set(ask(f"{stores.loki}/loki/api/v1/labels")["data"])
-    assert {"service_name", "deployment_environment_name", "k8s_namespace_name"} <= labels
-    assert labels <= {
-        "service_name",
-        "deployment_environment_name",
-        "k8s_namespace_name",
-        "__stream_shard__",
-    }
+    wait_until(lambda: len(found()) == 2, 20, "both records")
+    assert {(each["_msg"], each["service.name"]) for each in found()} == {("order refused", "api")}
 
 
 def test_a_trace_is_in_jaeger(stores: Stores, trace: str) -> None:
@@ -151,7 +135,7 @@ def test_a_span_leads_to_metrics_of_its_name(stores: Stores, trace: str) -> None
     queries = DATASOURCES["jaeger"]["jsonData"]["tracesToMetrics"]["queries"]
     assert len(queries) == 3
     for query in queries:
-        filled = _filled(query["query"], __span_dot_name=NAME)
+        filled = filled_in(query["query"], __span_dot_name=NAME)
         wait_until(lambda: bool(_prometheus(stores, filled)), 20, filled)  # noqa: B023
         assert {series["metric"]["service_name"] for series in _prometheus(stores, filled)} == {"api"}
 
@@ -215,31 +199,3 @@ def test_a_service_with_a_metrics_port_is_scraped_under_its_name(stores: Stores)
         "environment": "local",
     }
     assert re.fullmatch(r"[\d.]+:8888", series["metric"]["instance"])
-
-
-def test_a_monstrous_record_is_stored_beside_its_neighbours(stores: Stores) -> None:
-    end = secrets.token_hex(8)
-    many = key_values({f"key{number}": "x" * 10_000 for number in range(400)})
-    monster = {"body": value(f"monster {end} " + "é" * 1_000_000), "attributes": many}
-    assert (
-        stores.gateway.send(
-            "logs",
-            logs([f"before {end}", monster, f"after {end}"], **{f"wide{number}": "y" * 5000 for number in range(200)}),
-        )
-        == 200
-    )
-
-    def lines() -> list[str]:
-        found = ask(f"{stores.loki}/loki/api/v1/query_range", query=f'{{service_name="api"}} |= "{end}"')["data"][
-            "result"
-        ]
-        return sorted(line for stream in found for _, line in stream["values"])
-
-    wait_until(lambda: len(lines()) == 3, 20, "three records")
-    assert [line.partition(" ")[0] for line in lines()] == ["after", "before", "monster"]
-    refused = [
-        line
-        for line in stores.gateway.own_metrics().splitlines()
-        if line.startswith("otelcol_exporter_send_failed_log_records_total{")
-    ]
-    assert [line for line in refused if not line.endswith(" 0")] == []

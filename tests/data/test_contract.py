@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog.log_stores import TITLES
 from components.generated_rules import generate_rules
 from components.inventory import workloads
-from settings.model import Settings
+from settings.model import Logs, Settings
 from tests.data.result_labels import answer_to
 from tests.data.test_runbooks import PAGES, blocks
 from tests.support.emitted_series import TABLE, own_series
@@ -71,7 +72,8 @@ class Asked:
 def asked() -> Iterator[Asked]:
     for file, rule in own_rules():
         yield Asked(f"{file}: {rule.get('alert') or rule['record']}", rule["expr"])
-    for target in targets("prometheus"):
+    of_panels = [target for store in TITLES for target in targets("prometheus", store)]
+    for target in {(each.panel.name, each.expr): each for each in of_panels}.values():
         yield Asked(target.panel.name, target.expr, target.legend)
     for name, dashboard in DASHBOARDS.items():
         for annotation in dashboard["annotations"]["list"]:
@@ -224,6 +226,7 @@ def test_the_labels_of_an_answer_are_those_that_prometheus_gives(expr: str, labe
 
 
 def test_every_emitter_is_something_that_is_deployed() -> None:
-    names = {name for _, name in workloads(SETTINGS)}
+    logs = Logs(backend="victorialogs")
+    names = {name for each in (SETTINGS, SETTINGS.model_copy(update={"logs": logs})) for _, name in workloads(each)}
     by = {name: emitter.get("deployed_by", "") for name, emitter in TABLE["emitters"].items()}
     assert {name: each for name, each in by.items() if each not in names | {"platform"}} == {}

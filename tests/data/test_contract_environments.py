@@ -1,10 +1,12 @@
 """In each environment, what its rules and dashboards name is emitted by what is deployed there, or declared to be elsewhere."""
 
+import json
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
-from tests.data.test_contract import EMITTED, Asked, asked
+from tests.data.test_contract import EMITTED, Asked, asked, own_rules
 from tests.support.emitted_series import EMITTERS
 from tests.support.promql import filled, selectors
 from tests.support.synthesis import Program, synthesise
@@ -14,14 +16,13 @@ from tests.support.variants import VARIANTS
 ELSEWHERE: dict[str, dict[str, str]] = {
     "prod": {
         "rabbitmq": "the broker outside, scraped at its own host",
-        "jaeger": "the panels on the embedded store of traces; its rules are not deployed",
     },
     "operator": {
         "prometheus": "the operator's",
         "alertmanager": "the operator's",
         "kube-state-metrics": "comes with the operator's stack",
     },
-    "stores": {"jaeger": "the panels on the embedded store of traces; its rules are not deployed"},
+    "victorialogs": {"loki": "a page that names both stores of logs"},
 }
 
 
@@ -43,7 +44,7 @@ def emitters_of(series: str) -> set[str]:
 
 
 def questions(variant: str) -> list[Asked]:
-    """What the environment's own rules ask, and every dashboard."""
+    """What the environment's own rules ask, the pages of their alerts, and its dashboards."""
     shipped = {
         f"{each.inputs['metadata']['name'].removeprefix('atlas-').replace('-', '_')}.yaml"
         for each in program(variant).of_kind("PrometheusRule")
@@ -51,11 +52,25 @@ def questions(variant: str) -> list[Asked]:
     for each in program(variant).of_kind("ConfigMap"):
         if each.name == "prometheus-rules":
             shipped |= each.inputs["data"].keys()
-    return [
-        each
-        for each in asked()
-        if not each.by.partition(": ")[0].endswith(".yaml") or each.by.partition(": ")[0] in shipped
-    ]
+    panels = set(_panels(variant))
+    pages = {f"{rule['alert']}.md" for file, rule in own_rules() if "alert" in rule and file in shipped}
+
+    def is_there(by: str) -> bool:
+        file = by.partition(": ")[0]
+        return file in shipped | pages if file.endswith((".yaml", ".md")) else by in panels
+
+    return [each for each in asked() if is_there(each.by)]
+
+
+def _panels(variant: str) -> Iterator[str]:
+    """Who asks in the dashboards that ship: ``file: panel``, and annotations and variables alike."""
+    for each in program(variant).of_kind("ConfigMap"):
+        if "grafana_dashboard" in each.inputs["metadata"].get("labels", {}):
+            for file, text in each.inputs["data"].items():
+                dashboard = json.loads(text)
+                yield from (f"{file}: {panel['title']}" for panel in dashboard["panels"])
+                yield from (f"{file}: annotation {each['name']}" for each in dashboard["annotations"]["list"])
+                yield from (f"{file}: variable {each['name']}" for each in dashboard["templating"]["list"])
 
 
 def named(question: Asked) -> set[str]:
@@ -81,9 +96,13 @@ def test_whatever_is_asked_is_emitted_in_this_environment(variant: str) -> None:
     assert missing.keys() == ELSEWHERE.get(variant, {}).keys(), missing
 
 
-@pytest.mark.parametrize("variant", ["prod", "stores"])
-def test_without_the_embedded_store_of_traces_no_rule_asks_for_it(variant: str) -> None:
-    assert [by for by in unmet(variant)["jaeger"] if ".yaml: " in by] == []
+@pytest.mark.parametrize(
+    ("variant", "store"),
+    [("prod", "jaeger"), ("stores", "jaeger"), ("dev", "victorialogs"), ("victorialogs", "loki")],
+)
+def test_without_a_store_no_rule_asks_for_it(variant: str, store: str) -> None:
+    assert store not in {each.name for each, _ in program(variant).pods()}
+    assert [by for by in unmet(variant).get(store, ()) if ".yaml: " in by] == []
 
 
 def test_every_emitter_says_what_deploys_it() -> None:

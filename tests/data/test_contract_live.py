@@ -24,10 +24,11 @@ from tests.support.collector_process import Gateway, logs, span, traces
 from tests.support.emitted_series import EMITTERS, own_series
 from tests.support.http_json import read, request
 from tests.support.loki_process import CONFIG as LOKI
-from tests.support.loki_process import Loki
+from tests.support.loki_process import Loki, needs_loki
 from tests.support.panels import ROOT, Target, targets
 from tests.support.promql import filled
 from tests.support.tool_process import ToolProcess, running, tool
+from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
 
 LINE = re.compile(r"^(\w+)(?:\{(.*)\})? ", re.MULTILINE)
@@ -68,6 +69,7 @@ def push(loki: str, moment: int) -> int:
     return request(f"{loki}/otlp/v1/logs", body=body).status
 
 
+@needs_loki
 def test_loki_emits_what_the_table_says(loki: str) -> None:
     page = read(f"{loki}/metrics")
     assert missing("loki", page) + missing("write-ahead-logs", page) == []
@@ -76,6 +78,7 @@ def test_loki_emits_what_the_table_says(loki: str) -> None:
 LOG_QUERIES = list(targets("loki"))
 
 
+@needs_loki
 @pytest.mark.parametrize("target", LOG_QUERIES, ids=[target.panel.name for target in LOG_QUERIES])
 def test_loki_answers_every_log_query_of_the_dashboards(loki: str, target: Target) -> None:
     answer = json.loads(read(f"{loki}/loki/api/v1/query_range", query=filled(target.expr), since="1h"))
@@ -84,10 +87,19 @@ def test_loki_answers_every_log_query_of_the_dashboards(loki: str, target: Targe
         assert answer["data"]["result"], "it finds nothing of a line that it should find"
 
 
+@needs_loki
 def test_a_log_query_that_loki_does_not_take_is_seen(loki: str) -> None:
     for query in ('{service_name=~".*"}', '{service_name=~".+"} | detected_level=~"warn'):
         with pytest.raises(urllib.error.HTTPError, match="400"):
             read(f"{loki}/loki/api/v1/query_range", query=query)
+
+
+def test_victorialogs_emits_what_the_table_says(tmp_path: Path) -> None:
+    with running(VictoriaLogs(tmp_path)) as store:
+        assert store.insert(b"") == 200
+        page = store.own_metrics()
+    # Its rows are counted once there are some, by the kind of request.
+    assert missing("victorialogs", page) == []
 
 
 def test_prometheus_emits_what_the_table_says(tmp_path: Path) -> None:

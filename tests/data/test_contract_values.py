@@ -8,18 +8,41 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from catalog.log_stores import LogStore, data_sources_for
 from components.platform_services import SERVICES
-from tests.data.label_values import Values, alternatives, label_values, log_values, recorded_values, wrong_values
+from tests.data.label_values import (
+    Values,
+    alternatives,
+    label_values,
+    log_field_values,
+    log_values,
+    recorded_values,
+    wrong_values,
+)
 from tests.data.program_names import derived
 from tests.data.test_contract import EMITTED, QUESTIONS, Asked
 from tests.data.test_runbooks import PAGES, blocks
-from tests.support.panels import targets
-from tests.support.promql import filled, log_matchers, selectors
+from tests.support.panels import ROOT, targets
+from tests.support.promql import Matcher, filled, log_grouping, log_matchers, logsql_matchers, selectors
 
-LOG_QUESTIONS = [
-    *(Asked(target.panel.name, target.expr) for target in targets("loki")),
-    *(Asked(f"{page.alert}.md", query) for page in PAGES for query in blocks(page.text, "logql")),
-]
+LINK = re.compile(r"query: '(\{.*)'$", re.MULTILINE)
+GRAFANA_VALUE = re.compile(r"\$\$\{__[\w.]+\}")
+
+
+def log_questions(store: LogStore) -> Iterator[Asked]:
+    """What is asked of a log store, in its own language."""
+    for target in targets(store, store):
+        yield Asked(target.panel.name, target.expr, target.legend)
+    for page in PAGES:
+        for query in blocks(page.text, "logql" if store == "loki" else "logsql"):
+            yield Asked(f"{page.alert}.md", query)
+    sources = data_sources_for((ROOT / "config/grafana/datasources.yaml").read_text(), store)
+    for link in LINK.findall(sources):
+        yield Asked("datasources.yaml", GRAFANA_VALUE.sub("0af7", link))
+
+
+LOG_QUESTIONS = list(log_questions("loki"))
+LOGSQL_QUESTIONS = list(log_questions("victorialogs"))
 
 
 def known_values(series: str) -> Mapping[str, Values]:
@@ -40,9 +63,23 @@ def wrong_in_metrics(question: Asked) -> Iterator[str]:
 
 
 def wrong_in_logs(question: Asked) -> Iterator[str]:
-    for matcher in log_matchers(filled(question.expr)):
-        for fault in wrong_values(matcher, [log_values()]):
+    yield from _wrong_in_logs(question, log_matchers(filled(question.expr)), log_values())
+
+
+def wrong_in_logsql(question: Asked) -> Iterator[str]:
+    yield from _wrong_in_logs(question, logsql_matchers(filled(question.expr)), log_field_values())
+
+
+def _wrong_in_logs(question: Asked, matchers: list[Matcher], known: Mapping[str, Values]) -> Iterator[str]:
+    for matcher in matchers:
+        for fault in wrong_values(matcher, [known]):
             yield f"{question.by}: {fault}, in {_line(question.expr)}"
+    named = log_grouping(question.expr)
+    for label in sorted(named - known.keys()):
+        yield f"{question.by}: no line has {label}, in {_line(question.expr)}"
+    for label in re.findall(r"\{\{\s*([\w.]+)\s*\}\}", question.legend):
+        if label not in named:
+            yield f"{question.by}: the legend names {label}, by which nothing is counted in {_line(question.expr)}"
 
 
 def _line(expression: str) -> str:
@@ -57,6 +94,20 @@ def test_the_values_that_are_asked_for_can_be_there(question: Asked) -> None:
 @pytest.mark.parametrize("question", LOG_QUESTIONS, ids=lambda question: question.by)
 def test_the_values_that_are_asked_for_in_logs_can_be_there(question: Asked) -> None:
     assert list(wrong_in_logs(question)) == []
+
+
+@pytest.mark.parametrize("question", LOGSQL_QUESTIONS, ids=lambda question: question.by)
+def test_the_values_that_are_asked_for_in_victorialogs_can_be_there(question: Asked) -> None:
+    assert list(wrong_in_logsql(question)) == []
+
+
+def test_what_is_asked_in_one_language_is_asked_in_the_other() -> None:
+    only_loki = {f"{page.alert}.md" for page in PAGES if page.alert.startswith("Loki")}
+    only_victorialogs = {f"{page.alert}.md" for page in PAGES if page.alert.startswith("VictoriaLogs")}
+    of_loki = [question.by for question in LOG_QUESTIONS if question.by not in only_loki]
+    assert of_loki == [question.by for question in LOGSQL_QUESTIONS if question.by not in only_victorialogs]
+    assert len(of_loki) > 15
+    assert "datasources.yaml" in of_loki
 
 
 @pytest.mark.parametrize(
@@ -139,6 +190,32 @@ def test_a_wrong_value_in_a_log_query_is_seen() -> None:
         "seeded: service_name is never 'opsbot'",
         "seeded: detected_level is never 'fatl'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "legend", "fault"),
+    [
+        ('{service.name="opsbot"}', "", "service.name is never 'opsbot'"),
+        ('{service_name="api"}', "", "the table does not tell the values of service_name"),
+        ('{service.name=~"api|opsbot"} ~"level=x"', "", "service.name is never 'opsbot'"),
+        ('{service.name="api"} detected.level:="error"', "", "the table does not tell the values of detected.level"),
+        ('{service.name="api"} !k8s.namespace.name:~"^(?:trading|trade)$"', "", "k8s.namespace.name is never 'trade'"),
+        ('{service.name="api"} | stats by (service_name) rate() as lines', "", "no line has service_name"),
+        (
+            '{service.name="api"} | stats by (service.name) rate() as lines',
+            "{{service_name}}",
+            "the legend names service_name",
+        ),
+    ],
+)
+def test_a_wrong_field_or_value_in_a_query_of_victorialogs_is_seen(query: str, legend: str, fault: str) -> None:
+    (found,) = wrong_in_logsql(Asked("seeded", query, legend))
+    assert found.startswith(f"seeded: {fault}")
+
+
+def test_a_wrong_label_by_which_lines_are_counted_is_seen() -> None:
+    query = 'sum by (service) (rate({service_name="api"}[5m]))'
+    assert list(wrong_in_logs(Asked("seeded", query))) == [f"seeded: no line has service, in {query}"]
 
 
 @pytest.mark.parametrize(

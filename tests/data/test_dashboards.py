@@ -2,7 +2,7 @@
 
 import json
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from catalog import DATA_SOURCES, load_dashboards, load_rules
+from catalog.log_stores import TITLES, LogStore, data_sources_for
+from catalog.logsql import legend_of, to_logsql
 from tests.data.promtool import refused
-from tests.support.panels import DASHBOARDS, ROOT, Panel, panels, targets
+from tests.support.panels import DASHBOARDS, ROOT, Panel, dashboards_of, panels, targets
 from tests.support.promql import filled
 
 PANELS = list(panels())
@@ -80,14 +82,65 @@ def test_a_panel_asks_a_provisioned_data_source(panel: Panel) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_the_data_sources_are_those_that_grafana_is_provisioned_with() -> None:
-    provisioned = yaml.safe_load((ROOT / "config/grafana/datasources.yaml").read_text())["datasources"]
-    assert {source["uid"]: source["type"] for source in provisioned} == DATA_SOURCES
+@pytest.mark.parametrize("store", ["loki", "victorialogs", None])
+def test_the_data_sources_that_panels_ask_are_those_that_grafana_is_provisioned_with(store: LogStore | None) -> None:
+    text = data_sources_for((ROOT / "config/grafana/datasources.yaml").read_text(), store)
+    provisioned = {source["uid"]: source["type"] for source in yaml.safe_load(text)["datasources"]}
+    asked = [each.model["datasource"] for each in panels(store)]
+    asked += [target["datasource"] for each in panels(store) for target in each.model["targets"]]
+    assert {each["uid"]: each["type"] for each in asked} == {
+        uid: kind for uid, kind in provisioned.items() if uid != "jaeger"
+    }
+    if store == "loki":
+        assert provisioned == DATA_SOURCES
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
-def test_panels_lie_side_by_side_within_the_grid(name: str) -> None:
-    positions = [(panel["title"], panel["gridPos"]) for panel in DASHBOARDS[name]["panels"]]
+def test_victorialogs_has_every_panel_of_loki_in_its_own_language() -> None:
+    of_loki, of_victorialogs = list(targets("loki")), list(targets("victorialogs", "victorialogs"))
+    assert [each.panel.name for each in of_loki] == [each.panel.name for each in of_victorialogs]
+    assert len(of_loki) >= 9
+    for ours, theirs in zip(of_loki, of_victorialogs, strict=True):
+        (target,) = theirs.panel.model["targets"]
+        assert target["expr"] == to_logsql(ours.expr)
+        lines = theirs.panel.model["type"] == "logs"
+        assert target["queryType"] == ("instant" if lines else "statsRange")
+        assert target.get("maxLines") == (500 if lines else None)
+        assert target.get("legendFormat", "") == legend_of(ours.legend)
+        assert target["editorMode"] == "code"
+        # The plugin makes (a|b) of the chosen values, and .* of all, where the variable is a pattern of its own.
+        assert re.findall(r".{3}\$\w+.", target["expr"]) == ['=~"$service"', '=~"$environment"'], ours.panel.name
+
+
+def test_the_metrics_of_the_log_store_that_is_deployed_are_shown() -> None:
+    rows = {
+        store: [panel["title"] for panel in dashboards_of(store)["telemetry.json"]["panels"] if panel["type"] == "row"]
+        for store in STORES
+    }
+    assert {store: [row for row in found if row in TITLES.values()] for store, found in rows.items()} == {
+        "loki": ["Loki"],
+        "victorialogs": ["VictoriaLogs"],
+        None: [],
+    }
+    assert rows[None] == [row for row in rows["loki"] if row != "Loki"]
+
+
+def test_without_a_store_of_logs_nothing_asks_for_logs() -> None:
+    assert dashboards_of("loki").keys() - dashboards_of(None).keys() == {"logs.json"}
+    for name, dashboard in dashboards_of(None).items():
+        assert [panel["title"] for panel in dashboard["panels"] if panel["type"] == "logs"] == [], name
+        rows = [panel["type"] == "row" for panel in dashboard["panels"]]
+        assert not any(one and other for one, other in pairwise([*rows, True])), f"{name} has a row without a panel"
+
+
+STORES: tuple[LogStore | None, ...] = ("loki", "victorialogs", None)
+DRAWN = [(name, store) for store in STORES for name in dashboards_of(store)]
+
+
+@pytest.mark.parametrize(("name", "store"), DRAWN)
+def test_panels_lie_side_by_side_within_the_grid(name: str, store: LogStore | None) -> None:
+    positions = [(panel["title"], panel["gridPos"]) for panel in dashboards_of(store)[name]["panels"]]
+    lines = sorted({line for _, each in positions for line in range(each["y"], each["y"] + each["h"])})
+    assert lines == list(range(len(lines))), "there is a gap"
     for title, position in positions:
         assert 0 <= position["x"] <= 24 - position["w"], title
     for (one, a), (other, b) in combinations(positions, 2):
@@ -112,11 +165,13 @@ def test_a_dashboard_shows_its_environment_and_the_way_to_the_others(name: str) 
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
-def test_every_variable_that_a_query_uses_is_declared_and_every_declared_one_is_used(name: str) -> None:
-    dashboard = DASHBOARDS[name]
+@pytest.mark.parametrize(("name", "store"), DRAWN)
+def test_every_variable_that_a_query_uses_is_declared_and_every_declared_one_is_used(
+    name: str, store: LogStore | None
+) -> None:
+    dashboard = dashboards_of(store)[name]
     declared = {variable["name"] for variable in dashboard["templating"]["list"]}
-    expressions = [target["expr"] for panel in panels() if panel.file == name for target in panel.model["targets"]]
+    expressions = [target["expr"] for panel in panels(store) if panel.file == name for target in panel.model["targets"]]
     used = {found for each in expressions for found in re.findall(r"\$\{?([a-z]\w*)", each)}
     assert used == declared
 
@@ -155,7 +210,7 @@ def test_an_alert_that_a_panel_names_exists() -> None:
 
 
 def test_prometheus_parses_every_query(tmp_path: Path) -> None:
-    queries = {filled(target.expr) for target in targets("prometheus")}
+    queries = {filled(target.expr) for store in STORES for target in targets("prometheus", store)}
     queries |= {
         filled(annotation["expr"]) for each in DASHBOARDS.values() for annotation in each["annotations"]["list"]
     }

@@ -164,6 +164,65 @@ def test_a_data_source_in_an_annotation_or_a_variable_is_checked_too(dashboards:
     assert len([line for line in faults(dashboards) if "unknown data source 'elsewhere'" in line]) == 2
 
 
+LINES = {"type": "logs", "title": "Lines", "datasource": {"type": "loki", "uid": "loki"}}
+GRID = {"x": 0, "y": 0, "w": 24, "h": 8}
+
+
+def logs_of(dashboards: Path, expression: str, **target: str) -> None:
+    """Make the example a dashboard with one panel of logs."""
+    panel = LINES | {"gridPos": GRID, "targets": [{"refId": "A", "expr": expression, **target}]}
+    (dashboards / "example.json").write_text(json.dumps(MODEL | {"panels": [panel]}))
+
+
+def test_an_exported_dashboard_of_logs_is_translated_for_victorialogs(dashboards: Path) -> None:
+    logs_of(dashboards, '{service_name="api"}')
+    (file,) = load_dashboards(dashboards, "victorialogs")
+    (panel,) = json.loads(file.text)["panels"]
+    source = {"type": "victoriametrics-logs-datasource", "uid": "victorialogs"}
+    assert panel["datasource"] == source
+    query = {"refId": "A", "expr": '{service.name="api"}', "queryType": "instant", "editorMode": "code"}
+    assert panel["targets"] == [query | {"datasource": source}]
+
+
+def test_what_loki_alone_can_answer_is_refused_where_victorialogs_is_deployed(dashboards: Path) -> None:
+    logs_of(dashboards, '{service_name="api"} | json')
+    assert load_dashboards(dashboards, "loki")
+    with pytest.raises(CatalogError) as refused:
+        load_dashboards(dashboards, "victorialogs")
+    assert str(refused.value).startswith(
+        "dashboards/example.json: panel 'Lines': 1:28: 'the end' after the label json; fix: "
+    )
+    logs_of(dashboards, 'sum(rate({service_name="api"}[5m]))', queryType="range")
+    with pytest.raises(CatalogError) as refused:
+        load_dashboards(dashboards, "victorialogs")
+    assert "panel 'Lines': counts 5m at each point of a graph" in str(refused.value)
+
+
+def test_a_question_to_loki_that_is_no_panels_is_refused_where_victorialogs_is_deployed(dashboards: Path) -> None:
+    logs_of(dashboards, '{service_name="api"}')
+    variable = {"list": [{"name": "x", "type": "query", "datasource": {"uid": "loki"}}]}
+    document = json.loads((dashboards / "example.json").read_text()) | {"templating": variable}
+    (dashboards / "example.json").write_text(json.dumps(document))
+    assert load_dashboards(dashboards, "loki")
+    with pytest.raises(CatalogError) as refused:
+        load_dashboards(dashboards, "victorialogs")
+    assert "templating.list.0.datasource: unknown data source 'loki'" in str(refused.value)
+
+
+def test_a_dashboard_of_logs_is_left_out_where_there_is_no_store_of_logs(dashboards: Path) -> None:
+    logs_of(dashboards, '{service_name="api"}')
+    assert load_dashboards(dashboards, None) == ()
+
+
+def test_a_query_of_victorialogs_is_taken_where_that_is_deployed_alone(dashboards: Path) -> None:
+    logs_of(dashboards, "*")
+    text = (dashboards / "example.json").read_text()
+    source = {"type": "victoriametrics-logs-datasource", "uid": "victorialogs"}
+    (dashboards / "example.json").write_text(text.replace(json.dumps(LINES["datasource"]), json.dumps(source)))
+    assert load_dashboards(dashboards, "victorialogs")
+    assert [line for line in faults(dashboards) if "unknown data source 'victorialogs'" in line]
+
+
 def test_two_dashboards_of_one_uid_or_one_title_are_refused(dashboards: Path) -> None:
     (dashboards / "second.json").write_text(GOOD)
     assert faults(dashboards) == [

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog import CatalogError, Runbook, load_rules, load_runbooks
+from catalog.runbook_queries import with_logsql
 from tests.data.promtool import refused
 from tests.support.panels import DASHBOARDS
 
@@ -50,7 +51,7 @@ def test_a_page_names_its_alerts_severity(page: Runbook) -> None:
 def test_a_page_gives_commands_to_copy(page: Runbook) -> None:
     checks = page.text.split("## Diagnosis")[1].split("## Mitigation")[0]
     assert blocks(checks, "sh") + blocks(checks, "promql")
-    assert {kind for kind, _ in BLOCK.findall(page.text)} <= {"sh", "promql", "logql"}
+    assert {kind for kind, _ in BLOCK.findall(page.text)} <= {"sh", "promql", "logql", "logsql"}
     assert page.text.count("```") == 2 * len(BLOCK.findall(page.text)), "a block is not closed"
 
 
@@ -70,6 +71,21 @@ def test_the_alerts_and_dashboards_that_a_page_points_to_exist(page: Runbook) ->
     titles = {dashboard["title"] for dashboard in DASHBOARDS.values()} | OTHER_PLACES
     emphasised = set(re.findall(r"(?<!\*)\*([A-Z][\w ]+)\*(?!\*)", page.text))
     assert {word for word in emphasised if word not in titles and word not in ALERTS} <= {"p95 by service"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_page_has_each_query_of_logs_in_both_languages(page: Runbook) -> None:
+    """A difference: run `make schema`."""
+    assert with_logsql(page.text) == page.text
+
+
+def test_a_query_of_logs_is_written_in_both_languages() -> None:
+    loki = '1. Look:\n   ```logql\n   {service_name="api"} |= "a.b"\n   ```\n2. Next\n'
+    both = with_logsql(loki)
+    block = '   In VictoriaLogs:\n   ```logsql\n   {service.name="api"} *"a.b"*\n   ```\n'
+    assert both == loki.replace("2. Next", f"{block}2. Next")
+    assert with_logsql(both) == both
+    assert with_logsql(both.replace('{service.name="api"}', "outdated")) == both
 
 
 def test_prometheus_parses_every_query_of_the_pages(tmp_path: Path) -> None:

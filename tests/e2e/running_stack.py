@@ -3,15 +3,17 @@
 import http.client
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from catalog.log_stores import DATA_SOURCE_TYPES, LogStore
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.http_json import Answer, request
+from tests.support.log_store import LogStoreClient, Record
 from tests.support.repository import tool_path
 from tests.support.waiting import wait_until
 from tools.node_host import NodeHost
@@ -21,6 +23,7 @@ SERVICES: Mapping[str, tuple[str, int]] = {
     "prometheus": ("observability", 9090),
     "alertmanager": ("observability", 9093),
     "loki": ("observability", 3100),
+    "victorialogs": ("observability", 9428),
     "jaeger": ("observability", 16686),
     "otel-collector": ("observability", 4318),
     "api": ("trading", 8000),
@@ -83,15 +86,17 @@ class RunningStack:
         assert len(found) < 2, f"{query} is {len(found)} series"
         return found[0][1] if found else 0
 
-    def logs(self, query: str, limit: int = 5000) -> list[tuple[dict[str, str], str]]:
-        """The records of the last hour that Loki finds, newest first: labels and structured metadata, and the line."""
-        since = str(time.time_ns() - 3600 * 10**9)
-        bounds = {"start": since, "limit": str(limit)}
-        answer = self.ask("loki", "/loki/api/v1/query_range", query={"query": query, **bounds})
-        assert answer.status == 200, f"{query}\n{answer.text}"
-        streams = answer.json["data"]["result"]
-        found = [(at, stream["stream"], line) for stream in streams for at, line in stream["values"]]
-        return [(labels, line) for _, labels, line in sorted(found, key=lambda each: each[0], reverse=True)]
+    @cached_property
+    def log_store(self) -> LogStoreClient:
+        """The log store that is deployed."""
+        names = self.cluster.kubectl("get", "services", "--namespace=observability", "--output=name").stdout.split()
+        deployed: list[LogStore] = [each for each in DATA_SOURCE_TYPES if f"service/{each}" in names]
+        (store,) = deployed
+        return LogStoreClient(store, lambda path, query: self.ask(store, path, query=query))
+
+    def logs(self, query: str, limit: int = 5000) -> list[Record]:
+        """The records of the last hour that a LogQL query finds, newest first: labels and structured metadata, and the line."""
+        return self.log_store.lines(query, limit)
 
     def trace(self, trace: str) -> list[dict[str, Any]]:
         """A trace's spans as Jaeger gives them, each with its ``service``; none where it does not know the trace."""

@@ -7,18 +7,22 @@ import sys
 
 import pytest
 
+from catalog.log_stores import TITLES
 from tests.e2e.running_stack import RunningStack
 from tests.support.repository import ROOT, tool_path
 
+PROGRAMS = {"loki": "loki", "victorialogs": "victoria-logs"}
+"""Of each log store."""
+
 
 def test_the_benchmark_measures_arrivals_and_the_footprint(stack: RunningStack) -> None:
-    said = bench("stack", stack, "--samples=4", "--seconds=5")
+    said, store = bench("stack", stack, "--samples=4", "--seconds=5"), stack.log_store.store
     arrivals = dict(re.findall(r"^\| (a .+?) \| ([\d.]+) \|", said, re.MULTILINE))
-    assert arrivals.keys() == {"a line on stdout to Loki", "a span to Jaeger"}
+    assert arrivals.keys() == {f"a line on stdout to {TITLES[store]}", "a span to Jaeger"}
     assert all(0 < float(median) < 30 for median in arrivals.values())
     (memory,) = re.findall(r"^\| all of it \| (\d+) \| (\d+) \|", said, re.MULTILINE)
     assert all(500 < int(each) < 10_000 for each in memory)
-    for program in ("prometheus", "loki", "kube-apiserver"):
+    for program in ("prometheus", PROGRAMS[store], "kube-apiserver"):
         assert re.search(rf"^\| {program} \|", said, re.MULTILINE), said
 
 

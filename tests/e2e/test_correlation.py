@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog.log_stores import data_sources_for
 from tests.e2e.running_stack import RunningStack, awaited
 from tests.support.repository import ROOT
 
-SOURCES = {
-    each["uid"]: each["jsonData"]
-    for each in yaml.safe_load((ROOT / "config/grafana/datasources.yaml").read_text())["datasources"]
-}
+
+def sources(stack: RunningStack) -> dict[str, Any]:
+    """The settings of the data sources, as they are provisioned beside the log store that is deployed."""
+    text = data_sources_for((ROOT / "config/grafana/datasources.yaml").read_text(), stack.log_store.store)
+    return {each["uid"]: each["jsonData"] for each in yaml.safe_load(text)["datasources"]}
 
 
 def filled(query: str, **values: str) -> str:
@@ -42,7 +44,7 @@ def order(stack: RunningStack) -> str:
 
 
 def test_a_log_record_leads_to_its_trace(stack: RunningStack, order: str) -> None:
-    (field,) = SOURCES["loki"]["derivedFields"]
+    (field,) = sources(stack)[stack.log_store.store]["derivedFields"]
     assert (field["matcherType"], field["datasourceUid"]) == ("label", "jaeger")
     found = awaited(lambda: stack.logs(f'{{service_name="api"}} | trace_id="{order}"'), 60, "the record")
     (led,) = {
@@ -52,18 +54,18 @@ def test_a_log_record_leads_to_its_trace(stack: RunningStack, order: str) -> Non
 
 
 def test_a_span_leads_to_the_records_of_its_trace(stack: RunningStack, order: str) -> None:
-    link = SOURCES["jaeger"]["tracesToLogsV2"]
-    assert link["datasourceUid"] == "loki"
+    link, store = sources(stack)["jaeger"]["tracesToLogsV2"], stack.log_store
+    assert link["datasourceUid"] == store.store
     query = filled(link["query"], trace_traceId=order)
 
     def services() -> set[str]:
-        return {labels["service_name"] for labels, _ in stack.logs(query)}
+        return {labels["service_name"] for labels, _ in store.own_lines(query)}
 
     awaited(lambda: services() >= {"api", "workers"}, 60, "records of both services")
 
 
 def test_a_span_leads_to_the_metrics_of_its_name(stack: RunningStack, order: str) -> None:
-    link = SOURCES["jaeger"]["tracesToMetrics"]
+    link = sources(stack)["jaeger"]["tracesToMetrics"]
     assert link["datasourceUid"] == "prometheus"
     (server,) = {
         each["operationName"] for each in stack.trace(order) if each["service"] == "api" and not each["references"]
@@ -86,7 +88,7 @@ def test_a_span_leads_to_the_metrics_of_its_name(stack: RunningStack, order: str
     ids=["of a service", "of spans", "of the workers"],
 )
 def test_an_exemplar_leads_to_its_trace(stack: RunningStack, order: str, series: str) -> None:
-    (destination,) = SOURCES["prometheus"]["exemplarTraceIdDestinations"]
+    (destination,) = sources(stack)["prometheus"]["exemplarTraceIdDestinations"]
     assert destination["datasourceUid"] == "jaeger"
 
     ever = {"start": "0", "end": "9999999999"}

@@ -18,6 +18,9 @@ Variant = Callable[[dict[str, Any]], None]
 STORES = {"logs": "logs", "traces": "traces", "metrics": "metrics", "metrics_replica": "metrics"}
 """What production's gateways write to, and the signal that each takes."""
 PATHS = {"metrics": "/api/v1/otlp", "metrics_replica": "/api/v1/otlp", "logs": "/otlp", "traces": ""}
+VICTORIALOGS_PATHS = PATHS | {"logs": "/insert/opentelemetry"}
+WITH_VICTORIALOGS = {"logs": {"backend": "victorialogs"}, "loki": {"replicas": 1, "objectStorage": None}}
+"""Changes of production's settings that put VictoriaLogs in Loki's place."""
 OWED = {"file": ("logs",), "otlp": ("logs",), "span": ("traces",), "point": ("metrics", "metrics_replica")}
 """The sources of a load, and the stores that have to get what they send."""
 QUIET = 9
@@ -34,12 +37,13 @@ def gateway_of(
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
+    paths: Mapping[str, str] = PATHS,
 ) -> Gateway:
-    """A gateway as production has it, with ``stores`` (base URLs) in place of production's."""
-    replica = {"METRICS_REPLICA_ENDPOINT": stores["metrics_replica"] + PATHS["metrics_replica"]}
+    """A gateway as production has it, with ``stores`` (base URLs) in place of production's; ``paths`` are their paths for OTLP."""
+    replica = {"METRICS_REPLICA_ENDPOINT": stores["metrics_replica"] + paths["metrics_replica"]}
     return Gateway(
         folder,
-        {name: stores[name] + PATHS[name] for name in ("logs", "traces", "metrics")},
+        {name: stores[name] + paths[name] for name in ("logs", "traces", "metrics")},
         text=rendered.file("gateway.yaml"),
         environment={
             **{name: value for name, value in rendered.env.items() if not name.endswith("_ENDPOINT")},

@@ -42,7 +42,7 @@ def workload(name: str, changes: Mapping[str, Any] | None = None) -> Rendered:
     pod = found.inputs["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     return Rendered(
-        files=_files(program, pod["volumes"], container["volumeMounts"]),
+        files=_files(program, pod.get("volumes", []), container["volumeMounts"]),
         args=container["args"],
         env={item["name"]: item["value"] for item in container["env"] if "value" in item},
         memory=to_bytes(container["resources"]["limits"]["memory"]),

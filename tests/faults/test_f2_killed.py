@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.counting import State
 from tests.faults.negative_controls import no_checkpoints, queue_in_memory
-from tests.faults.pipeline import Pipeline, flowing
+from tests.faults.pipeline import WITH_VICTORIALOGS, Pipeline, flowing
 from tests.faults.report import Report
 from tests.support.tool_process import running
 
@@ -19,8 +19,8 @@ POLL_LINES = 600
 """Lines of one poll at this rate, with the poll's interval of 0.5 s and a fifth to spare: read, sent, and not yet checkpointed."""
 
 
-def drill(pipeline: Pipeline, pause: float) -> Report:
-    report, ready = Report("F2 killed"), list[float]()
+def drill(pipeline: Pipeline, pause: float, name: str = "F2 killed") -> Report:
+    report, ready = Report(name), list[float]()
     with flowing(pipeline), running(pipeline.load(RATE)) as load:
         time.sleep(2)
         largest = pipeline.largest
@@ -51,6 +51,14 @@ def test_nothing_is_lost_and_little_doubled_by_kills(
     tmp_path: Path, full: bool, passes: Callable[[Report], None]
 ) -> None:
     passes(drill(Pipeline(tmp_path), 20 if full else 1.5))
+
+
+def test_a_gateway_before_victorialogs_is_no_worse(
+    tmp_path: Path, full: bool, passes: Callable[[Report], None]
+) -> None:
+    """Its configuration has more processors, and a connector that counts."""
+    pipeline = Pipeline(tmp_path, changes=WITH_VICTORIALOGS)
+    passes(drill(pipeline, 20 if full else 1.5, "F2 killed before VictoriaLogs"))
 
 
 def test_the_drill_sees_a_queue_in_memory(tmp_path: Path) -> None:

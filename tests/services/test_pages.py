@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.services import service_builds
-from tests.services.data_servers import program
 from tests.support.addresses import loopback
 from tests.support.alertmanager_process import Alertmanager, WebhookReceiver, labels
 from tests.support.jaeger_process import Jaeger
+from tests.support.machine import require_program
 from tests.support.prometheus_process import Prometheus, cluster, service
 from tests.support.repository import ROOT
 from tests.support.tool_process import running
@@ -53,7 +53,7 @@ def seen(
 ) -> dict[str, Any]:
     """What headless Chromium saw on its visit."""
     given = {
-        "chromium": program("chromium", "chromium"),
+        "chromium": require_program("chromium", "chromium"),
         "prometheus": prometheus.url,
         "alertmanager": alertmanager.url,
         "query": "up",

@@ -1,14 +1,25 @@
-"""Loki's own configuration, run by the real Loki as one process with a folder."""
+"""Loki's own configuration, run by the real Loki as one process with a folder.
 
+Loki is under the AGPL and is not built here. Tests of it run where its program is on PATH, as in the checks workflow.
+"""
+
+import shutil
 import signal
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.support.addresses import loopback
 from tests.support.http_json import ask, read
 from tests.support.tool_process import ToolProcess, tool
 
 CONFIG = Path(__file__).parents[2] / "config/loki/loki.yaml"
+
+needs_loki = pytest.mark.skipif(
+    shutil.which("loki") is None,
+    reason="no loki on PATH: it is not built here; the checks workflow takes it from its pinned image",
+)
 
 
 def environment(address: str) -> dict[str, str]:

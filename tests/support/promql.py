@@ -61,6 +61,26 @@ def log_matchers(expression: str) -> list[Matcher]:
     ]
 
 
+LOGSQL_MATCHER = re.compile(r'([\w.]+)"?(=~|!~|!=|=|:=|:~)"((?:[^"\\]|\\.)*)"')
+LOGSQL_ANCHORED = re.compile(r"\^\(\?:(.*)\)\$")
+
+
+def logsql_matchers(expression: str) -> list[Matcher]:
+    """Every matcher of a LogsQL query of ours, of streams and of fields; what a line contains has no field before it."""
+    found: list[Matcher] = []
+    for field, operator, value in LOGSQL_MATCHER.findall(expression):
+        anchored = LOGSQL_ANCHORED.fullmatch(value)
+        found.append(Matcher(field, anchored[1] if anchored else value, is_pattern="~" in operator))
+    return found
+
+
+def log_grouping(expression: str) -> set[str]:
+    """The labels or fields by which a query of logs counts."""
+    return {name.strip() for names in re.findall(r"\bby \(([^)]*)\)", expression) for name in names.split(",")} - {
+        "lines"
+    }
+
+
 def grouping_labels(expression: str) -> set[str]:
     """The labels that aggregations and matches between vectors are made by."""
     labels: set[str] = set()

@@ -18,5 +18,7 @@ VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
     "operator": ("dev", {"atlas:prometheus": json.dumps(PROMETHEUS), "atlas:grafana": json.dumps(GRAFANA)}),
     # Stores of the user's own, beside and instead of ours.
     "stores": ("dev", {"atlas:logs": json.dumps(LOGS), "atlas:traces": json.dumps(TRACES)}),
+    # One machine without a registry.
+    "victorialogs": ("local", {"atlas:logs": json.dumps({"backend": "victorialogs"})}),
 }
 """Name to (stack, changed configuration)."""

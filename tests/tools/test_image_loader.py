@@ -92,7 +92,8 @@ def test_nothing_is_made_where_all_can_be_pulled(binaries: Path, monkeypatch: py
     loader.load(node)
 
     assert node.made == []
-    assert before == loader.overlay == {"cluster": {"waitForReady": True}, "images": {}, "scaledToZero": []}
+    expected = {"cluster": {"waitForReady": True}, "images": {}, "logs": {"backend": "loki"}, "scaledToZero": []}
+    assert before == loader.overlay == expected
     assert [file.name for file in binaries.iterdir()] == ["answer.json"], "no program was built"
 
 

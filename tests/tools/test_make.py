@@ -80,7 +80,8 @@ def test_up_up_down_and_wipe(clone: Path) -> None:
         ]
 
     names = {item["metadata"]["name"] for item in deployed("statefulsets")}
-    assert names >= {"otel-collector", "prometheus", "loki", "jaeger"}
+    assert names >= {"otel-collector", "prometheus", "jaeger"}
+    assert len(names & {"loki", "victorialogs"}) == 1
     kept = {base64.b64decode(value).decode() for each in deployed("secrets") for value in each.get("data", {}).values()}
     assert password in kept, "conf/secrets.env feeds the stack"
 

@@ -1,8 +1,14 @@
 """``make status``: what Prometheus says, in lines that a person reads at once."""
 
+import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
 
 from tools import status
+from tools.port_forward import Access, PortForward
 
 SAYS: Mapping[str, status.Samples] = {
     "up": [({"job": "services", "service": "api"}, 1.0), ({"job": "services", "service": "workers"}, 0.0)],
@@ -19,7 +25,8 @@ SAYS: Mapping[str, status.Samples] = {
 
 def test_each_service_is_forwarded_to_its_own_port_or_the_next_one_that_is_free() -> None:
     namespaces = {"observability": "telemetry", "trading": "platform"}
-    forwards = status.choose_port_forwards(namespaces, {"ops-ui": 3000, "api": 8000, "another": 3001})
+    deployed = {"grafana", "prometheus", "alertmanager", "jaeger", "loki", "otel-collector", "loki-peers"}
+    forwards = status.choose_port_forwards(namespaces, {"ops-ui": 3000, "api": 8000, "another": 3001}, deployed)
     assert {each.service: (each.namespace, each.port, each.local_port) for each in forwards} == {
         "grafana": ("telemetry", 3000, 3000),
         "prometheus": ("telemetry", 9090, 9090),
@@ -30,6 +37,28 @@ def test_each_service_is_forwarded_to_its_own_port_or_the_next_one_that_is_free(
         "api": ("platform", 8000, 8000),
         "another": ("platform", 3001, 3002),
     }
+
+
+@pytest.mark.parametrize(
+    ("store", "address"), [("loki", "http://localhost:3100"), ("victorialogs", "http://localhost:9428/select/vmui/")]
+)
+def test_the_log_store_that_is_deployed_is_opened_at_its_page(
+    store: str, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    access = Access(environment={}, context="any", private=Path())
+    (forward,) = status.choose_port_forwards({"observability": "telemetry", "trading": "platform"}, {}, {store})
+
+    def open_at_once(forward: PortForward, access: Access) -> AbstractContextManager[int]:
+        return nullcontext(forward.local_port)
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status, "open_port_forward", open_at_once)
+    monkeypatch.setattr("time.sleep", interrupted)
+    assert status.open_port_forwards(access, [forward])
+    said = capsys.readouterr()
+    assert re.search(rf"{store} +{re.escape(address)}$", said.out + said.err, re.MULTILINE)
 
 
 def test_what_is_down_and_what_fires_is_named() -> None:

@@ -11,6 +11,7 @@ from components.inventory import WITHOUT_METRICS
 from components.network_policies import FLOWS, ExternalCidr, ExternalNamespace, PodSelector
 from components.platform_services import DATA_PORTS, JOBS, SERVICES, ServiceSpec
 from tests.support.synthesis import Program, stack_configuration, synthesise
+from tests.support.variants import VARIANTS
 from tests.unit.reachability import DNS, Address, Pod, Reachability
 
 Connection = tuple[Pod, Pod | Address, int]
@@ -39,6 +40,7 @@ COLLECTOR, PROMETHEUS, ALERTMANAGER, LOKI, JAEGER, GRAFANA, STATE, BLACKBOX, RED
         "postgres-exporter",
     )
 )
+VICTORIALOGS = Pod("observability", "victorialogs")
 AGENT = Pod("node-agents", "node-agent")
 INGRESS = Pod("ingress-nginx", "controller")
 STRANGER = Pod("default", "stranger")
@@ -64,7 +66,7 @@ PORTS = (
     9095,
     9108,
 )
-PORTS += (9115, 9121, 9187, 9464, 10250, 13133, 15672, 15692, 16686)
+PORTS += (9115, 9121, 9187, 9428, 9464, 10250, 13133, 15672, 15692, 16686)
 
 PLATFORM = (API, UI, WORKERS, BOT, BACKTESTER)
 # What is not told by name here is held to its own entry.
@@ -95,6 +97,8 @@ def of_entry(pod: Pod, entry: ServiceSpec, *, embedded: bool) -> set[Connection]
 def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
     """Every connection between pods of ours that there is a reason for."""
     trading = tuple(pod for pod in everyone if pod.namespace == "trading")
+    store, port = (LOKI, 3100) if LOKI in everyone else (VICTORIALOGS, 9428)
+    gossip: set[Connection] = {(LOKI, LOKI, 7946), (LOKI, LOKI, 9095)} if store == LOKI else set()
     jaeger: set[Connection] = {(PROMETHEUS, JAEGER, 8888), (COLLECTOR, JAEGER, 4318), (GRAFANA, JAEGER, 16686)}
     data: set[Connection] = {
         *product((API, WORKERS), (DB,), (5432,)),
@@ -110,21 +114,18 @@ def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
         (PROMETHEUS, WORKERS, 9108),
         (AGENT, COLLECTOR, 4317),
         (COLLECTOR, PROMETHEUS, 9090),
-        (COLLECTOR, LOKI, 3100),
+        *product((COLLECTOR, PROMETHEUS, GRAFANA), (store,), (port,)),
+        *gossip,
         *product((PROMETHEUS,), (COLLECTOR, AGENT), (8888,)),
         (PROMETHEUS, PROMETHEUS, 9090),
         (PROMETHEUS, ALERTMANAGER, 9093),
-        (PROMETHEUS, LOKI, 3100),
         (PROMETHEUS, GRAFANA, 3000),
         (PROMETHEUS, STATE, 8080),
         (PROMETHEUS, BLACKBOX, 9115),
         (PROMETHEUS, REDIS_EXPORTER, 9121),
         (PROMETHEUS, POSTGRES_EXPORTER, 9187),
         (ALERTMANAGER, ALERTMANAGER, 9094),
-        (LOKI, LOKI, 7946),
-        (LOKI, LOKI, 9095),
         (GRAFANA, PROMETHEUS, 9090),
-        (GRAFANA, LOKI, 3100),
         (UI, API, 8000),
         *product((API, UI, BOT), (WORKERS,), (9108,)),
         (BLACKBOX, API, 8000),
@@ -137,7 +138,7 @@ def wanted(everyone: tuple[Pod, ...], *, embedded: bool) -> set[Connection]:
 
 @cache
 def program(stack: str) -> Program:
-    return synthesise(stack)
+    return synthesise(*VARIANTS[stack])
 
 
 @cache
@@ -152,7 +153,7 @@ def everyone(stack: str) -> tuple[Pod, ...]:
     return tuple(Pod(str(each.namespace), each.name) for each in workloads)
 
 
-@pytest.mark.parametrize("stack", ["local", "prod"])
+@pytest.mark.parametrize("stack", ["local", "prod", "victorialogs"])
 def test_exactly_the_wanted_connections_are_allowed(stack: str) -> None:
     pods = (*everyone(stack), STRANGER)
     allowed = {
@@ -160,7 +161,7 @@ def test_exactly_the_wanted_connections_are_allowed(stack: str) -> None:
         for source, destination, port in product(pods, pods, PORTS)
         if (source, destination) != (STRANGER, STRANGER) and network(stack).allows(source, destination, port)
     }
-    assert allowed == wanted(everyone(stack), embedded=stack == "local")
+    assert allowed == wanted(everyone(stack), embedded=stack != "prod")
 
 
 def reaching(stack: str, address: Address, port: int) -> set[Pod]:
@@ -262,7 +263,7 @@ def test_every_workload_has_a_policy_and_every_policy_a_workload(stack: str) -> 
 
 def test_every_flow_says_why_and_where() -> None:
     named = {pods.name for flow in FLOWS for pods in (flow.source, flow.destination) if isinstance(pods, PodSelector)}
-    everybody = {pod.name for stack in ("local", "prod") for pod in everyone(stack)}
+    everybody = {pod.name for stack in ("local", "prod", "victorialogs") for pod in everyone(stack)}
     assert named - {None} == everybody - {name for name in JOBS if calls_nobody(name)}
     for flow in FLOWS:
         assert flow.reason

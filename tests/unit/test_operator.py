@@ -34,6 +34,7 @@ def test_nothing_runs_that_the_cluster_has_already() -> None:
 
 def test_each_rule_file_is_an_object_with_the_very_same_rules() -> None:
     files = {path.stem.replace("_", "-"): yaml.safe_load(path.read_text()) for path in (ROOT / "rules").glob("*.yaml")}
+    del files["victorialogs"]  # not deployed here
     for name, content in files.items():
         assert spec("PrometheusRule", f"atlas-{name}") == content
     generated = spec("PrometheusRule", "atlas-deployed")

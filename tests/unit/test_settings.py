@@ -33,6 +33,7 @@ ONLY_IN = {
     "prometheus.cpu": {"local"},
     "prometheus.remoteWrite": {"prod"},
     "traces": {"prod"},
+    "victorialogs": {"local"},
     "platform.apiUrl": {"dev", "prod"},
     "platform.external": {"prod"},
     "platform.imageTemplate": {"local", "dev"},
@@ -314,9 +315,22 @@ DOUBTED: dict[str, tuple[Configuration, str]] = {
         configuration("prod", loki={"replicas": 1}),
         "loki.replicas: leaves one copy of the logs on one volume, found 1",
     ),
+    "VictoriaLogs in production": (
+        configuration(
+            "prod",
+            loki={"replicas": 1, "objectStorage": None},
+            logs={"backend": "victorialogs"},
+            images={"grafana": "registry.example.com/grafana@sha256:" + "0a" * 32},
+        ),
+        'logs.backend: leaves one copy of the logs on one volume, found "victorialogs"',
+    ),
     "no waiting in production": (
         configuration("prod", cluster={"waitForReady": False}),
         "cluster.waitForReady: lets an update succeed whose pods never start, found false",
+    ),
+    "Grafana without the plugin that asks VictoriaLogs": (
+        configuration(logs={"backend": "victorialogs"}),
+        "images.grafana: shows no logs of VictoriaLogs as it is pinned",
     ),
     "debug in production": (
         configuration("prod", platform={"logLevel": "debug"}),
