@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.synthesis import STACKS, Program, synthesise
+from tests.support.synthesis import ENVIRONMENTS, Program, synthesise
 from tests.support.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ NAME, ENVIRONMENT, PROBE = "app.kubernetes.io/name", "atlas/environment", "atlas
 @cache
 def derived() -> dict[str, frozenset[str]]:
     """Each set by the word that the table of emitted series has for it."""
-    stacks = [synthesise(*VARIANTS[name]) for name in (*STACKS, "victorialogs")]
+    stacks = [synthesise(*VARIANTS[name]) for name in (*ENVIRONMENTS, "victorialogs")]
     sets = {**_from_cluster(stacks), **_from_collectors(), **_from_rules(stacks)}
     scrapes = [job for program in stacks for job in _scrape_jobs(program)]
     outside = {target["labels"]["service"] for job in scrapes for target in job.get("static_configs", ())}

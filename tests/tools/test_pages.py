@@ -37,8 +37,9 @@ def server(answers: Mapping[str, str]) -> Iterator[int]:
 
 @pytest.mark.parametrize("service", [*pages.QUERIES, "grafana"])
 def test_a_service_with_a_page_is_its_address(service: str) -> None:
-    with server({"/": PAGE}) as port:
-        assert pages.describe(service, port) == f"http://localhost:{port}"
+    path = pages.PATHS.get(service, "")
+    with server({path or "/": PAGE}) as port:
+        assert pages.describe(service, port) == f"http://localhost:{port}{path}"
 
 
 @pytest.mark.parametrize("service", pages.QUERIES)
