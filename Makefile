@@ -3,7 +3,7 @@ STACK ?= local
 export NODE ?=
 ARGS ?=
 # ARGS="-n0" is for a debugger: one process, as with pytest alone.
-WORKERS = --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+WORKERS = --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 PYTHON ?= python3
 PROGRAM = .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(CURDIR)/.venv/bin:$(PATH)

@@ -16,6 +16,7 @@ from tests.support.repository import copy_program, tool_path
 from tests.support.workspace import Workspace
 from tools.kubectl import kubectl_cache
 from tools.paths import ROOT
+from tools.stack import REFRESH
 
 PROGRAMS = Path(__file__).parent / "programs"
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the mark of the engine's secrets, as in offline/values.py
@@ -130,6 +131,14 @@ class Stack:
     def up(self) -> Run:
         """A measured ``pulumi up``."""
         return self._measured("up", "--yes", "--skip-preview")
+
+    def refreshed_preview(self) -> Run:
+        """A measured preview as ``make preview`` runs it."""
+        return self._measured("preview", REFRESH)
+
+    def refreshed_up(self) -> Run:
+        """A measured update as ``make up`` runs it."""
+        return self._measured("up", REFRESH, "--yes", "--skip-preview")
 
     def first_up(self) -> Run:
         """A measured first ``pulumi up``; the stack is reset afterwards."""

@@ -1,6 +1,15 @@
-"""The option that suites of more than one folder have, and the order of the tests where several workers take whole files."""
+"""The option that suites of more than one folder have; how many workers take whole files, and in which order."""
+
+import os
 
 import pytest
+
+from tools.preflight import GIB, memory
+
+WORKER_MEMORY = 2 * GIB
+"""What a worker with a control plane of its own takes."""
+WAITING = 2
+"""As many workers as wait at any time, for a server, a pod or the clock."""
 
 LONGEST = (
     "engine/test_updates.py",
@@ -22,6 +31,15 @@ LONGEST = (
 )
 """Files of half a minute and more, on two cores. They begin first, so that none is left to one worker at the end."""
 _RANK = {f"tests/{file}": rank for rank, file in enumerate(LONGEST)}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        fitting = memory()["MemAvailable"] // WORKER_MEMORY
+    except FileNotFoundError:  # not Linux
+        fitting = cores
+    return max(1, min(cores + WAITING, fitting))
 
 
 @pytest.hookimpl(tryfirst=True)
