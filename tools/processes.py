@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,8 +70,9 @@ def start(
     digest: str,
     cgroup_procs: Sequence[Path] = (),
     umask: int = 0o077,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` detached, with its output appended to ``log_file``.
+    """Start ``command`` detached, with its output appended to ``log_file`` and ``variables`` added to the environment.
 
     The child itself writes the pid file before it becomes ``command``, so no process is lost, and joins the control groups whose
     ``cgroup.procs`` files are named.
@@ -93,6 +94,7 @@ def start(
     with log_file.open("ab") as output:
         return subprocess.Popen(
             command,
+            env={**os.environ, **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
