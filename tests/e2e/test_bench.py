@@ -11,9 +11,6 @@ from catalog.log_stores import TITLES
 from tests.e2e.running_stack import RunningStack
 from tests.support.repository import ROOT, tool_path
 
-PROGRAMS = {"loki": "loki", "victorialogs": "victoria-logs"}
-"""Of each log store."""
-
 
 def test_the_benchmark_measures_arrivals_and_the_footprint(stack: RunningStack) -> None:
     said, store = bench("stack", stack, "--samples=4", "--seconds=5"), stack.log_store.store
@@ -22,7 +19,7 @@ def test_the_benchmark_measures_arrivals_and_the_footprint(stack: RunningStack) 
     assert all(0 < float(median) < 30 for median in arrivals.values())
     (memory,) = re.findall(r"^\| all of it \| (\d+) \| (\d+) \|", said, re.MULTILINE)
     assert all(500 < int(each) < 10_000 for each in memory)
-    for program in ("prometheus", PROGRAMS[store], "kube-apiserver"):
+    for program in ("prometheus", "kube-apiserver"):  # a small store is not among the ten that are named
         assert re.search(rf"^\| {program} \|", said, re.MULTILINE), said
 
 

@@ -4,6 +4,8 @@ package main
 
 import (
 	_ "embed"
+	"os"
+	"time"
 
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version"
@@ -16,5 +18,14 @@ var schema []byte
 var mapping []byte
 
 func main() {
+	go endWith(os.Getppid())
 	provider.Serve("kubernetes", version.Version, schema, mapping)
+}
+
+// A killed engine ends none of its plugins, and this one would wait for ever.
+func endWith(parent int) {
+	for os.Getppid() == parent {
+		time.Sleep(time.Second)
+	}
+	os.Exit(1)
 }
