@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.repository import ROOT
+from tests.support.repository import ROOT, tool_path
 from tools.licences import check, components, table
 from tools.licences.components import DEBIAN, GO, IMAGE, NPM, PYTHON, Component
 from tools.licences.lookup import Lookup
@@ -99,6 +99,7 @@ def test_the_licence_of_a_module_is_that_of_its_file(
         archive.writestr("example.com/new@v1.0.0/new.go", "package new\n")
         if text is not None:
             archive.writestr("example.com/new@v1.0.0/LICENSE", text)
+    monkeypatch.setenv("PATH", tool_path())
     monkeypatch.setenv("GOPROXY", f"file://{tmp_path / 'proxy'}")
     monkeypatch.setenv("GONOSUMDB", "example.com")
     monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))

@@ -48,7 +48,7 @@ _MACHINE = {
 def find_components(root: Path) -> dict[Component, list[str]]:
     """All components, each with the files that name it. Paths are relative to ``root``, a clone of this repository."""
     found: dict[Component, set[str]] = {}
-    for path in _files(root):
+    for path in repository_files(root):
         for pattern, read in READERS:
             if fnmatchcase(path, pattern):
                 for component in read((root / path).read_text()):
@@ -185,7 +185,7 @@ def _image_packages() -> Found:
             yield Component(DEBIAN, package, "")
 
 
-def _files(root: Path) -> list[str]:
+def repository_files(root: Path) -> list[str]:
     """Every file that is tracked, or new and not ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout

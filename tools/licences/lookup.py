@@ -13,7 +13,17 @@ from packaging.utils import canonicalize_name
 
 from tools import debian_tree, golang, node_images
 from tools.cache import Cache
-from tools.licences.components import DEBIAN, GO, IMAGE, NPM, PYTHON, Component, npm_entries, page_licences
+from tools.licences.components import (
+    DEBIAN,
+    GO,
+    IMAGE,
+    NPM,
+    PYTHON,
+    Component,
+    npm_entries,
+    page_licences,
+    repository_files,
+)
 from tools.licences.policy import UNKNOWN, Policy, normalize
 
 LICENCE_FILE = re.compile(r"(?i)^(un)?licen[cs]e|^copying|^mit-license|licen[cs]e(\.\w+)?$")
@@ -84,10 +94,10 @@ class Lookup:
         said: dict[Component, str] = {
             Component(NPM, name, version): licence for name, version, licence in page_licences(self._root)
         }
-        for lock in self._root.rglob("package-lock.json"):
-            if "node_modules" in lock.parts:
+        for lock in repository_files(self._root):
+            if not lock.endswith("package-lock.json"):
                 continue
-            for path, package in npm_entries(lock.read_text()):
+            for path, package in npm_entries((self._root / lock).read_text()):
                 name = package.get("name") or path.rpartition("node_modules/")[2]
                 said.setdefault(Component(NPM, name, package["version"]), package.get("license", ""))
         return {package: normalize(said.get(package, "")) or _npm_view(package) or UNKNOWN for package in packages}
