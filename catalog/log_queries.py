@@ -9,7 +9,7 @@ well (``catalog/logsql.py``). Patterns may hold Grafana's variables, and ranges 
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 MatchOperator: TypeAlias = Literal["=", "!=", "=~", "!~"]
 LineOperator: TypeAlias = Literal["|=", "!=", "|~", "!~"]
@@ -25,37 +25,38 @@ class LogQueryError(ValueError):
     """What is wrong with a query, as ``line:column: what; fix``."""
 
 
+class _HasOperator(Protocol):
+    @property
+    def operator(self) -> str: ...
+
+
+class _Condition:
+    """What is asked of a value; the operator says whether by a pattern, and whether it must not be."""
+
+    @property
+    def is_pattern(self: _HasOperator) -> bool:
+        return "~" in self.operator
+
+    @property
+    def is_negated(self: _HasOperator) -> bool:
+        return self.operator.startswith("!")
+
+
 @dataclass(frozen=True)
-class Matcher:
+class Matcher(_Condition):
     """A label, be it of the stream or of the record, and what is asked of its value. A pattern has to match all of the value."""
 
     label: str
     operator: MatchOperator
     value: str
 
-    @property
-    def is_pattern(self) -> bool:
-        return "~" in self.operator
-
-    @property
-    def is_negated(self) -> bool:
-        return self.operator.startswith("!")
-
 
 @dataclass(frozen=True)
-class LineFilter:
+class LineFilter(_Condition):
     """What the line has to contain, or must not. A pattern may match any part of it."""
 
     operator: LineOperator
     text: str
-
-    @property
-    def is_pattern(self) -> bool:
-        return "~" in self.operator
-
-    @property
-    def is_negated(self) -> bool:
-        return self.operator.startswith("!")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Alertmanager as AlertmanagerSettings
 from settings.secret_table import alert_files
-from settings.units import from_bytes, to_bytes
+from settings.units import go_memory_limit
 
 SECRETS = "/etc/alertmanager/secrets"
 
@@ -84,7 +84,7 @@ class Alertmanager(pulumi.ComponentResource):
                         else ["--cluster.listen-address="]
                     ),
                 ],
-                env={"GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B"},
+                env={"GOMEMLIMIT": go_memory_limit(settings.memory)},
                 ports={"http-metrics": 9093, "gossip": 9094},
                 peer_port="gossip" if peers[1:] else None,
                 probes=Probes(port="http-metrics", liveness_path="/-/healthy", readiness_path="/-/ready"),

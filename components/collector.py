@@ -16,7 +16,7 @@ from components.volumes import immutable_config_volume, secret_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Collector as CollectorSettings
 from settings.model import Settings
-from settings.units import format_number, from_bytes, to_bytes, to_hours
+from settings.units import format_number, go_memory_limit, to_bytes, to_hours
 
 NAME = "otel-collector"
 CONFIG = "/etc/otel-collector/config"
@@ -152,7 +152,7 @@ def queue_environment(volume: str, queues: int, *, fsync: bool) -> dict[str, str
 
 def heap_environment(memory: str) -> dict[str, str]:
     """When a Collector that may use that much memory collects its garbage."""
-    return {"GOMEMLIMIT": from_bytes(int(to_bytes(memory) * GOMEMLIMIT_RATIO)) + "B", "GOGC": str(GOGC_PERCENT)}
+    return {"GOMEMLIMIT": go_memory_limit(memory, GOMEMLIMIT_RATIO), "GOGC": str(GOGC_PERCENT)}
 
 
 def log_bounds(settings: Settings) -> dict[str, str]:

@@ -11,7 +11,7 @@ from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import Jaeger as JaegerSettings
-from settings.units import from_bytes, to_bytes, to_hours
+from settings.units import go_memory_limit, to_hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Jaeger(pulumi.ComponentResource):
                 args=["--config=/etc/jaeger/config/jaeger.yaml"],
                 env={
                     "JAEGER_RETENTION": f"{to_hours(settings.retention)}h",
-                    "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B",
+                    "GOMEMLIMIT": go_memory_limit(settings.memory),
                     # It would trace its own queries, to a collector that is not there, and take up to 40 s longer to end.
                     "OTEL_TRACES_SAMPLER": "always_off",
                 },

@@ -11,7 +11,7 @@ from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
 from components.workload import PersistentVolume, Probes, SecretKey, Workload, WorkloadArgs
 from settings.model import Loki as LokiSettings
-from settings.units import from_bytes, to_bytes, to_hours
+from settings.units import go_memory_limit, to_bytes, to_hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Loki(pulumi.ComponentResource):
                     "LOKI_RING": "memberlist" if settings.replicas > 1 else "inmemory",
                     "LOKI_MEMBERS": Output.format("loki-peers.{0}.svc:7946", context.namespace),
                     "LOKI_REPLICATION": str(min(settings.replicas, 3)),
-                    "GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B",
+                    "GOMEMLIMIT": go_memory_limit(settings.memory),
                 },
                 secret_env={name: SecretKey(secret=args.secret, key=key) for name, key in keys.items()}
                 if args.secret

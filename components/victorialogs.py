@@ -10,7 +10,7 @@ from components.namespace_context import NamespaceContext
 from components.stack_inputs import StackInputs
 from components.workload import PersistentVolume, Probes, Workload, WorkloadArgs
 from settings.model import VictoriaLogs as VictoriaLogsSettings
-from settings.units import from_bytes, to_bytes, to_hours
+from settings.units import go_memory_limit, to_bytes, to_hours
 
 DATA = "/var/lib/victorialogs"
 RETENTION_SIZE_RATIO = 0.8
@@ -51,7 +51,7 @@ class VictoriaLogs(pulumi.ComponentResource):
                 cpu=settings.cpu,
                 memory=settings.memory,
                 args=flags(settings),
-                env={"GOMEMLIMIT": from_bytes(int(to_bytes(settings.memory) * 0.8)) + "B"},
+                env={"GOMEMLIMIT": go_memory_limit(settings.memory)},
                 ports={"http-metrics": 9428},
                 probes=Probes(
                     port="http-metrics", liveness_path="/health", readiness_path="/health", startup_seconds=300

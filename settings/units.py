@@ -24,6 +24,11 @@ def from_bytes(count: int) -> str:
     return f"{count // _UNITS['Mi']}Mi"
 
 
+def go_memory_limit(memory: str, ratio: float = 0.8) -> str:
+    """GOMEMLIMIT for a container of this memory: the share of it within which Go keeps its heap."""
+    return from_bytes(int(to_bytes(memory) * ratio)) + "B"
+
+
 def to_hours(duration: str) -> int:
     """Hours of a retention such as ``36h``, ``15d`` or ``8w``.
 
