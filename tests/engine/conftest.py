@@ -55,9 +55,3 @@ def declared(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempP
     made = Declared(workspace(copy_of(PROGRAM, tmp_path_factory.mktemp("conformance") / "declared"), stack="d"))
     yield made
     made.stack.destroy()
-
-
-@pytest.fixture(scope="module")
-def idle(workspace: Callable[..., Workspace], tmp_path_factory: pytest.TempPathFactory) -> Declared:
-    """A stack for tests in which nothing is ever made."""
-    return Declared(workspace(copy_of(PROGRAM, tmp_path_factory.mktemp("idle") / "declared"), stack="d"))

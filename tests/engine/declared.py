@@ -31,11 +31,6 @@ class Declared:
         }
         (self.stack.folder / "declared.json").write_text(json.dumps(document))
 
-    def announced(self, **environment: str) -> dict[str, str]:
-        """What a preview announces: operation by resource name, all but ``same``."""
-        steps = self.stack.preview_json(environment=environment).get("steps", [])
-        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
-
     def resource(self, name: str) -> dict[str, Any]:
         """A resource of the state."""
         return next(found for found in self.stack.resources() if found["urn"].endswith(f"::{name}"))
@@ -53,9 +48,9 @@ def config_map(data: Mapping[str, str], name: str | None = None, **rest: Any) ->
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data), **rest}
 
 
-def deployment(name: str, *, labels: Mapping[str, str] | None = None, **annotations: str) -> Inputs:
+def deployment(name: str, **annotations: str) -> Inputs:
     """A Deployment of one replica in the namespace called default; annotations are ``pulumi.com/...`` ones."""
-    matched = {"app": name, **(labels or {})}
+    matched = {"app": name}
     container = {"name": "main", "image": "local/none:1"}
     metadata: Inputs = {"namespace": "default", "name": name}
     if annotations:
@@ -73,5 +68,5 @@ def deployment(name: str, *, labels: Mapping[str, str] | None = None, **annotati
 
 
 def live_object(cluster: EmbeddedCluster, kind: str, name: str) -> dict[str, Any]:
-    """The object as the cluster has it, with who manages which field."""
-    return json.loads(cluster.kubectl("get", kind, name, "--output", "json", "--show-managed-fields").stdout)
+    """The object as the cluster has it."""
+    return json.loads(cluster.kubectl("get", kind, name, "--output", "json").stdout)

@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import yaml
@@ -142,19 +141,13 @@ def test_what_was_done_by_hand_is_seen_by_a_preview_and_mended_by_an_update(
     cluster.kubectl("patch", "statefulset", "jaeger", "--namespace=observability", "--patch", other)
     by_hand = {"api": "create", "trading-default-deny": "create", "grafana": "update", "jaeger": "update"}
 
-    assert changes(deployed.preview_json()) == {}, "the state alone knows nothing of it"
-    assert changes(deployed.preview_json(REFRESH)) == by_hand
+    assert deployed.announced() == {}, "the state alone knows nothing of it"
+    assert deployed.announced(REFRESH) == by_hand
     up = deployed.up(REFRESH)
     assert {urn.rpartition("::")[2] for _, urn in up.steps} >= by_hand.keys()
 
-    assert changes(deployed.preview_json(REFRESH)) == {}
+    assert deployed.announced(REFRESH) == {}
     cluster.kubectl("get", "deployment/api", "networkpolicy/default-deny", "--namespace=trading")
     found = {each["metadata"]["name"]: each["spec"] for each in cluster.objects("deployments,statefulsets")}
     assert found["grafana"]["replicas"] == 1
     assert found["jaeger"]["template"]["spec"]["terminationGracePeriodSeconds"] == 60
-
-
-def changes(preview: dict[str, Any]) -> dict[str, str]:
-    """Operation by resource name, of all that a preview would change."""
-    steps = preview.get("steps", [])
-    return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in ("same", "refresh")}

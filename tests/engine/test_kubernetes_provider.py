@@ -24,7 +24,7 @@ def test_with_mutable_configmaps_a_fixed_one_changes_in_place_and_an_immutable_o
     before = live_object(cluster, "configmap", "fixed")
     first = declared.resource("auto")["id"].split("/")[1]
     declare("2")
-    assert declared.announced() == {"fixed": "update", "auto": "replace", "frozen": "replace"}
+    assert declared.stack.announced() == {"fixed": "update", "auto": "replace", "frozen": "replace"}
     up = declared.stack.up()
     assert up.changes == {"update": 1, "replace": 2}
     operations = [operation for operation, urn in up.steps if urn.endswith("::frozen")]
@@ -87,6 +87,6 @@ def test_another_spelling_of_the_same_is_no_difference(declared: Declared) -> No
     }
     declared.declare(("app", app))
     declared.stack.up()
-    assert declared.announced() == {}
+    assert declared.stack.announced() == {}
     declared.stack.refresh()
-    assert declared.announced() == {}
+    assert declared.stack.announced() == {}

@@ -139,6 +139,11 @@ class Workspace:
         outcome = self.run("preview", "--json", "--diff", *arguments, environment=environment)
         return json.loads(outcome.stdout)
 
+    def announced(self, *arguments: str) -> dict[str, str]:
+        """What a preview would change: operation by resource name."""
+        steps = self.preview_json(*arguments).get("steps", [])
+        return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in ("same", "refresh")}
+
     def export(self) -> dict[str, Any]:
         """The stack's state, secrets encrypted."""
         return json.loads(self.run("stack", "export").stdout)

@@ -1,6 +1,6 @@
 """The resources that ``declared.json`` lists, through no SDK but the engine's own: a test writes the file.
 
-``{"secret": value}`` is a secret. ``options`` are ``import``, ``ignoreChanges``, ``dependsOn`` (names) and ``create`` (a timeout).
+``{"secret": value}`` is a secret. The one option is ``create``, a timeout.
 """
 
 import json
@@ -22,18 +22,14 @@ def value_of(written: Any) -> Any:
 
 
 provider = pulumi.ProviderResource("kubernetes", "cluster", declared.get("provider", {}))
-made: dict[str, pulumi.Resource] = {}
 for name, resource in declared["resources"].items():
     options = resource.get("options", {})
-    made[name] = pulumi.CustomResource(
+    pulumi.CustomResource(
         resource["type"],
         name,
         value_of(resource["inputs"]),
         pulumi.ResourceOptions(
             provider=provider,
-            import_=options.get("import"),
-            ignore_changes=options.get("ignoreChanges"),
-            depends_on=[made[other] for other in options.get("dependsOn", [])],
             custom_timeouts=pulumi.CustomTimeouts(create=options.get("create"), update=options.get("create")),
         ),
     )
