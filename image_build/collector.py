@@ -1,4 +1,4 @@
-"""The context of our own Collector's image: its manifest, and the modules of the distribution and of the official builder."""
+"""The context of our own Collector's image: its manifest, its own components, and the modules of the distribution and of the builder."""
 
 from pathlib import Path
 
@@ -10,6 +10,10 @@ def collector_files(root: Path) -> dict[str, bytes]:
     """Every file of the context, by its path there."""
     images, tools = root / "images" / "collector", root / "tools" / "collector"
     files = {name: images / name for name in ("Dockerfile", "builder.yaml", "health.go")}
+    components = images / "components"
+    sources = [path for path in sorted(components.rglob("*.go")) if not path.name.endswith("_test.go")]
+    sources += [components / "go.mod", components / "go.sum"]
+    files |= {path.relative_to(images).as_posix(): path for path in sources}
     files |= {f"builder/{name}": tools / name for name in ("go.mod", "go.sum")}
     files |= {f"distribution/{name}": tools / "distribution" / name for name in ("go.mod", "go.sum")}
     return {name: path.read_bytes() for name, path in files.items()}

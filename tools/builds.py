@@ -17,6 +17,7 @@ from tools.paths import ROOT, TOOLS
 from tools.progress import SetupError, run
 
 COLLECTOR_MANIFEST = ROOT / "images" / "collector" / "builder.yaml"
+COLLECTOR_COMPONENTS = ROOT / "images" / "collector" / "components"
 COLLECTOR_LOCK = TOOLS / "collector" / "distribution"
 _RECIPE = "1"
 """A part of every key: raise it when the way of building changes."""
@@ -144,7 +145,7 @@ def key(build: Build, go: Go) -> str:
         digest.update(word.encode() + b"\0")
     sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
     if build is COLLECTOR:
-        sources.append(COLLECTOR_MANIFEST)
+        sources += [COLLECTOR_MANIFEST, *component_files()]
     if build is PROMETHEUS:
         digest.update(prometheus_page.RECIPE.encode() + b"\0")
         sources += prometheus_page.pins()
@@ -176,6 +177,13 @@ def make(build: Build, go: Go, target: Path, nodejs_path: str) -> None:
         launcher = "pulumi-language-python-exec"
         shutil.copyfile(Path(sdk) / "python" / "cmd" / launcher, binaries / launcher)
         (binaries / launcher).chmod(0o755)
+
+
+def component_files() -> list[Path]:
+    """What the components of our own in the Collector are built from: their sources without tests, and their modules."""
+    paths = sorted(COLLECTOR_COMPONENTS.rglob("*"))
+    sources = [path for path in paths if path.suffix == ".go" and not path.name.endswith("_test.go")]
+    return [*sources, COLLECTOR_COMPONENTS / "go.mod", COLLECTOR_COMPONENTS / "go.sum"]
 
 
 def lock_collector(go: Go, scratch: Path) -> None:
@@ -239,6 +247,7 @@ def _make_collector(go: Go, target: Path) -> None:
         ),
     )
     shutil.rmtree(sources)
+    shutil.rmtree(target / "components")
 
 
 def _copy_operator_crds(go: Go, target: Path) -> None:
@@ -257,6 +266,10 @@ def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:
     _compile(COLLECTOR, go, builder)
     sources = scratch / "build"
     sources.mkdir()
+    for path in component_files():
+        copy = scratch / "components" / path.relative_to(COLLECTOR_COMPONENTS)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     if locked:
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(COLLECTOR_LOCK / name, sources / name)

@@ -5,6 +5,7 @@ module atlas/images/collector
 go 1.26.0
 
 require (
+	atlas/images/collector/components v0.0.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector v0.160.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector v0.160.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.160.0
@@ -286,5 +287,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+replace atlas/images/collector/components => ../components
 
 replace github.com/open-telemetry/opentelemetry-collector-contrib/internal/kubelet => github.com/open-telemetry/opentelemetry-collector-contrib/internal/kubelet v0.159.0
