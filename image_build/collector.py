@@ -1,4 +1,4 @@
-"""The context of our own Collector's image: its manifest, its own components, and the modules of the distribution and of the builder."""
+"""The context of our own Collector's image: manifest, own components, and the modules of the distribution and of its builder."""
 
 from pathlib import Path
 

@@ -32,7 +32,7 @@ def plan_builds(settings: Settings, root: Path) -> list[Context]:
     """
     if not settings.build.enabled:
         return []
-    services = [name for name in SERVICES if name not in settings.images] if settings.platform.enabled else []
+    services = [name for name in SERVICES if _is_built(settings, name)] if settings.platform.enabled else []
     checkout = root / (settings.platform.source or REFERENCE_SERVICES)
     images, addable = root / "images", AddablePackages.of(root / "images")
     issues = find_checkout_issues(checkout, services, addable) if services else []
@@ -49,9 +49,13 @@ def plan_builds(settings: Settings, root: Path) -> list[Context]:
         )
         for name in services
     ]
-    if settings.build.collector and COLLECTOR not in settings.images:
+    if settings.collector.distribution == "atlas" and _is_built(settings, COLLECTOR):
         contexts.append(write_context(COLLECTOR, "go", collector_files(root), root / CONTEXTS))
     return contexts
+
+
+def _is_built(settings: Settings, name: str) -> bool:
+    return name not in settings.images and settings.build.makes(name)
 
 
 def _completed_files(name: str, checkout: Path, addable: AddablePackages) -> Mapping[str, bytes]:

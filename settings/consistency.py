@@ -7,6 +7,7 @@ from typing import Any
 
 from catalog.images import IMAGES, parts_of
 from components.platform_services import JOBS, SERVICES, service_secrets
+from image_build.collector import COLLECTOR
 from settings.addresses import check_ingress, check_urls
 from settings.introspection import Path, value_at
 from settings.issues import ASK, ConfigIssue
@@ -35,6 +36,9 @@ MIN_QUEUE_VOLUME = "512Mi"
 MAX_RULE_WINDOW = "3d"
 """The longest range that a rule looks back over (``rules/``)."""
 
+UPSTREAM_COLLECTOR = "opentelemetry-collector"
+"""How the names of the upstream images begin, in their own registries and in mirrors."""
+
 STORE_KEYS = ("objectStorageAccessKey", "objectStorageSecretKey")
 
 DEVELOPMENT_CONTEXT = re.compile(
@@ -58,6 +62,7 @@ def find_inconsistencies(
     yield from check_urls(parts, environment)
     yield from check_ingress(parts)
     yield from _images(parts)
+    yield from _collector(parts)
     yield from _scaled_to_zero(parts)
     yield from _built(parts, environment)
     yield from _platform(parts)
@@ -243,6 +248,26 @@ def _images(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
             yield ConfigIssue(path, wrong, pinned, reference, fix=pinned)
 
 
+def _collector(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
+    """Our own Collector is in no registry but the user's, and the upstream one does not know its configuration."""
+    if "collector" not in parts:
+        return
+    ours = parts["collector"].distribution == "atlas"
+    upstream, path = "collector.distribution: upstream", ("images", COLLECTOR)
+    if ours and "logs" in parts and parts["logs"].elasticsearch:
+        found = parts["logs"].elasticsearch
+        yield ConfigIssue("logs.elasticsearch", "is no exporter of our own Collector", f"{upstream} beside it", found, remove=True)
+    if not {"images", "build"} <= parts.keys():
+        return
+    reference: str | None = parts["images"].get(COLLECTOR)
+    is_upstream = reference is not None and parts_of(reference)[0].rpartition("/")[2].startswith(UPSTREAM_COLLECTOR)
+    if ours and reference is None and not parts["build"].makes(COLLECTOR):
+        expected = f"the image that you built from images/collector, build.enabled: true, or {upstream}"
+        yield ConfigIssue(path, "is missing: no registry has our own Collector", expected, fix=ASK)
+    elif ours and is_upstream:
+        yield ConfigIssue(path, "is not our own Collector", f"an image of images/collector, or {upstream}", reference, fix=ASK)
+
+
 def _scaled_to_zero(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
     scaled_to_zero: Sequence[str] = parts.get("scaled_to_zero", ())
     known = sorted(IMAGES.keys() | SERVICES.keys())
@@ -263,7 +288,13 @@ def _built(parts: Mapping[str, Any], environment: str | None) -> Iterator[Config
         if build != Build():
             wrong = "is false beside settings of a build"
             yield ConfigIssue("build.enabled", wrong, "true, or no other setting of build", False, fix=True)
-    elif environment and environment != "local" and not build.repository:
+        return
+    known = sorted({COLLECTOR, *SERVICES})
+    for index, name in enumerate(build.only or ()):
+        if name not in known:
+            expected = "one of " + ", ".join(known)
+            yield ConfigIssue(("build", "only", index), "is no image that is built here", expected, name, remove=True)
+    if environment and environment != "local" and not build.repository:
         expected = "the repository from which the cluster pulls what is built"
         yield ConfigIssue("build.repository", "is missing beside build.enabled", expected)
 
@@ -295,8 +326,10 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         yield ConfigIssue(path, "is there already", "each product once", platform.markets[twice], remove=True)
     if not platform.enabled:
         return
-    if "images" in parts and not platform.image_template and not ("build" in parts and parts["build"].enabled):
+    if {"images", "build"} <= parts.keys() and not platform.image_template:
         for name in sorted(SERVICES.keys() - parts["images"].keys()):
+            if parts["build"].makes(name):
+                continue
             expected = "the image that you built, as name:tag or name:tag@sha256:<64 hex digits>"
             yield ConfigIssue(("images", name), "is missing beside platform.enabled", expected)
     if not platform.url:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from catalog.images import IMAGES
 from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from settings.issues import PROJECT
 from settings.model import PRODUCTION, Settings
 from settings.secret_table import SECRETS
@@ -27,6 +28,7 @@ def stack_file_schema() -> dict[str, Any]:
     images, services = sorted(IMAGES.keys() | SERVICES.keys()), sorted(SERVICES)
     sections["images"]["propertyNames"] = {"enum": images}
     definitions["Platform"]["properties"]["services"]["propertyNames"] = {"enum": services}
+    definitions["Build"]["properties"]["only"]["items"] = {"enum": sorted({COLLECTOR, *SERVICES})}
     for section, shape in PRODUCTION.items():
         for key, minimum in shape.items():
             field = definitions[section.capitalize()]["properties"][key]

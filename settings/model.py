@@ -86,6 +86,11 @@ class Namespaces(Model):
 class Collector(Model):
     """The OpenTelemetry Collector gateway."""
 
+    distribution: Literal["atlas", "upstream"] = Field(
+        default="atlas",
+        description="the Collector of gateways and agents: our own, built from images/collector, or the upstream image, "
+        "which masks less and lets one sender harm others (docs/limits.md)",
+    )
     replicas: int = Field(description="gateways, each with a volume of its own", default=1, ge=1, le=50)
     cpu: Cpu = Field(default="200m", description="CPU request of a gateway; the limit is four times that")
     memory: Quantity = Field(default="512Mi", description="memory request and limit of a gateway")
@@ -187,7 +192,7 @@ class Logs(Model):
         description="where Grafana asks an external backend, by Loki's API",
         examples=["https://logs.example.com"],
     )
-    elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs the upstream Collector image")
+    elasticsearch: Url | None = Field(default=None, description="Elasticsearch; needs collector.distribution: upstream")
 
 
 class Loki(Model):
@@ -367,17 +372,25 @@ class Bases(Model):
 
 
 class Build(Model):
-    """Building the platform's images, all that ``images`` does not name, by the program itself."""
+    """Building the platform's images and our own Collector's, all that ``images`` does not name, by the program itself."""
 
     enabled: bool = Field(
         default=False,
-        description="build the platform's images with the program, from platform.source or from services/",
+        description="build images with the program: our Collector's, and the platform's from platform.source or from services/",
     )
     repository: Registry | None = Field(
         default=None, description="where images are pushed to; unset, they stay in the engine that builds them"
     )
-    collector: bool = Field(default=False, description="also our own Collector (images/collector)")
+    only: list[Label] | None = Field(
+        default=None,
+        description="the images to build, by workload; unset, all that images does not name",
+        examples=[["otel-collector"]],
+    )
     bases: Bases = Bases()
+
+    def makes(self, name: str) -> bool:
+        """Whether the program builds the image of this workload, unless ``images`` names one."""
+        return self.enabled and (self.only is None or name in self.only)
 
 
 class Settings(Model):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.image_builds import LOCAL, ImageBuildsArgs, build_arguments, version
+from image_build.collector import COLLECTOR
 from image_build.context import Context
 from image_build.plan import plan_builds
 from settings.model import Bases, Settings
@@ -20,13 +21,13 @@ from tools.progress import log
 class ServiceImages:
     """The images of the services in ``source``, the platform's checkout, or of the reference services when there is none.
 
-    ``without`` names services whose image comes from elsewhere.
+    ``without`` names services whose image comes from elsewhere. The Collector's is made of the program that set-up builds.
     """
 
     def __init__(self, source: str | None = None, without: Collection[str] = ()) -> None:
         bases = Bases.model_validate(base_images.references())
         planned, self._arguments = plan_service_builds(bases, source)
-        self._contexts = [each for each in planned if each.service not in without]
+        self._contexts = [each for each in planned if each.service not in {COLLECTOR, *without}]
 
     @property
     def references(self) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Program:
         self, folder: Path, build: Mapping[str, Any], images: Mapping[str, str] | None = None, entries: str = ""
     ) -> None:
         self.folder = folder
-        self.build = build
+        self.build = {"only": [*SERVICES], **build}
         self.images = dict(images or {})
         self.source: str | None = None
         self.secrets: list[str] = []

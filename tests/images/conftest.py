@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from tests.images.building import Built, Program
 from tests.support.machine import require_program, require_root
 from tests.support.workspace import Workspace
@@ -49,7 +51,8 @@ def reference(
 ) -> Iterator[Built]:
     """The images of the reference services, and of our Collector where ATLAS_TEST_COLLECTOR asks for it."""
     collector = os.environ.get("ATLAS_TEST_COLLECTOR", "") == "1"
-    program = Program(tmp_path_factory.mktemp("reference"), {"enabled": True, "bases": bases, "collector": collector})
+    only = [*SERVICES, *([COLLECTOR] if collector else [])]
+    program = Program(tmp_path_factory.mktemp("reference"), {"enabled": True, "bases": bases, "only": only})
     yield from program.built(engine, workspace)
 
 

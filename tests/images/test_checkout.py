@@ -32,7 +32,7 @@ def settings(**changes: object) -> Settings:
             "cluster": {"context": "c", "apiServer": "10.0.0.1/32"},
             "grafana": {"url": "https://g.example.com"},
             "platform": {"enabled": True},
-            "build": {"enabled": True},
+            "build": {"enabled": True, "only": [*SERVICES]},
             **changes,
         }
     )

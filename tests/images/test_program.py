@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.repository import ROOT, copy_program
 from tests.support.workspace import Workspace
@@ -35,7 +36,7 @@ def stack(engine: Engine, bases: dict[str, str], cluster: EmbeddedCluster, tmp_p
         source.write(f"# {secrets.token_hex(8)}\n")
     file = program / "Pulumi.local.yaml"
     whole = yaml.safe_load(file.read_text())
-    whole["config"]["atlas:images"] = {name: f"atlas/{name}:local" for name in SERVICES if name != "backtester"}
+    whole["config"]["atlas:images"] = {name: f"atlas/{name}:local" for name in (*SERVICES, COLLECTOR) if name != "backtester"}
     whole["config"]["atlas:build"] = {"enabled": True, "bases": bases}
     file.write_text(yaml.safe_dump(whole))
     access = {"KUBECONFIG": str(cluster.kubeconfig), "DOCKER_HOST": engine.host}

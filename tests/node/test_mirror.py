@@ -20,7 +20,9 @@ def test_what_a_mirror_has_is_pulled_and_not_built(tmp_path: Path) -> None:
         pins.write_text(mirror.fill(images, pins.read_text()))
         # Services are made with a Docker engine in any case, which is no part of this test: nobody has their images.
         absent = "".join(f"    {name}: {mirror.host}/absent/{name}:1\n" for name in SERVICES)
-        edit(copy / "Pulumi.local.yaml", "config:\n", f"config:\n  atlas:images:\n{absent}")
+        own = "    otel-collector: atlas/otel-collector:local # built on this machine\n"
+        edit(copy / "Pulumi.local.yaml", own, absent)
+        edit(copy / "Pulumi.local.yaml", "  atlas:collector:\n", "  atlas:collector:\n    distribution: upstream\n")
         try:
             said = make(copy, "up", ATLAS_REGISTRY=mirror.host).stdout
             pods = EmbeddedCluster(copy / ".local/cluster", node=True).objects("pods")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from tests.support.repository import ROOT
 from tools import kind_images
 from tools.progress import SetupError
@@ -30,13 +31,13 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_each_service_is_built_under_its_name_and_loaded(commands: Path) -> None:
+def test_each_image_is_built_under_its_name_and_loaded(commands: Path) -> None:
     kind_images.load_images(CONFIG)
     *builds, load = (commands / "called").read_text().splitlines()
 
-    assert load == f"kind load docker-image --name=atlas {' '.join(f'atlas/{name}:local' for name in SERVICES)}"
-    assert len(builds) == len(SERVICES)
-    for name, build in zip(SERVICES, builds, strict=True):
+    names = [*SERVICES, COLLECTOR]
+    assert load == f"kind load docker-image --name=atlas {' '.join(f'atlas/{name}:local' for name in names)}"
+    for name, build in zip(names, builds, strict=True):
         assert build.startswith(f"docker build --target={name} --tag=atlas/{name}:local ")
         assert (Path(build.split()[-1]) / "Dockerfile").is_file()
         assert "--build-arg" not in build, "base images are the Dockerfiles' own"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.grafana import IMAGE_PLUGINS
-from tests.support.synthesis import Program, synthesise
+from tests.support.synthesis import Program, stack_configuration, synthesise
 
 OTLP = "https://logs.example.com/otlp"
 IMAGE = {"grafana": "registry.example.com/grafana:13.2.0@sha256:" + "0a" * 32}
@@ -22,7 +22,7 @@ LOGS: dict[str, dict[str, str]] = {
 
 def program(name: str, *, images: bool = False, grafana: dict[str, Any] | None = None) -> Program:
     changed: dict[str, Any] = {"atlas:logs": LOGS[name]}
-    changed |= {"atlas:images": IMAGE} if images else {}
+    changed |= {"atlas:images": {**json.loads(stack_configuration("dev")["atlas:images"]), **IMAGE}} if images else {}
     changed |= {"atlas:grafana": grafana} if grafana else {}
     return synthesise("dev", {key: json.dumps(each) for key, each in changed.items()})
 

@@ -29,6 +29,7 @@ from tests.support.synthesis import (
 )
 from tests.unit.configurations import configuration
 
+COLLECTOR_IMAGE = required_inputs.images()["otel-collector"]
 TEMPLATE = "registry.example.com/trading/{service}:1.2.3"
 DIGEST = "@sha256:" + "0a" * 32
 
@@ -46,7 +47,7 @@ def production(
 ) -> Program:
     """The program on the real file of production, with these images."""
     platform = json.loads(stack_configuration("prod")["atlas:platform"])
-    changes = {"atlas:images": json.dumps(images)}
+    changes = {"atlas:images": json.dumps({"otel-collector": COLLECTOR_IMAGE, **images})}
     if template:
         changes["atlas:platform"] = json.dumps(platform | {"imageTemplate": template})
     return synthesise("prod", changes, secrets)
@@ -102,7 +103,8 @@ def test_what_is_not_deployed_is_not_looked_up() -> None:
 
 @pytest.mark.parametrize("stack", ["local", "dev"])
 def test_outside_production_no_registry_is_asked_and_tags_are_deployed(stack: str) -> None:
-    program = synthesise(stack, {"atlas:images": json.dumps({"loki": "mirror.example.com/loki:3.9"})})
+    images = {"loki": "mirror.example.com/loki:3.9", "otel-collector": "mirror.example.com/otelcol:0.160.0"}
+    program = synthesise(stack, {"atlas:images": json.dumps(images)})
     assert program.lookups == []
     assert [each for each in program.resources if each.type == "pulumi:providers:docker"] == []
     assert "imageDigests" not in program.exports
@@ -119,10 +121,10 @@ def test_production_by_digest_asks_no_registry() -> None:
 
 
 def test_what_is_built_here_is_not_looked_up() -> None:
-    images = json.dumps({"api": "registry.example.com/api:1"})
-    settings = read_settings(configuration("prod", platform={"imageTemplate": TEMPLATE}, images=images))
+    images = {"api": "registry.example.com/api:1", "otel-collector": "registry.example.com/otelcol:1"}
+    settings = read_settings(configuration("prod", platform={"imageTemplate": TEMPLATE}, images=json.dumps(images)))
     everything = tagged_images(settings, [])
-    assert everything == {name: TEMPLATE.format(service=name) for name in SERVICES} | json.loads(images)
+    assert everything == {name: TEMPLATE.format(service=name) for name in SERVICES} | images
     assert tagged_images(settings, ["workers"]) == {
         name: reference for name, reference in everything.items() if name != "workers"
     }

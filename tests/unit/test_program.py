@@ -10,10 +10,14 @@ import yaml
 
 from components.inventory import RULE_FILE_WORKLOADS
 from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from settings.units import to_bytes, to_millicores
 from tests.support.collector_graph import queue_problems
 from tests.support.synthesis import ENVIRONMENTS, ROOT, SECRET, STACKS, Program, stack_configuration, synthesise
 from tests.unit.kubernetes_schema import unknown_keys
+
+OWN_IMAGES = {*SERVICES, COLLECTOR, "node-agent"}
+"""Workloads whose image is built here."""
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -140,14 +144,14 @@ def test_every_image_is_pinned_by_digest_but_for_those_built_where_they_run(prog
         for container in containers(pod):
             name, _, digest = container["image"].partition("@sha256:")
             assert ":" in name
-            assert len(digest) == 64 or (workload.name in SERVICES and stack != "prod"), workload.name
+            assert len(digest) == 64 or (workload.name in OWN_IMAGES and stack != "prod"), workload.name
 
 
 def test_a_mirror_takes_the_place_of_every_registry_and_is_asked_with_credentials() -> None:
     config = json.dumps({"auths": {"mirror.example.com": {"auth": base64.b64encode(b"someone:something").decode()}}})
     program = synthesise("local", {"atlas:registry": "mirror.example.com/all"}, {"atlas:registryDockerConfig": config})
     for workload, pod in program.pods():
-        if workload.name not in SERVICES:
+        if workload.name not in OWN_IMAGES:
             assert pod["containers"][0]["image"].startswith("mirror.example.com/all/"), workload.name
         (secret,) = pod["imagePullSecrets"]
         role = {"node-agents": "agents"}.get(str(workload.namespace), workload.namespace)

@@ -27,6 +27,7 @@ ONLY_IN = {
     "collector.cpu": {"local"},
     "ingress": {"dev", "prod"},
     "jaeger.cpu": {"local"},
+    "images": {"local", "dev"},
     "jaeger": {"local", "dev"},
     "loki.cpu": {"local"},
     "loki.objectStorage": {"prod"},
@@ -115,8 +116,8 @@ def test_an_undeclared_difference_and_a_declared_one_that_is_gone_are_seen() -> 
 LIMITS = ("dailyMaxLoss", "maxExposure", "maxOpenOrders", "maxOrderNotional", "maxOrdersPerMinute")
 
 
-def test_three_values_are_required_and_in_production_limits_and_receivers_as_well() -> None:
-    everywhere = ["cluster.context", "cluster.apiServer", "grafana.url"]
+def test_four_values_are_required_and_in_production_limits_and_receivers_as_well() -> None:
+    everywhere = ["cluster.context", "cluster.apiServer", "grafana.url", "images.otel-collector"]
     for stack in ("local", "dev", "dev-acme"):
         assert [line.split(": ")[0] for line in problems(Configuration(stack=stack, values={}))] == everywhere
     asked = problems(Configuration(stack="prod", values={}))
@@ -135,6 +136,7 @@ def test_no_limit_has_a_silent_default_in_production() -> None:
 def test_what_is_required_is_enough_and_production_has_its_own_shape(warnings: list[str]) -> None:
     limits = json.dumps(dict.fromkeys(LIMITS, 10))
     values = {"cluster": '{"context": "eks-1", "apiServer": "10.0.0.1/32"}', "grafana": '{"url": "https://g.acme.com"}'}
+    values["images"] = '{"otel-collector": "registry.acme.com/otel-collector:1"}'
     given = {"alertWebhookUrl": "https://a.acme.com/x", "deadMansSwitchUrl": "https://b.acme.com/x"}
     prod = Configuration(stack="prod-eu", values=values | given | {"limits": limits}, secret=frozenset(given))
     settings = read_settings(prod)
@@ -175,7 +177,7 @@ def test_the_fix_leaves_nothing_to_fix(name: str) -> None:
 
 def test_every_fix_that_asks_at_its_prompt_is_for_what_only_the_owner_knows() -> None:
     asked = {case.fix.rpartition(" ")[2].removeprefix("atlas:") for case in INVALID_CONFIGS.values() if asks(case.fix)}
-    assert asked - SECRETS.keys() == {"cluster.context", "images.api"}
+    assert asked - SECRETS.keys() == {"cluster.context", "images.api", "images.otel-collector"}
 
 
 def test_production_names_each_data_service_that_it_has_not() -> None:
@@ -396,7 +398,7 @@ ACCEPTED: dict[str, Configuration] = {
         build={"enabled": True, "repository": "registry.example.com/trading"}, images=None
     ),
     "images that are built and stay": configuration(
-        "local", build={"enabled": True, "collector": True}, platform={"source": "../platform"}, images=None
+        "local", build={"enabled": True, "only": ["api", "otel-collector"]}, platform={"source": "../platform"}, images=None
     ),
     "a schedule by name": configuration(platform={"backtestSchedule": "@daily"}),
     "a schedule on weekdays": configuration(platform={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
