@@ -256,7 +256,9 @@ def _collector(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
     upstream, path = "collector.distribution: upstream", ("images", COLLECTOR)
     if ours and "logs" in parts and parts["logs"].elasticsearch:
         found = parts["logs"].elasticsearch
-        yield ConfigIssue("logs.elasticsearch", "is no exporter of our own Collector", f"{upstream} beside it", found, remove=True)
+        yield ConfigIssue(
+            "logs.elasticsearch", "is no exporter of our own Collector", f"{upstream} beside it", found, remove=True
+        )
     if not {"images", "build"} <= parts.keys():
         return
     reference: str | None = parts["images"].get(COLLECTOR)
@@ -265,7 +267,9 @@ def _collector(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         expected = f"the image that you built from images/collector, build.enabled: true, or {upstream}"
         yield ConfigIssue(path, "is missing: no registry has our own Collector", expected, fix=ASK)
     elif ours and is_upstream:
-        yield ConfigIssue(path, "is not our own Collector", f"an image of images/collector, or {upstream}", reference, fix=ASK)
+        yield ConfigIssue(
+            path, "is not our own Collector", f"an image of images/collector, or {upstream}", reference, fix=ASK
+        )
 
 
 def _scaled_to_zero(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:

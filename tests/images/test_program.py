@@ -36,7 +36,9 @@ def stack(engine: Engine, bases: dict[str, str], cluster: EmbeddedCluster, tmp_p
         source.write(f"# {secrets.token_hex(8)}\n")
     file = program / "Pulumi.local.yaml"
     whole = yaml.safe_load(file.read_text())
-    whole["config"]["atlas:images"] = {name: f"atlas/{name}:local" for name in (*SERVICES, COLLECTOR) if name != "backtester"}
+    whole["config"]["atlas:images"] = {
+        name: f"atlas/{name}:local" for name in (*SERVICES, COLLECTOR) if name != "backtester"
+    }
     whole["config"]["atlas:build"] = {"enabled": True, "bases": bases}
     file.write_text(yaml.safe_dump(whole))
     access = {"KUBECONFIG": str(cluster.kubeconfig), "DOCKER_HOST": engine.host}

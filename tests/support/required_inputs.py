@@ -19,7 +19,10 @@ def _made_up(what: str, size: int) -> str:
 
 def images() -> dict[str, str]:
     """The platform's images and our own Collector's, by digest."""
-    return {name: f"registry.example.com/trading/{name}:1.0.0@sha256:{_made_up(name, 32)}" for name in (*SERVICES, COLLECTOR)}
+    return {
+        name: f"registry.example.com/trading/{name}:1.0.0@sha256:{_made_up(name, 32)}"
+        for name in (*SERVICES, COLLECTOR)
+    }
 
 
 def secret_settings(stack: str) -> Mapping[str, str]:

@@ -398,7 +398,10 @@ ACCEPTED: dict[str, Configuration] = {
         build={"enabled": True, "repository": "registry.example.com/trading"}, images=None
     ),
     "images that are built and stay": configuration(
-        "local", build={"enabled": True, "only": ["api", "otel-collector"]}, platform={"source": "../platform"}, images=None
+        "local",
+        build={"enabled": True, "only": ["api", "otel-collector"]},
+        platform={"source": "../platform"},
+        images=None,
     ),
     "a schedule by name": configuration(platform={"backtestSchedule": "@daily"}),
     "a schedule on weekdays": configuration(platform={"backtestSchedule": "*/15 8-18 1,15 JAN-jun Mon-fri/2"}),
