@@ -103,6 +103,9 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     manifest = tmp_path / "builder.yaml"
     manifest.write_text(builds.COLLECTOR_MANIFEST.read_text())
     monkeypatch.setattr(builds, "COLLECTOR_MANIFEST", manifest)
+    components = tmp_path / "components"
+    shutil.copytree(builds.COLLECTOR_COMPONENTS, components)
+    monkeypatch.setattr(builds, "COLLECTOR_COMPONENTS", components)
     return copy
 
 
@@ -118,6 +121,8 @@ def go(release: str) -> Go:
         (next(build for build in BUILDS if build.name == "podsecurity"), "podsecurity/main.go"),
         (COLLECTOR, "collector/distribution/go.sum"),
         (COLLECTOR, "../builder.yaml"),
+        (COLLECTOR, "../components/sanitizer/config.go"),
+        (COLLECTOR, "../components/go.mod"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
@@ -128,6 +133,12 @@ def test_a_changed_source_makes_another_key_for_its_own_builds_alone(tools: Path
     after = {each.name: builds.key(each, go("1.26.8")) for each in BUILDS}
 
     assert {name for name in after if after[name] != before[name]} == {build.name}
+
+
+def test_a_test_of_a_component_makes_no_other_key(tools: Path) -> None:
+    before = builds.key(COLLECTOR, go("1.26.8"))
+    (builds.COLLECTOR_COMPONENTS / "masking/new_test.go").write_text("package masking\n")
+    assert builds.key(COLLECTOR, go("1.26.8")) == before
 
 
 def test_a_newer_go_makes_another_key_and_its_patch_does_not() -> None:
