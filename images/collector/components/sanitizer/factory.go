@@ -3,6 +3,7 @@ package sanitizer
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -16,7 +17,7 @@ import (
 func NewFactory() processor.Factory {
 	return processor.NewFactory(
 		component.MustNewType("sanitize"),
-		func() component.Config { return &Config{} },
+		func() component.Config { return &Config{MaxAge: 24 * time.Hour, Metrics: defaultMetricsConfig()} },
 		processor.WithLogs(newLogs, component.StabilityLevelStable),
 		processor.WithTraces(newTraces, component.StabilityLevelStable),
 		processor.WithMetrics(newMetrics, component.StabilityLevelStable),
@@ -26,16 +27,25 @@ func NewFactory() processor.Factory {
 var mutates = processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
 
 func newLogs(ctx context.Context, set processor.Settings, config component.Config, next consumer.Logs) (processor.Logs, error) {
-	logs := &logs{masker: masking.New(config.(*Config).masking())}
-	return processorhelper.NewLogs(ctx, set, config, next, logs.process, mutates)
+	sanitizer, err := newSanitizer(set, config.(*Config), "logs")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, config, next, (&logs{sanitizer}).process, mutates)
 }
 
 func newTraces(ctx context.Context, set processor.Settings, config component.Config, next consumer.Traces) (processor.Traces, error) {
-	traces := &traces{masker: masking.New(config.(*Config).masking())}
-	return processorhelper.NewTraces(ctx, set, config, next, traces.process, mutates)
+	sanitizer, err := newSanitizer(set, config.(*Config), "traces")
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, config, next, (&traces{sanitizer}).process, mutates)
 }
 
 func newMetrics(ctx context.Context, set processor.Settings, config component.Config, next consumer.Metrics) (processor.Metrics, error) {
-	metrics := &metrics{masker: masking.New(config.(*Config).masking())}
+	metrics, err := newMetricsPass(config.(*Config).Metrics, masking.New(config.(*Config).masking()), set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
 	return processorhelper.NewMetrics(ctx, set, config, next, metrics.process, mutates)
 }
