@@ -6,7 +6,6 @@ go 1.26.0
 
 require (
 	atlas/images/collector/components v0.0.0
-	github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector v0.160.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector v0.160.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension v0.160.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension v0.160.0
