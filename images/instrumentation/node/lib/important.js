@@ -3,7 +3,7 @@
 const { INVALID_TRACEID, SpanKind, trace } = require('@opentelemetry/api');
 const { TraceState } = require('@opentelemetry/core');
 
-// What the gateway keeps whatever share it samples: config/collector/gateway.yaml, transform/keep.
+// What the gateway keeps whatever share it samples: config/collector/gateway.yaml, sanitize: keep.
 const [KEY, VALUE] = ['atlas', 'important'];
 const MEMBER = `${KEY}=${VALUE}`;
 const MARKED = new TraceState(MEMBER);

@@ -13,7 +13,8 @@ const { UndiciInstrumentation } = require('@opentelemetry/instrumentation-undici
 const { defaultResource, detectResources, envDetector, processDetector, resourceFromAttributes } = require('@opentelemetry/resources');
 // Not public, and the only way to the sampler that the environment asks for.
 const { buildSamplerFromEnv } = require('@opentelemetry/sdk-trace-base/build/src/config');
-const { AlwaysOffSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+const { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+const { EdgePropagator, EdgeSampler } = require('./edge');
 const { ImportantTraces } = require('./important');
 
 /** Loads the exporter of the protocol alone: the other one costs memory for nothing. */
@@ -55,9 +56,10 @@ class Spans extends BatchSpanProcessor {
   }
 }
 
+/** The gateway decides what is kept, and no caller: all is sampled, unless the environment names another sampler. */
 function createSampler({ disabled, important }) {
   if (disabled) return new AlwaysOffSampler();
-  const sampler = buildSamplerFromEnv();
+  const sampler = new EdgeSampler(process.env.OTEL_TRACES_SAMPLER?.trim() ? buildSamplerFromEnv() : new AlwaysOnSampler());
   return important.length > 0 ? new ImportantTraces(sampler, important) : sampler;
 }
 
@@ -102,7 +104,7 @@ function startTracing(settings, logger, own, ignored) {
     spanProcessors: processors,
     sampler: createSampler(settings.tracing),
   });
-  provider.register();
+  provider.register({ propagator: new EdgePropagator() });
   registerInstrumentations({
     tracerProvider: provider,
     instrumentations: [

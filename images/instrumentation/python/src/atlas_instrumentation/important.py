@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
 KEY, VALUE = "atlas", "important"
-"""As config/collector/gateway.yaml has them, in transform/keep."""
+"""As config/collector/gateway.yaml has them, in sanitize: keep."""
 MOST_MEMBERS, MOST_CHARACTERS = 32, 512
 """Of a trace state: a longer one is dropped as a whole by those who read it."""
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

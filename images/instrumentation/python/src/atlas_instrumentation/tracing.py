@@ -12,8 +12,10 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from atlas_instrumentation import bus_rabbitmq, bus_redis
+from atlas_instrumentation.edge import EdgePropagator, EdgeSampler
 from atlas_instrumentation.important import ImportantTraces
 from atlas_instrumentation.logs import Once
 from atlas_instrumentation.orders import OrderSpans
@@ -40,6 +42,9 @@ def configure(settings: Settings) -> None:
     _quieten()
     # What its own shutdown would do at exit, `flush` does, and within its time.
     provider = TracerProvider(resource=Resource.create({"service.name": settings.service}), shutdown_on_exit=False)
+    # The gateway decides what is kept, and no caller: all is sampled, unless the environment names another sampler.
+    provider.sampler = EdgeSampler(provider.sampler if os.environ.get("OTEL_TRACES_SAMPLER", "").strip() else ALWAYS_ON)
+    propagate.set_global_textmap(EdgePropagator(propagate.get_global_textmap()))
     if settings.important:
         provider.sampler = ImportantTraces(provider.sampler, settings.important, settings.order_spans)
     provider.add_span_processor(OrderSpans(settings.order_spans))
