@@ -1,7 +1,9 @@
-"""The gateway's configuration with its overlays, as one file.
+"""A Collector's configuration with its overlays, as one file.
 
 The Collector itself merges several files, but a list of a later file replaces an earlier one's: two overlays that each
 add an extension would lose one. Here the lists that overlays add to are joined; all else is merged as the Collector does it.
+Receivers and processors that no pipeline uses any more are left out, and so are extensions that the service does not name, also
+where an exporter asks for one: a Collector does not start with a component that it does not know.
 """
 
 import re
@@ -13,7 +15,7 @@ import yaml
 from catalog.yaml_reader import load
 
 _JOINED = re.compile(r"service\.extensions|service\.pipelines\.[^.]+\.(receivers|exporters)")
-"""Lists in which the order means nothing. Processors are not among them."""
+"""Lists in which the order means nothing. Processors are not among them. An overlay's `-name` takes a name out."""
 
 
 def merge_configs(texts: Sequence[str]) -> str:
@@ -24,6 +26,16 @@ def merge_configs(texts: Sequence[str]) -> str:
     result: Any = load(first)
     for overlay in overlays:
         result = _merge(result, load(overlay), "")
+    for kind in ("receivers", "processors"):
+        if kind in result:
+            used = {name for pipeline in result["service"]["pipelines"].values() for name in pipeline.get(kind, [])}
+            result[kind] = {name: component for name, component in result[kind].items() if name in used}
+    if "extensions" in result:
+        used = set(result["service"].get("extensions", []))
+        result["extensions"] = {name: each for name, each in result["extensions"].items() if name in used}
+        for exporter in filter(None, result["exporters"].values()):
+            if "middlewares" in exporter:
+                exporter["middlewares"] = [each for each in exporter["middlewares"] if each["id"] in used]
     return yaml.safe_dump(result, sort_keys=False, width=1000)
 
 
@@ -42,5 +54,6 @@ def _merge(below: Any, above: Any, path: str) -> Any:
         return result
     if _JOINED.fullmatch(path):
         joined, added = cast(list[str], below), cast(list[str], above)
-        return joined + [item for item in added if item not in joined]
+        left = [item for item in joined if f"-{item}" not in added]
+        return left + [item for item in added if item not in joined and not item.startswith("-")]
     return above

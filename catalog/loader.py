@@ -13,7 +13,9 @@ from catalog.rules import load_rules
 CONFIG = (
     "alertmanager/alertmanager.yaml",
     "blackbox/blackbox.yaml",
+    "collector/agent-upstream.yaml",
     "collector/agent.yaml",
+    "collector/gateway-upstream.yaml",
     "collector/gateway.yaml",
     "collector/logs-elasticsearch-token.yaml",
     "collector/logs-elasticsearch.yaml",
@@ -21,6 +23,7 @@ CONFIG = (
     "collector/logs-external.yaml",
     "collector/logs-otlp-token.yaml",
     "collector/logs-otlp.yaml",
+    "collector/logs-victorialogs-upstream.yaml",
     "collector/logs-victorialogs.yaml",
     "collector/metrics-replica.yaml",
     "collector/traces-external.yaml",

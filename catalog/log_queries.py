@@ -15,7 +15,13 @@ MatchOperator: TypeAlias = Literal["=", "!=", "=~", "!~"]
 LineOperator: TypeAlias = Literal["|=", "!=", "|~", "!~"]
 Function: TypeAlias = Literal["rate", "count_over_time"]
 
-STREAM_LABELS = ("service_name", "deployment_environment_name", "k8s_namespace_name")
+STREAM_LABELS = (
+    "service_name",
+    "deployment_environment_name",
+    "k8s_namespace_name",
+    "k8s_pod_name",
+    "k8s_container_name",
+)
 """What a selector may ask for: the labels of Loki's streams. Every other attribute is asked for after the selector, by ``|``."""
 EACH_STEP = "$__auto"
 """The range of a query that is drawn over time: as long as a step of the panel."""

@@ -8,6 +8,7 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_kubernetes.core.v1 import Service
 
 from catalog.collector_config import count_persistent_queues, merge_configs
+from catalog.reserved_metrics import agent_metrics, reserved_metrics
 from components.backend import MetricsBackend, TelemetryBackend, gateway_addresses, gateway_overlays
 from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_namespace, may_read
@@ -30,16 +31,19 @@ GOMEMLIMIT_RATIO = 0.55
 GOGC_PERCENT = 400
 """Percent of what is in use that garbage may come to before it is collected. Go's own 100 costs a quarter more processor time."""
 
-MAX_QUEUE_HOURS = 1
-"""What waits longer may be older than VictoriaLogs' retention when it gets there, and is dropped, as it would have been by then."""
+LOKI_LATE_HOURS = 12
+"""How much older than the newest of its stream Loki takes a record: half of max_chunk_age in config/loki/loki.yaml."""
+MAX_QUEUE_HOURS = 4
+"""For what waits in a gateway's queue: two hours without its store, the time to send it then, and clocks that are apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorArgs:
     """``configs`` are the gateway's own configuration and its overlays; ``overlay_environment`` are variables of theirs.
 
-    Every backend gets every record. Pods of the namespace ``senders`` reach the gateway by ``otel-collector:4317``. ``secret``
-    names the Secret with the backends' tokens.
+    ``rules`` are the texts of the rule files: not everybody may push what they read. Every backend gets every record. Pods of the
+    namespace ``senders`` reach the gateway by ``otel-collector:4317`` and speak for themselves; the node agents of ``agents``
+    speak for all pods of their node, where there are any. ``secret`` names the Secret with the backends' tokens.
     """
 
     context: NamespaceContext
@@ -50,7 +54,10 @@ class CollectorArgs:
     traces: TelemetryBackend
     metrics: MetricsBackend
     overlay_environment: Mapping[str, str]
+    rules: Collection[str]
     senders: NamespaceContext
+    agents: NamespaceContext | None
+    masks_personal_data: bool
     secret: Input[str] | None = None
 
     @staticmethod
@@ -71,7 +78,10 @@ class CollectorArgs:
             traces=traces,
             metrics=metrics,
             overlay_environment={**gateway_addresses(stack.settings), **log_bounds(stack.settings)},
+            rules=stack.catalog.rules.values(),
             senders=stack.trading,
+            agents=stack.contexts.get("agents"),
+            masks_personal_data=stack.settings.masks_personal_data,
             secret=stack.secrets.workloads.get("otel-collector"),
         )
 
@@ -86,6 +96,8 @@ class Collector(pulumi.ComponentResource):
         super().__init__("atlas:index:Collector", name, {}, opts)
         child = ResourceOptions(parent=self)
         context, settings, senders = args.context, args.settings, args.senders
+        # Without agents it looks where none can be: beside itself, where the program alone makes pods.
+        agents = args.agents or context
         config = merge_configs(args.configs)
         mounts = {CONFIG: immutable_config_volume(NAME, {"gateway.yaml": config}, context, child)}
         first, *others = args.metrics.replicas
@@ -105,12 +117,16 @@ class Collector(pulumi.ComponentResource):
                     "ENVIRONMENT": context.environment,
                     "CLUSTER": context.cluster,
                     "TRADING_NAMESPACE": senders.namespace,
+                    "RESERVED_METRICS": reserved_metrics(args.rules),
+                    "AGENT_METRICS": agent_metrics(args.rules),
+                    "AGENTS_NAMESPACE": agents.namespace,
                     "LOGS_ENDPOINT": args.logs.otlp_url,
                     "TRACES_ENDPOINT": args.traces.otlp_url,
                     "METRICS_ENDPOINT": first.otlp_url,
                     **replica,
                     **args.overlay_environment,
                     "SAMPLING_PERCENTAGE": format_number(settings.sampling_percentage),
+                    "MASK_PERSONAL_DATA": str(args.masks_personal_data).lower(),
                     **queue_environment(settings.volume, count_persistent_queues(config), fsync=settings.fsync),
                     **heap_environment(settings.memory),
                 },
@@ -118,19 +134,23 @@ class Collector(pulumi.ComponentResource):
                 probes=Probes(port="health", liveness_path="/", readiness_path="/"),
                 mounts=mounts,
                 persistent_volume=PersistentVolume(path="/var/lib/otel-collector", size=settings.volume),
-                api_access_reason="adds pod and node names to telemetry",
+                api_access_reason="tells by its address whose telemetry comes in",
                 headless=True,
             ),
             child,
         )
-        grant_in_namespace(
-            "otel-collector-metadata",
-            may_read([("", ["pods"])]),
-            senders.namespace,
-            {"kind": "ServiceAccount", "name": workload.service_account, "namespace": context.namespace},
-            child,
-            resource_name="otel-collector-metadata",
-        )
+        for resource_name, namespace in (
+            ("otel-collector-metadata", senders.namespace),
+            ("otel-collector-agents", agents.namespace),
+        ):
+            grant_in_namespace(
+                resource_name,
+                may_read([("", ["pods"])]),
+                namespace,
+                {"kind": "ServiceAccount", "name": workload.service_account, "namespace": context.namespace},
+                child,
+                resource_name=resource_name,
+            )
         Service(
             f"{NAME}-from-trading",
             metadata={"name": NAME, "namespace": senders.namespace, "labels": senders.labels(NAME)},
@@ -156,16 +176,24 @@ def heap_environment(memory: str) -> dict[str, str]:
 
 
 def log_bounds(settings: Settings) -> dict[str, str]:
-    """How old a log record may be for VictoriaLogs: its retention, less the time that it may wait in a queue."""
-    if settings.logs.backend != "victorialogs":
-        return {}
-    return {"LOGS_MAX_AGE": f"{to_hours(settings.victorialogs.retention) - MAX_QUEUE_HOURS}h"}
+    """How old a log record may be when it comes: what its store takes, less the time that the record may wait in a queue.
+
+    VictoriaLogs takes all within its retention. A store of the user's own is asked for no more than Loki.
+    """
+    own = settings.logs.backend == "victorialogs"
+    hours = to_hours(settings.victorialogs.retention) if own else LOKI_LATE_HOURS
+    return {"LOGS_MAX_AGE": f"{hours - MAX_QUEUE_HOURS}h"}
 
 
 def gateway_configs(settings: Settings, files: Mapping[str, str], configured_secrets: Collection[str]) -> list[str]:
     """The gateway's own configuration and the overlays that settings and ``configured_secrets`` ask for."""
-    replica = settings.prometheus.replicas > 1 and not settings.prometheus.operator
-    overlays = [*(["metrics-replica.yaml"] if replica else [])]
-    overlays += ["logs-victorialogs.yaml"] if settings.logs.backend == "victorialogs" else []
-    overlays += gateway_overlays(settings, configured_secrets)
-    return [files[file] for file in ("gateway.yaml", *overlays)]
+    upstream = settings.collector.distribution == "upstream"
+    chosen = {
+        "gateway.yaml": True,
+        "gateway-upstream.yaml": upstream,
+        "metrics-replica.yaml": settings.prometheus.replicas > 1 and not settings.prometheus.operator,
+        "logs-victorialogs.yaml": settings.logs.backend == "victorialogs",
+        "logs-victorialogs-upstream.yaml": settings.logs.backend == "victorialogs" and upstream,
+        **dict.fromkeys(gateway_overlays(settings, configured_secrets), True),
+    }
+    return [files[file] for file, wanted in chosen.items() if wanted]

@@ -1,16 +1,18 @@
 """The Collector on each node: container logs from its files, the node's own metrics, all of it to the gateway."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi import Input, ResourceOptions
 
+from catalog.collector_config import merge_configs
 from components.collector import heap_environment, queue_environment
 from components.namespace_context import NamespaceContext
 from components.rbac import grant_in_cluster
 from components.stack_inputs import StackInputs
 from components.volumes import immutable_config_volume
-from components.workload import DaemonSetOptions, HostPath, Probes, UserOverride, Workload, WorkloadArgs
+from components.workload import Before, DaemonSetOptions, HostPath, Probes, UserOverride, Workload, WorkloadArgs
 from settings.model import Agent
 
 NAME = "node-agent"
@@ -20,25 +22,36 @@ QUEUES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class NodeAgentArgs:
-    """``gateway`` is the gateway's OTLP/gRPC address, ``host:port``."""
+    """``configs`` are the agent's own configuration and its overlays.
+
+    ``gateway`` is the gateway's OTLP/gRPC address, ``host:port``.
+    """
 
     context: NamespaceContext
     settings: Agent
     image: Input[str]
-    config: str
+    configs: Sequence[str]
+    options: Sequence[str]
+    """Of the command line."""
     gateway: Input[str]
     kubelet_insecure: bool
+    masks_personal_data: bool
 
     @staticmethod
     def of(stack: StackInputs, gateway: Input[str]) -> "NodeAgentArgs":
         """What the component needs of the stack."""
+        upstream = stack.settings.collector.distribution == "upstream"
+        files = ("agent.yaml", *(["agent-upstream.yaml"] if upstream else []))
         return NodeAgentArgs(
             context=stack.contexts["agents"],
             settings=stack.settings.agent,
             image=stack.images["otel-collector"],
-            config=stack.config["collector/agent.yaml"],
+            configs=[stack.config[f"collector/{file}"] for file in files],
+            # By default its lines would wait in memory after their checkpoint, and be lost with the process.
+            options=["--feature-gates=stanza.synchronousLogEmitter"] if upstream else [],
             gateway=gateway,
             kubelet_insecure=stack.settings.cluster.kubelet_insecure,
+            masks_personal_data=stack.settings.masks_personal_data,
         )
 
 
@@ -56,13 +69,17 @@ class NodeAgent(pulumi.ComponentResource):
                 image=args.image,
                 cpu=settings.cpu,
                 memory=settings.memory,
-                # By default lines would wait in memory after their checkpoint, and be lost with the process.
-                args=[f"--config={CONFIG}/agent.yaml", "--feature-gates=stanza.synchronousLogEmitter"],
+                before=Before(
+                    reason="when it ends, the cluster knows the pod's address, by which the gateway tells an agent from a stranger",
+                    args=["validate", f"--config={CONFIG}/agent.yaml", *args.options],
+                ),
+                args=[f"--config={CONFIG}/agent.yaml", *args.options],
                 env={
                     "ENVIRONMENT": context.environment,
                     "CLUSTER": context.cluster,
                     "GATEWAY_ENDPOINT": pulumi.Output.concat("dns:///", args.gateway),
                     "KUBELET_INSECURE": str(args.kubelet_insecure).lower(),
+                    "MASK_PERSONAL_DATA": str(args.masks_personal_data).lower(),
                     **queue_environment(settings.queue, QUEUES, fsync=False),
                     **heap_environment(settings.memory),
                 },
@@ -73,11 +90,15 @@ class NodeAgent(pulumi.ComponentResource):
                 },
                 ports={"metrics": 8888, "health": 13133},
                 probes=Probes(port="health", liveness_path="/", readiness_path="/"),
-                mounts={CONFIG: immutable_config_volume(NAME, {"agent.yaml": args.config}, context, child)},
+                mounts={
+                    CONFIG: immutable_config_volume(NAME, {"agent.yaml": merge_configs(args.configs)}, context, child)
+                },
                 daemon_set=DaemonSetOptions(
                     reason="logs, checkpoints and the kernel's counters are files of the node",
                     host={
                         "/var/log/pods": HostPath(path="/var/log/pods"),
+                        # Where the links in the other folder lead on a node with cri-dockerd.
+                        "/var/lib/docker/containers": HostPath(path="/var/lib/docker/containers", optional=True),
                         "/var/lib/node-agent": HostPath(path="/var/lib/atlas-node-agent", writable=True),
                         "/hostfs/proc": HostPath(path="/proc"),
                         "/hostfs/sys": HostPath(path="/sys"),

@@ -14,7 +14,7 @@ from components.data_services import data_hosts
 from components.namespace_context import NOT_AWAITED, NamespaceContext
 from components.platform_services import DATA_PORTS, DEPLOYMENTS, JOBS, SERVICES, EnvironmentInputs, service_secrets
 from components.stack_inputs import StackInputs
-from components.workload import Probes, SecretKey, Workload, WorkloadArgs, pod_spec
+from components.workload import Before, Probes, SecretKey, Workload, WorkloadArgs, pod_spec
 from settings.model import Limits, ServiceSettings
 from settings.model import Platform as PlatformSettings
 
@@ -83,6 +83,14 @@ class Trading(pulumi.ComponentResource):
             cpu=size.cpu or service.cpu,
             memory=size.memory or service.memory,
             args=arguments,
+            before=Before(
+                reason="when it ends, the cluster knows the pod's address, and the gateway whose the job's first figures are",
+                # Any image would do, and this one is on the node.
+                image=args.images["otel-collector"],
+                args=["--version"],
+            )
+            if service.job
+            else None,
             env=environment(name, args),
             secret_env={
                 each.variable: SecretKey(secret=secret, key=key)

@@ -6,7 +6,7 @@ Kubernetes Hardening Guidance.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
@@ -73,10 +73,11 @@ class UserOverride:
 
 @dataclass(frozen=True, kw_only=True)
 class HostPath:
-    """A folder of the node, read-only unless said otherwise."""
+    """A folder of the node, read-only unless said otherwise. One that not every node has is made where it is missing."""
 
     path: str
     writable: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,18 @@ class SecretKey:
 
     secret: Input[str]
     key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What runs to its end before the workload begins, because of ``reason``.
+
+    The workload's own image has its variables and volumes, another ``image`` nothing of it.
+    """
+
+    reason: str
+    args: Sequence[str]
+    image: Input[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +133,7 @@ class WorkloadArgs:
     persistent_volume: PersistentVolume | None = None
     daemon_set: DaemonSetOptions | None = None
     user_override: UserOverride | None = None
+    before: Before | None = None
     api_access_reason: str | None = None
     headless: bool = False
     peer_port: str | None = None
@@ -269,6 +283,8 @@ def pod_spec(name: str, args: WorkloadArgs, service_account: Input[str]) -> PodS
         },
         "containers": [_container(name, args, mounts)],
     }
+    if args.before:
+        spec["init_containers"] = [_before(name, args, args.before, mounts)]
     # An empty list would not be there when it is read back.
     if volumes:
         spec["volumes"] = volumes
@@ -324,6 +340,13 @@ def _container(name: str, args: WorkloadArgs, mounts: list[VolumeMountArgsDict])
     return container
 
 
+def _before(name: str, args: WorkloadArgs, before: Before, mounts: list[VolumeMountArgsDict]) -> ContainerArgsDict:
+    seen = replace(args, args=before.args, ports={}, probes=None)
+    if before.image is not None:
+        seen, mounts = replace(seen, image=before.image, env={}, secret_env={}, field_env={}), []
+    return _container(f"{name}-before", seen, mounts)
+
+
 def _ports(args: WorkloadArgs) -> list[tuple[str, int, str]]:
     """Name, number and protocol of each port."""
     over_udp = [(f"{args.peer_port}-udp", args.ports[args.peer_port], "UDP")] if args.peer_port else []
@@ -364,7 +387,8 @@ def _volumes(args: WorkloadArgs) -> tuple[list[VolumeArgsDict], list[VolumeMount
     host_paths: Mapping[str, HostPath] = args.daemon_set.host if args.daemon_set else {}
     for path, host in host_paths.items():
         volume_name = "host-" + path.strip("/").replace("/", "-")
-        kind = "DirectoryOrCreate" if host.writable else "Directory"
+        # Without the folder, `Directory` keeps the pod from starting, and no type leaves it to the runtime what happens.
+        kind = "DirectoryOrCreate" if host.writable or host.optional else "Directory"
         volumes.append({"name": volume_name, "host_path": {"path": host.path, "type": kind}})
         mounts.append({"name": volume_name, "mount_path": path, "read_only": not host.writable})
     if args.persistent_volume:

@@ -254,6 +254,9 @@ def _collector(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         return
     ours = parts["collector"].distribution == "atlas"
     upstream, path = "collector.distribution: upstream", ("images", COLLECTOR)
+    if not ours and parts["collector"].personal_data == "masked":
+        expected = "collector.distribution: atlas beside it"
+        yield ConfigIssue("collector.personalData", f"has no effect beside {upstream}", expected, "masked", remove=True)
     if ours and "logs" in parts and parts["logs"].elasticsearch:
         found = parts["logs"].elasticsearch
         yield ConfigIssue(

@@ -102,6 +102,11 @@ class Collector(Model):
         le=100,
         description="share of ordinary traces kept; errors and slow spans always are",
     )
+    personal_data: Literal["masked", "kept"] | None = Field(
+        default=None,
+        description="card numbers, IBANs and e-mail addresses in telemetry; unset means masked in production and kept elsewhere",
+        examples=["masked"],
+    )
 
 
 class Agent(Model):
@@ -431,6 +436,12 @@ class Settings(Model):
     def digests_only(self) -> bool:
         """Whether an image that is named by a tag is deployed by the digest that the tag has in its registry."""
         return self.environment == "prod"
+
+    @property
+    def masks_personal_data(self) -> bool:
+        """Whether telemetry is stored without card numbers, IBANs and e-mail addresses. Credentials never are in it."""
+        chosen = self.collector.personal_data or ("masked" if self.environment == "prod" else "kept")
+        return chosen == "masked" and self.collector.distribution == "atlas"
 
 
 PRODUCTION: Mapping[str, Mapping[str, int]] = {
