@@ -14,7 +14,7 @@ NEAR, OVER = (0.8, "orange"), (1, "red")
 
 def of_limit(value: str, limit: str) -> str:
     """The share of a deployed limit."""
-    return f"{value} / on () atlas:limit:{limit}"
+    return f"{value} / on () min(atlas:limit:{limit})"
 
 
 def dashboard() -> Dashboard:
@@ -94,7 +94,7 @@ def dashboard() -> Dashboard:
                 "The result of the day, and the loss at which trading stops.",
                 "none",
                 Query("min(atlas_daily_pnl{ENVIRONMENT_SELECTOR})", "result"),
-                Query("-atlas:limit:daily_max_loss", "limit"),
+                Query("-min(atlas:limit:daily_max_loss)", "limit"),
                 minimum=None,
             )
         )
@@ -105,7 +105,7 @@ def dashboard() -> Dashboard:
                 "none",
                 Query("max by (product) (abs(atlas_exposure{ENVIRONMENT_SELECTOR}))", "{{product}}"),
                 Query(EXPOSURE, "all"),
-                Query("atlas:limit:max_exposure", "limit"),
+                Query("min(atlas:limit:max_exposure)", "limit"),
             )
         )
         .with_panel(
@@ -115,9 +115,10 @@ def dashboard() -> Dashboard:
                 "short",
                 Query(OPEN, "open"),
                 Query(
-                    "max(atlas_kill_switch{ENVIRONMENT_SELECTOR}) * on () atlas:limit:max_open_orders", "kill switch"
+                    "max(atlas_kill_switch{ENVIRONMENT_SELECTOR}) * on () min(atlas:limit:max_open_orders)",
+                    "kill switch",
                 ),
-                Query("atlas:limit:max_open_orders", "limit"),
+                Query("min(atlas:limit:max_open_orders)", "limit"),
             )
         )
         .with_row(Row("Are the figures alive"))

@@ -145,11 +145,25 @@ def dashboard() -> Dashboard:
         )
         .with_panel(
             timeseries(
+                "Changed or left out, by sender",
+                "What stores would have refused, a second: records that were cut, moved or given other names, and data points.",
+                "cps",
+                *(
+                    Query(rate(f"otelcol_processor_sanitize_{change}_total", "sender"), f"{change} {{{{sender}}}}")
+                    for change in ("cut", "moved", "renamed")
+                ),
+                Query(
+                    rate("otelcol_processor_sanitize_dropped_data_points_total", "sender, reason"),
+                    "left out {{sender}} {{reason}}",
+                ),
+            )
+        )
+        .with_panel(
+            timeseries(
                 "Collector memory",
                 "Resident memory of each pod.",
                 "bytes",
                 Query("otelcol_process_memory_rss_bytes{SERVICE_SELECTOR}", "{{pod}}"),
-                width=12,
             )
         )
         .with_panel(
@@ -158,7 +172,6 @@ def dashboard() -> Dashboard:
                 "Cores in use of each pod.",
                 "cores",
                 Query("rate(otelcol_process_cpu_seconds_total{SERVICE_SELECTOR}[$__rate_interval])", "{{pod}}"),
-                width=12,
             )
         )
         .with_row(Row("Prometheus"))

@@ -40,7 +40,7 @@ def dashboard() -> Dashboard:
                 "Open orders of the limit",
                 "Share of the deployed limit that is in use.",
                 "percentunit",
-                Query("sum(atlas_open_orders{SERVICE_SELECTOR}) / scalar(max(atlas:limit:max_open_orders))", "used"),
+                Query("sum(atlas_open_orders{SERVICE_SELECTOR}) / scalar(min(atlas:limit:max_open_orders))", "used"),
                 steps=[(0.8, "orange"), (1, "red")],
                 no_value="unknown",
             )
@@ -60,7 +60,7 @@ def dashboard() -> Dashboard:
                 "Share of the deployed daily loss limit that is used up; 0 while in profit.",
                 "percentunit",
                 Query(
-                    "clamp_min(-sum(atlas_daily_pnl{SERVICE_SELECTOR}), 0) / scalar(max(atlas:limit:daily_max_loss))",
+                    "clamp_min(-sum(atlas_daily_pnl{SERVICE_SELECTOR}), 0) / scalar(min(atlas:limit:daily_max_loss))",
                     "used",
                 ),
                 steps=[(0.8, "orange"), (1, "red")],
@@ -144,7 +144,7 @@ def dashboard() -> Dashboard:
                 "In quote currency. At the limit the workers stop trading.",
                 "short",
                 Query("sum by (service) (atlas_daily_pnl{SERVICE_SELECTOR})", "{{service}}"),
-                Query("-max(atlas:limit:daily_max_loss)", "limit"),
+                Query("-min(atlas:limit:daily_max_loss)", "limit"),
                 minimum=None,
             )
         )
@@ -154,7 +154,7 @@ def dashboard() -> Dashboard:
                 "The limit is the deployed one.",
                 "short",
                 Query("sum by (service) (atlas_open_orders{SERVICE_SELECTOR})", "{{service}}"),
-                Query("max(atlas:limit:max_open_orders)", "limit"),
+                Query("min(atlas:limit:max_open_orders)", "limit"),
             )
         )
         .with_panel(
