@@ -1,4 +1,4 @@
-"""The gateway's overlays, and the choices of them that settings can lead to."""
+"""The overlays of gateway and agent, and the choices of them that settings can lead to."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -7,7 +7,7 @@ from pathlib import Path
 from catalog.collector_config import merge_configs
 
 FOLDER = Path(__file__).parents[2] / "config/collector"
-STANDALONE = {"agent.yaml", "gateway.yaml"}
+STANDALONE = {"agent.yaml", "agent-upstream.yaml", "gateway.yaml"}
 EITHER: tuple[tuple[tuple[str, ...], ...], ...] = (
     ((), ("metrics-replica",)),
     ((), ("traces-external",), ("traces-external", "traces-token")),
@@ -23,6 +23,9 @@ EITHER: tuple[tuple[tuple[str, ...], ...], ...] = (
 """Of each line one is chosen, in the order in which the program merges them."""
 VICTORIALOGS = "logs-victorialogs"
 """Merged after ``metrics-replica``. It is tried with nothing else and with everything else."""
+UPSTREAM = "gateway-upstream"
+"""Merged first of all. It is tried with nothing else, with VictoriaLogs and with everything else."""
+UPSTREAM_VICTORIALOGS = "logs-victorialogs-upstream"
 
 
 def choices() -> dict[str, tuple[str, ...]]:
@@ -33,7 +36,16 @@ def choices() -> dict[str, tuple[str, ...]]:
     )
     found += [(VICTORIALOGS,), *((first, VICTORIALOGS, *rest) for first, *rest in (ours, all_of_them))]
     most = found[-1]
-    return {"everything" if chosen == most else " ".join(chosen) or "nothing": chosen for chosen in found}
+    named = {"everything" if chosen == most else " ".join(chosen) or "nothing": chosen for chosen in found}
+    for name in ("nothing", VICTORIALOGS, "everything"):
+        named[f"{name}, upstream"] = upstream(named[name])
+    return named
+
+
+def upstream(chosen: Sequence[str]) -> tuple[str, ...]:
+    """The same for the upstream image."""
+    own = [each for name in chosen for each in ((name, UPSTREAM_VICTORIALOGS) if name == VICTORIALOGS else (name,))]
+    return (UPSTREAM, *own)
 
 
 def _ours(chosen: Sequence[str]) -> bool:
@@ -52,3 +64,8 @@ def texts(chosen: Sequence[str]) -> list[str]:
 
 def merged_choice(chosen: Sequence[str]) -> str:
     return merge_configs(texts(chosen))
+
+
+def upstream_agent() -> str:
+    """The agent's configuration for the upstream image."""
+    return merge_configs([(FOLDER / name).read_text() for name in ("agent.yaml", "agent-upstream.yaml")])

@@ -1,6 +1,7 @@
 """Runs the real promtool. What Prometheus thinks of a rule or an expression is asked of Prometheus's own tool."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +22,10 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Its answer to a command. A promtool that is missing is a failure: nothing else checks what it checks."""
     found = shutil.which("promtool")
     assert found, "promtool is not on PATH; run the tests with `make test`, which builds it and puts it there"
-    return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    # It lives for moments: to collect its garbage less often costs little memory, and saves a tenth of its time.
+    environment = os.environ | {"GOGC": "400"}
+    command = [found, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def suites(files: Iterable[Path]) -> dict[str, Suite]:

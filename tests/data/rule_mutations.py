@@ -1,17 +1,17 @@
 """The rules with one thing changed in each, and whether the tests of their file notice the change.
 
-One promtool judges many changes, each by a rule file and a test file of its own, so that each verdict stays that of one change.
+One promtool judges many changes, each test of a change with files of its own, so that each verdict stays that of one change.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -52,6 +52,13 @@ class Mutation:
     rule: int
     title: str
     change: Mapping[str, str]
+
+
+class _Case(NamedTuple):
+    """One test with the rules that it needs, both as files: what is the same for several mutations is judged once."""
+
+    rules: str
+    test: str
 
 
 @cache
@@ -115,20 +122,23 @@ def noticed(mutation: Mutation) -> bool:
 @cache
 def _judged(file: str) -> dict[Mutation, bool]:
     """Each mutation of a file, and whether it is noticed. The quickest tests are asked first: one that fails is enough."""
-    left = {mutation: _judges(mutation) for mutation in MUTATIONS if mutation.file == file}
-    judged = dict.fromkeys(left, False)
-    at_once = 1
-    while left := {mutation: tests for mutation, tests in left.items() if tests and not judged[mutation]}:
-        judged |= _failing({mutation: tests[:at_once] for mutation, tests in left.items()})
-        left = {mutation: tests[at_once:] for mutation, tests in left.items()}
-        at_once *= 2
+    left = {
+        mutation: [_case(mutation, test) for test in _judges(mutation)]
+        for mutation in MUTATIONS
+        if mutation.file == file
+    }
+    judged, known = dict.fromkeys(left, False), dict[_Case, bool]()
+    while left := {mutation: cases for mutation, cases in left.items() if cases and not judged[mutation]}:
+        known |= _failing({cases[0] for cases in left.values()} - known.keys())
+        judged |= {mutation: known[cases[0]] for mutation, cases in left.items()}
+        left = {mutation: cases[1:] for mutation, cases in left.items()}
     return judged
 
 
 def _judges(mutation: Mutation) -> list[dict[str, Any]]:
     """The tests that ask for the rule, in the order of the time that they look at."""
     rules = rules_of(mutation.file)
-    found = [test for test in _tests_of(mutation.file)["tests"] if mutation.rule in _needed_by([test], rules)]
+    found = [test for test in _tests_of(mutation.file)["tests"] if mutation.rule in _needed_by(test, rules)]
     assert found, f"no test asks for {mutation.title}"
     return sorted(found, key=_minutes)
 
@@ -143,43 +153,44 @@ def _minutes(test: Mapping[str, Any]) -> float:
     )
 
 
-def _failing(asked: Mapping[Mutation, list[dict[str, Any]]]) -> dict[Mutation, bool]:
-    """Whether any of these tests fails with the change. One that is no rule, or whose tests cannot run, is a fault of ours."""
+def _case(mutation: Mutation, test: dict[str, Any]) -> _Case:
+    """The changed rule among those that the test needs: all others would only cost time."""
+    rules = list(rules_of(mutation.file))
+    needed = _needed_by(test, rules)
+    rules[mutation.rule] = {**rules[mutation.rule], **mutation.change}
+    changed = [rule for number, rule in enumerate(rules) if number in needed]
+    whole = {**_tests_of(mutation.file), "rule_files": [], "tests": [test]}
+    return _Case(json.dumps({"groups": [{"name": "changed", "rules": changed}]}), json.dumps(whole))
+
+
+def _failing(cases: Set[_Case]) -> dict[_Case, bool]:
+    """Whether each test fails. A rule that is none, or a test that cannot run, is a fault of ours."""
+    if not cases:
+        return {}
     with TemporaryDirectory() as name:
-        rules, files = set[Path](), dict[Mutation, Path]()
-        for mutation, tests in asked.items():
-            changed = _file(Path(name), {"groups": [{"name": "changed", "rules": _changed(mutation, tests)}]})
-            whole = {**_tests_of(mutation.file), "rule_files": [changed.name], "tests": tests}
-            rules, files = rules | {changed}, {**files, mutation: _file(Path(name), whole)}
-        checked = promtool("check", "rules", *rules)
+        folder, files = Path(name), dict[_Case, Path]()
+        for case in cases:
+            rules = _file(folder, case.rules)
+            files[case] = _file(folder, json.dumps(json.loads(case.test) | {"rule_files": [rules.name]}))
+        checked = promtool("check", "rules", *{_file(folder, case.rules) for case in cases})
         assert checked.returncode == 0, said(checked)
-        found = suites(set(files.values()))
-    for mutation, file in files.items():
-        assert found[file.name].tests == len(asked[mutation])
-    return {mutation: found[file.name].failures > 0 for mutation, file in files.items()}
+        found = suites(files.values())
+    assert {suite.tests for suite in found.values()} == {1}
+    return {case: found[file.name].failures > 0 for case, file in files.items()}
 
 
-def _file(folder: Path, content: object) -> Path:
-    """A file that is named by what is in it, so that what is the same is judged once."""
-    text = json.dumps(content)
+def _file(folder: Path, text: str) -> Path:
+    """A file that is named by what is in it."""
     path = folder / hashlib.sha256(text.encode()).hexdigest()
     path.write_text(text)
     return path
 
 
-def _changed(mutation: Mutation, tests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The changed rule among those that the tests need: all others would only cost time."""
-    rules = list(rules_of(mutation.file))
-    needed = _needed_by(tests, rules)
-    rules[mutation.rule] = {**rules[mutation.rule], **mutation.change}
-    return [rule for number, rule in enumerate(rules) if number in needed]
-
-
-def _needed_by(tests: Sequence[Mapping[str, Any]], rules: Sequence[Mapping[str, Any]]) -> set[int]:
-    """The numbers of the rules that the tests ask for, and of those whose records these read."""
-    asked = set[str]().union(*map(asked_for, tests))
+def _needed_by(test: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The numbers of the rules that the test asks for, and of those whose records these read."""
+    asked = asked_for(test)
     needed = {number for number, rule in enumerate(rules) if rule.get("alert") in asked}
-    texts = [each["expr"] for test in tests for each in test.get("promql_expr_test", ())]
+    texts = [each["expr"] for each in test.get("promql_expr_test", ())]
     texts += [rules[number]["expr"] for number in needed]
     while texts:
         read = set(re.findall(r"[\w:]+", texts.pop()))

@@ -17,7 +17,12 @@ def go() -> golang.Go:
 
 def run(go: golang.Go, *command: str) -> str:
     done = subprocess.run(
-        command, cwd=COLLECTOR_COMPONENTS, env=go.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=COLLECTOR_COMPONENTS,
+        env=go.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

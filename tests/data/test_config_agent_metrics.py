@@ -75,8 +75,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, 
     gateway = Gateway(
         folder / "gateway",
         {"logs": nowhere, "traces": nowhere, "metrics": f"{url}/api/v1/otlp"},
-        # On this machine every address is that of the test's only pod.
-        variant=lambda config: config["processors"]["k8s_attributes"]["pod_association"].pop(),
     )
     agent = Agent(folder / "agent", f"dns:///{gateway.address}:4317", kubelet=Kubelet(folder / "kubelet"))
 

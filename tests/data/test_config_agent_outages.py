@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.data.numbered_lines import each_once, write_numbered
+from tests.data.overlays import upstream_agent
 from tests.data.stack_traces import PYTHON
-from tests.support.agent_process import Agent, ContainerLog, GatewayStub
+from tests.support.agent_process import UPSTREAM_FLAGS, Agent, ContainerLog, GatewayStub
 from tests.support.collector_process import Gateway, Sink
 from tests.support.name_server import NameServer
 from tests.support.tool_process import running
@@ -39,13 +40,18 @@ def _narrow(config: dict[str, Any]) -> None:
         exporter["sending_queue"]["batch"] |= {"min_size": 100_000, "max_size": 500_000}
 
 
-@pytest.mark.parametrize(("how", "lost"), [(signal.SIGKILL, 0), (signal.SIGTERM, 100)])
-def test_a_full_queue_makes_the_agent_wait_and_little_is_lost_when_it_stops(
-    tmp_path: Path, how: signal.Signals, lost: int
+@pytest.mark.parametrize(
+    ("upstream", "how", "lost"),
+    [(False, signal.SIGKILL, 0), (False, signal.SIGTERM, 0), (True, signal.SIGKILL, 0), (True, signal.SIGTERM, 100)],
+)
+def test_a_full_queue_makes_the_agent_wait_and_nothing_is_lost_when_it_stops(
+    tmp_path: Path, upstream: bool, how: signal.Signals, lost: int
 ) -> None:
-    """Asked to stop while it waits, the receiver gives up the batch in its hand: 100 lines a file at most. Killed, none."""
+    """Asked to stop while it waits, the upstream receiver gives up the batch in its hand: 100 lines a file at most."""
     gateway = GatewayStub()
-    agent = Agent(tmp_path, gateway.endpoint, environment={"QUEUE_BYTES": "1000000"}, variant=_narrow)
+    text, flags = (upstream_agent(), UPSTREAM_FLAGS) if upstream else (None, [])
+    environment = {"QUEUE_BYTES": "1000000"}
+    agent = Agent(tmp_path, gateway.endpoint, text=text, flags=flags, environment=environment, variant=_narrow)
     log, written = ContainerLog(agent.pods), 4000
     log.write(*(f"number {number} {'x' * 1000}" for number in range(written)))
 

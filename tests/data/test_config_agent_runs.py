@@ -6,17 +6,39 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from tests.data.overlays import upstream_agent
 from tests.data.stack_traces import NODE_LOGGED, NODE_UNCAUGHT, PYTHON, TRACES
-from tests.support.agent_process import NODE, Agent, ContainerLog, GatewayStub, Record, now
+from tests.support.agent_process import NODE, UPSTREAM_FLAGS, Agent, ContainerLog, GatewayStub, Record, now
 from tests.support.tool_process import running
 from tests.support.waiting import wait_until
 
 BIGGEST = 250_000
 """Bytes of a body, above which the gateway cuts."""
+TRACE_TEST = "test_a_stack_trace_is_one_record_among_other_lines"
+UPSTREAM_LACKS = {
+    "test_parts_of_the_two_streams_of_a_container_are_not_mixed": "parts are joined by file",
+    "test_a_long_line_of_json_keeps_its_level_and_trace_between_the_other_streams_lines": "parts are joined by file",
+    "test_objects_on_one_line_are_records_each": "of several objects on a line the first alone is kept",
+    "test_what_follows_json_on_its_line_is_kept": "what follows an object on its line is lost",
+    "test_frames_stay_below_their_own_header": "frames of two headers come as one record between them",
+    f"{TRACE_TEST}[an error of Node with its cause]": "the cause's end is torn off",
+    f"{TRACE_TEST}[an exception of Java]": "`Caused by` is torn off",
+    f"{TRACE_TEST}[a panic of Go]": "goroutines are torn",
+    f"{TRACE_TEST}[a trace in colours]": "colours hide a trace",
+    f"{TRACE_TEST}[an error of PostgreSQL]": "details are torn off",
+    "test_a_level_is_a_severity_by_whatever_name": "`severity`, `levelname`, `crit`, colours and numbers like 35 are no level",
+    "test_the_ids_of_a_trace_by_whatever_name": "`traceId`, `otelTraceID`, `trace.id` and upper case are no ids",
+    "test_a_duration_is_no_time": "a member `time` is lost where it is none",
+    "test_a_number_is_the_one_that_was_written": "a number above 64 bits is rounded",
+    "test_a_time_that_is_far_from_the_runtimes_is_told_beside_it": "an application's own time is believed for 24 h",
+    "test_parts_of_dockers_lines_are_joined": "Docker's parts are lines",
+}
+"""What the upstream agent gets wrong, by the test that shows it. There it has to fail."""
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +49,26 @@ def gateway() -> Iterator[GatewayStub]:
     stub.down()
 
 
-@pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, gateway: GatewayStub) -> Iterator[Agent]:
-    with running(Agent(tmp_path_factory.mktemp("agent"), gateway.endpoint)) as started:
+AGENTS = {"ours": (None, []), "upstream": (upstream_agent(), UPSTREAM_FLAGS)}
+
+
+@pytest.fixture(scope="module", params=AGENTS)
+def agent(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, gateway: GatewayStub
+) -> Iterator[Agent]:
+    text, flags = AGENTS[request.param]
+    with running(Agent(tmp_path_factory.mktemp("agent"), gateway.endpoint, text=text, flags=flags)) as started:
         yield started
 
 
 @pytest.fixture
-def log(agent: Agent) -> ContainerLog:
+def log(request: pytest.FixtureRequest, agent: Agent) -> ContainerLog:
+    parameters = dict(request.node.callspec.params)
+    if parameters.pop("agent") == "upstream":
+        kinds = "".join(f"[{value}]" for value in parameters.values())
+        lack = UPSTREAM_LACKS.get(request.node.originalname + kinds)
+        if lack:
+            request.applymarker(pytest.mark.xfail(reason=lack, strict=True))
     return ContainerLog(agent.pods, pod=f"api-{secrets.token_hex(4)}")
 
 
@@ -103,6 +137,54 @@ def test_parts_of_two_streams_are_not_mixed_with_other_containers(
     assert (bodies(gateway, log, 1), bodies(gateway, other, 1)) == (["a1b1c1d1"], ["a2b2c2d2"])
 
 
+def test_parts_of_the_two_streams_of_a_container_are_not_mixed(gateway: GatewayStub, log: ContainerLog) -> None:
+    log.write("A1", tag="P")
+    log.write("E", stream="stderr")
+    log.write("A2")
+    assert Counter(bodies(gateway, log, 2)) == {"A1A2": 1, "E": 1}
+
+
+def test_a_long_line_of_json_keeps_its_level_and_trace_between_the_other_streams_lines(
+    gateway: GatewayStub, log: ContainerLog
+) -> None:
+    trace, part = secrets.token_hex(16), 16_384
+    line = json.dumps({"level": "error", "trace_id": trace, "msg": "long", "data": "x" * 40_000})
+    for begin in range(0, len(line), part):
+        log.write(line[begin : begin + part], tag="P" if begin + part < len(line) else "F")
+        log.write("of the other stream", stream="stderr")
+    found = [record for record in arrived(gateway, log, 4) if record.body != "of the other stream"]
+    assert [(record.body, record.severity, record.trace) for record in found] == [("long", "ERROR", trace)]
+
+
+def test_parts_of_dockers_lines_are_joined(gateway: GatewayStub, log: ContainerLog) -> None:
+    """Docker cuts a line at 16 KiB: a part has no line's end."""
+    for stream, text in (("stdout", "first "), ("stderr", "other\n"), ("stdout", " second\n")):
+        log.raw(json.dumps({"log": text, "stream": stream, "time": now()}, separators=(",", ":")).encode() + b"\n")
+    assert Counter(bodies(gateway, log, 2)) == {"first  second": 1, "other": 1}
+
+
+def test_lines_behind_cri_dockerds_links_are_read(gateway: GatewayStub, log: ContainerLog, tmp_path: Path) -> None:
+    written = tmp_path / "containers/4e1f/4e1f-json.log"
+    written.parent.mkdir(parents=True)
+    line = {"log": json.dumps({"level": 30, "msg": "linked"}) + "\n", "stream": "stdout", "time": now()}
+    written.write_text(json.dumps(line, separators=(",", ":")) + "\n")
+    log.path.symlink_to(written)
+    (record,) = arrived(gateway, log, 1)
+    assert (record.body, record.severity, record.resource["k8s.pod.name"]) == ("linked", "INFO", log.pod)
+
+
+def test_objects_on_one_line_are_records_each(gateway: GatewayStub, log: ContainerLog) -> None:
+    log.write('{"msg":"one"}{"level":"error","msg":"two"}')
+    found = Counter((record.body, record.severity) for record in arrived(gateway, log, 2))
+    assert found == {("one", ""): 1, ("two", "ERROR"): 1}
+
+
+def test_what_follows_json_on_its_line_is_kept(gateway: GatewayStub, log: ContainerLog) -> None:
+    lines = ['{"msg":"x"} tail', '{"msg":"x"}}', '{"msg":"x"}{"level":"er']
+    log.write(*lines)
+    assert Counter(bodies(gateway, log, 3)) == Counter(lines)
+
+
 def test_a_long_line_comes_in_pieces_none_of_which_the_gateway_cuts(gateway: GatewayStub, log: ContainerLog) -> None:
     part = "x" * 16_384
     log.write(*[part] * 320, tag="P")
@@ -113,6 +195,17 @@ def test_a_long_line_comes_in_pieces_none_of_which_the_gateway_cuts(gateway: Gat
     assert max(len(piece) for piece in pieces) <= BIGGEST
 
 
+def test_a_line_that_is_much_longer_as_a_record_arrives(gateway: GatewayStub, log: ContainerLog) -> None:
+    """A negative number is four times as long in OTLP; the queue drops a record above its largest request without a word."""
+    line, part = json.dumps({"a": [-1] * 75_000}, separators=(",", ":")), 16_384
+    for begin in range(0, len(line), part):
+        log.write(line[begin : begin + part], tag="P" if begin + part < len(line) else "F")
+    (record,) = arrived(gateway, log, 1)
+    assert record.body == line
+    # Ours cuts at the agent what the gateway would.
+    assert len(record.attributes["a"]) == 75_000 or record.attributes["atlas.cut"]
+
+
 def test_the_rest_arrives_around_what_no_runtime_writes(gateway: GatewayStub, log: ContainerLog) -> None:
     log.write("before")
     log.raw(f"{now()} stdout F binary ".encode() + bytes([0, 255, 254, 128]) + b" end\n")
@@ -120,6 +213,7 @@ def test_the_rest_arrives_around_what_no_runtime_writes(gateway: GatewayStub, lo
     log.raw(b"no header at all\n")
     log.write("{not json", '{"half": ')
     log.raw(f"{now()} stdout F unterminated".encode())
+    wait_until(lambda: any(record.body == "unterminated" for record in of(gateway, log)), 15, "the last line")
     records = arrived(gateway, log, 6 + 6)
     said = [record.body for record in records]
     assert Counter(said)["before"] == Counter(said)["unterminated"] == Counter(said)["no header at all"] == 1
@@ -220,6 +314,64 @@ def test_a_level_is_a_severity(gateway: GatewayStub, log: ContainerLog) -> None:
     assert [record.attributes["level"] for record in records if "level" in record.attributes] == ["odd"]
 
 
+def test_a_level_is_a_severity_by_whatever_name(gateway: GatewayStub, log: ContainerLog) -> None:
+    written: list[tuple[str, str | int, str]] = [
+        ("level", "crit", "FATAL"),
+        ("level", "emerg", "FATAL"),
+        ("level", "http", "INFO"),
+        ("level", "verbose", "DEBUG"),
+        ("level", "silly", "TRACE"),
+        ("level", "\x1b[31merror\x1b[39m", "ERROR"),
+        ("level", 35, "INFO"),
+        ("severity", "WARNING", "WARN"),
+        ("levelname", "CRITICAL", "FATAL"),
+        ("log.level", "debug", "DEBUG"),
+    ]
+    log.write(*(json.dumps({name: level, "msg": f"{name} {level}"}) for name, level, _ in written))
+    found = {record.body: record.severity for record in arrived(gateway, log, len(written))}
+    assert found == {f"{name} {level}": severity for name, level, severity in written}
+
+
+def test_the_ids_of_a_trace_by_whatever_name(gateway: GatewayStub, log: ContainerLog) -> None:
+    trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    names = [("traceId", "spanId"), ("otelTraceID", "otelSpanID"), ("trace.id", "span.id"), ("trace_id", "span_id")]
+    log.write(*(json.dumps({"msg": one, one: trace.upper(), two: span.upper()}) for one, two in names))
+    found = {record.body: (record.trace, record.span) for record in arrived(gateway, log, len(names))}
+    assert found == {one: (trace, span) for one, _ in names}
+
+
+def test_a_duration_is_no_time(gateway: GatewayStub, log: ContainerLog) -> None:
+    log.write('{"msg":"took","time":0.153}')
+    (record,) = arrived(gateway, log, 1)
+    assert abs(record.time - time.time_ns()) < 60 * 10**9
+    assert record.attributes["time"] == 0.153
+
+
+def test_a_number_is_the_one_that_was_written(gateway: GatewayStub, log: ContainerLog) -> None:
+    log.write('{"msg":"x","large":18446744073709551615,"price":0.1,"small":7}')
+    (record,) = arrived(gateway, log, 1)
+    assert [record.attributes[name] for name in ("large", "price", "small")] == ["18446744073709551615", 0.1, 7]
+
+
+def test_a_time_that_is_far_from_the_runtimes_is_told_beside_it(gateway: GatewayStub, log: ContainerLog) -> None:
+    """The runtime's may be hours old by now, and is the record's all the same."""
+    runtimes = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    at = runtimes.strftime("%Y-%m-%dT%H:%M:%SZ")
+    claims = {name: runtimes + timedelta(hours=hours) for name, hours in (("3 h ago", -3), ("ahead", 2))}
+    for name, claimed in claims.items():
+        log.write(json.dumps({"msg": name, "time": int(claimed.timestamp() * 1000)}), at=at)
+    log.write(json.dumps({"msg": "near", "time": int(runtimes.timestamp() * 1000) - 5000}), at=at)
+    found = {record.body: record for record in arrived(gateway, log, 3)}
+    moment = int(runtimes.timestamp()) * 10**9
+    assert {name: record.time for name, record in found.items()} == {
+        "3 h ago": moment,
+        "ahead": moment,
+        "near": moment - 5 * 10**9,
+    }
+    told = {name: record.attributes.get("log.time.claimed") for name, record in found.items()}
+    assert told == {name: claimed.strftime("%Y-%m-%dT%H:%M:%SZ") for name, claimed in claims.items()} | {"near": None}
+
+
 def test_structlogs_time_is_the_records(gateway: GatewayStub, log: ContainerLog) -> None:
     moment = time.gmtime(time.time() - 60)
     log.write(json.dumps({"timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", moment) + ".123456Z", "event": "said"}))
@@ -250,7 +402,7 @@ def test_a_clock_that_is_wrong_costs_no_record(gateway: GatewayStub, log: Contai
 
 
 def test_an_id_that_is_none_costs_no_record(gateway: GatewayStub, log: ContainerLog) -> None:
-    wrong = ["", "xyz", "0" * 32, "AB" * 16, 5, None, ["a"], "ab" * 40, {"a": 1}]
+    wrong = ["", "xyz", "0" * 32, "GH" * 16, 5, None, ["a"], "ab" * 40, {"a": 1}]
     log.write(*(json.dumps({"msg": f"kept {item}", "trace_id": item, "span_id": item}) for item in wrong))
     records = arrived(gateway, log, len(wrong))
     assert Counter(record.body for record in records) == Counter(f"kept {item}" for item in wrong)
@@ -262,7 +414,8 @@ def test_json_without_a_message_stays_whole(gateway: GatewayStub, log: Container
     log.write(text, "[1, 2]", "null", '"text"', "{}")
     records = arrived(gateway, log, 5)
     assert sorted(record.body for record in records) == sorted([text, "[1, 2]", "null", '"text"', "{}"])
-    assert next(record for record in records if record.body == text).attributes["order"] == {"id": 7}
+    told = next(record for record in records if record.body == text).attributes
+    assert told.get("order", {"id": told.get("order.id")}) == {"id": 7}
 
 
 def test_an_application_cannot_claim_to_be_another(gateway: GatewayStub, log: ContainerLog) -> None:
@@ -302,6 +455,11 @@ def test_a_stack_trace_waits_for_no_next_line(gateway: GatewayStub, log: Contain
     wait_until(lambda: bool(of(gateway, log)), 8, "the trace")
     assert time.monotonic() - begun < 6
     assert bodies(gateway, log, 1) == [PYTHON]
+
+
+def test_frames_stay_below_their_own_header(gateway: GatewayStub, log: ContainerLog) -> None:
+    log.write("a:", "  1", "b:", "  2")
+    assert Counter(bodies(gateway, log, 2)) == {"a:\n  1": 1, "b:\n  2": 1}
 
 
 def test_two_stack_traces_are_two_records(gateway: GatewayStub, log: ContainerLog) -> None:

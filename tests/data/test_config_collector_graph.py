@@ -10,12 +10,13 @@ import yaml
 
 from catalog.collector_config import count_persistent_queues
 from components.collector import queue_environment
-from tests.data.overlays import CHOICES, merged_choice
+from tests.data.overlays import CHOICES, merged_choice, upstream_agent
 from tests.support.collector_graph import RULES, problems, queue_problems
 
 ROOT = Path(__file__).parents[2]
 GATEWAY: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway.yaml").read_text())
 AGENT: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/agent.yaml").read_text())
+UPSTREAM_AGENT: dict[str, Any] = yaml.safe_load(upstream_agent())
 WITH_EVERYTHING: dict[str, Any] = yaml.safe_load(merged_choice(CHOICES["everything"]))
 JAEGER: dict[str, Any] = yaml.safe_load((ROOT / "config/jaeger/jaeger.yaml").read_text())
 MIB = 1 << 20
@@ -25,6 +26,7 @@ Fault = Callable[[dict[str, Any]], object]
 
 def test_the_agents_configuration_has_no_problem() -> None:
     assert problems(AGENT) == []
+    assert problems(UPSTREAM_AGENT) == []
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -239,40 +241,53 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 
 
 def _files(config: dict[str, Any]) -> dict[str, Any]:
-    return config["receivers"]["file_log"]
+    (name,) = config["service"]["pipelines"]["logs"]["receivers"]
+    return config["receivers"][name]
 
 
 def _recombine(config: dict[str, Any]) -> dict[str, Any]:
     return next(operator for operator in _files(config)["operators"] if operator["type"] == "recombine")
 
 
-READER = "every_file_reader_remembers_where_it_was: receivers.file_log"
-AGENT_FAULTS: dict[str, tuple[str, Fault]] = {
-    "no checkpoint": (f"{READER}.storage", lambda c: _files(c).pop("storage")),
-    "reading from the end, the default": (f"{READER}.start_at", lambda c: _files(c).pop("start_at")),
-    "no retry when the queue is full, the default": (
-        f"{READER}.retry_on_failure",
-        lambda c: _files(c).pop("retry_on_failure"),
-    ),
-    "a retry that ends after five minutes, the default": (
-        f"{READER}.retry_on_failure",
-        lambda c: _files(c)["retry_on_failure"].pop("max_elapsed_time"),
-    ),
-    "lines of any length": (f"{READER}.max_log_size", lambda c: _files(c).update(max_log_size=0)),
-    "records that do not say which file": (f"{READER}.include_file_path", lambda c: _files(c).pop("include_file_path")),
-    "parts of a line without the blanks at their end": (
-        f"{READER}.preserve_trailing_whitespaces",
-        lambda c: _files(c).pop("preserve_trailing_whitespaces"),
-    ),
-    "a stack trace without bound": (f"{READER}.operators[", lambda c: _recombine(c).pop("max_log_size")),
-    "a stack trace of any number of lines": (f"{READER}.operators[", lambda c: _recombine(c).update(max_batch_size=0)),
+READER = "every_file_reader_remembers_where_it_was: receivers."
+BOTH_AGENTS_FAULTS: dict[str, tuple[str, Fault]] = {
+    "no checkpoint": (READER, lambda c: _files(c).pop("storage")),
+    "reading from the end, the default of the upstream receiver": (READER, lambda c: _files(c).update(start_at="end")),
+    "lines of any length": (READER, lambda c: _files(c).update(max_log_size=0)),
     "a kubelet's certificate that nobody checks": (
         "no_certificate_goes_unchecked: receivers.kubelet_stats.insecure_skip_verify",
         lambda c: c["receivers"]["kubelet_stats"].update(insecure_skip_verify=True),
     ),
     "a checkpoint that never starts": (
-        "references_to_extensions_lead_to_running_ones: receivers.file_log.storage",
+        "references_to_extensions_lead_to_running_ones: receivers.",
         lambda c: c["service"]["extensions"].remove("file_storage/checkpoints"),
+    ),
+}
+UPSTREAM_READER = f"{READER}file_log"
+UPSTREAM_AGENT_FAULTS: dict[str, tuple[str, Fault]] = {
+    "no retry when the queue is full, the default": (
+        f"{UPSTREAM_READER}.retry_on_failure",
+        lambda c: _files(c).pop("retry_on_failure"),
+    ),
+    "a retry that ends after five minutes, the default": (
+        f"{UPSTREAM_READER}.retry_on_failure",
+        lambda c: _files(c)["retry_on_failure"].pop("max_elapsed_time"),
+    ),
+    "records that do not say which file": (
+        f"{UPSTREAM_READER}.include_file_path",
+        lambda c: _files(c).pop("include_file_path"),
+    ),
+    "parts of a line without the blanks at their end": (
+        f"{UPSTREAM_READER}.preserve_trailing_whitespaces",
+        lambda c: _files(c).pop("preserve_trailing_whitespaces"),
+    ),
+    "a stack trace without bound": (
+        f"{UPSTREAM_READER}.operators[",
+        lambda c: _recombine(c).pop("max_log_size"),
+    ),
+    "a stack trace of any number of lines": (
+        f"{UPSTREAM_READER}.operators[",
+        lambda c: _recombine(c).update(max_batch_size=0),
     ),
 }
 GIVES_UP = "every_exporter_waits_on_disk_and_never_gives_up: exporters.elasticsearch"
@@ -300,7 +315,9 @@ OVERLAY_FAULTS: dict[str, tuple[str, Fault]] = {
 }
 SEEDED = [
     *((GATEWAY, *fault) for fault in FAULTS.items()),
-    *((AGENT, *fault) for fault in AGENT_FAULTS.items()),
+    *((AGENT, *fault) for fault in BOTH_AGENTS_FAULTS.items()),
+    *((UPSTREAM_AGENT, f"{name}, upstream", fault) for name, fault in BOTH_AGENTS_FAULTS.items()),
+    *((UPSTREAM_AGENT, *fault) for fault in UPSTREAM_AGENT_FAULTS.items()),
     *((WITH_EVERYTHING, *fault) for fault in OVERLAY_FAULTS.items()),
 ]
 

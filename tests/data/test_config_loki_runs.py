@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from catalog.log_queries import STREAM_LABELS
 from tests.data.test_config_stores_run import DATASOURCES, filled_in
 from tests.support.collector_process import Gateway, Sink, key_values, logs, value
 from tests.support.http_json import ask
@@ -58,13 +59,9 @@ def test_a_span_leads_to_the_records_of_its_trace_and_a_record_back(stores: Stor
 
 def test_only_few_attributes_make_a_stream(stores: Stores, trace: str) -> None:
     labels = set(ask(f"{stores.loki}/loki/api/v1/labels")["data"])
-    assert {"service_name", "deployment_environment_name", "k8s_namespace_name"} <= labels
-    assert labels <= {
-        "service_name",
-        "deployment_environment_name",
-        "k8s_namespace_name",
-        "__stream_shard__",
-    }
+    # What came by OTLP has no container.
+    assert set(STREAM_LABELS) - {"k8s_container_name"} <= labels
+    assert labels <= {*STREAM_LABELS, "__stream_shard__"}
 
 
 def test_a_monstrous_record_is_stored_beside_its_neighbours(stores: Stores) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.data.overlays import CHOICES, FOLDER, OURS, STANDALONE, merged_choice, texts
+from catalog.collector_config import merge_configs
+from tests.data.overlays import CHOICES, FOLDER, OURS, STANDALONE, UPSTREAM, merged_choice, texts, upstream
 from tests.data.test_config_tools import ENVIRONMENT
 from tests.support.certificates import self_signed
 from tests.support.collector_process import Gateway, Sink, logs, span, traces
@@ -27,7 +28,6 @@ from tests.support.waiting import wait_until
 
 FURTHER = {
     "LOGS_COPY_ENDPOINT": "https://logs.example.com",
-    "LOGS_MAX_AGE": "167h",
     "METRICS_REPLICA_ENDPOINT": "http://prometheus-1.prometheus:9090/api/v1/otlp",
 }
 GIVEN = ENVIRONMENT | FURTHER | {"PATH": os.environ["PATH"]}
@@ -37,6 +37,31 @@ COPY = merged_choice(("logs-otlp", "logs-otlp-token"))
 def test_every_file_is_a_configuration_or_an_overlay_that_is_tried() -> None:
     tried = {f"{name}.yaml" for chosen in CHOICES.values() for name in chosen}
     assert {path.name for path in FOLDER.glob("*.yaml")} == STANDALONE | tried
+
+
+AGENT = (FOLDER / "agent.yaml", FOLDER / "agent-upstream.yaml")
+OF_OURS = {"pod_logs", "sanitize", "split_refused"}
+
+
+def test_the_upstream_image_is_asked_for_no_component_of_ours() -> None:
+    for texts_of in (
+        *(texts(chosen) for chosen in CHOICES.values() if UPSTREAM in chosen),
+        [path.read_text() for path in AGENT],
+    ):
+        config = yaml.safe_load(merge_configs(texts_of))
+        named = {name.partition("/")[0] for kind in config.values() if isinstance(kind, dict) for name in kind}
+        assert not OF_OURS & named
+        assert not OF_OURS & {each["id"] for each in _middlewares(config)}
+
+
+def test_our_own_components_are_those_of_the_manifest() -> None:
+    known = subprocess.run([tool("otelcol-atlas"), "components"], capture_output=True, text=True, check=True).stdout
+    ours = [each for kind in yaml.safe_load(known).values() if isinstance(kind, list) for each in kind]
+    assert {each["name"] for each in ours if str(each.get("module", "")).startswith("atlas/")} == OF_OURS
+
+
+def _middlewares(config: dict[str, Any]) -> list[dict[str, str]]:
+    return [each for exporter in config["exporters"].values() for each in exporter.get("middlewares", ())]
 
 
 def test_every_variable_of_an_overlay_is_one_that_the_checks_set() -> None:
@@ -81,7 +106,8 @@ def test_the_collector_accepts_the_gateway_with_its_overlays(choice: str, tmp_pa
         "logs-otlp-token",
         "logs-external",
         "logs-external-token",
-        "logs-victorialogs",
+        "gateway-upstream",
+        "logs-victorialogs-upstream",
     ],
 )
 def test_the_collector_refuses_a_broken_overlay(overlay: str, tmp_path: Path) -> None:
@@ -89,20 +115,22 @@ def test_the_collector_refuses_a_broken_overlay(overlay: str, tmp_path: Path) ->
         "traces-token": ("traces-external", "traces-token"),
         "logs-otlp-token": ("logs-otlp", "logs-otlp-token"),
         "logs-external-token": ("logs-external", "logs-external-token"),
+        "logs-victorialogs-upstream": upstream(("logs-victorialogs",)),
     }
     text = merged_choice(chosen.get(overlay, (overlay,)))
     broken = {
         "traces-external": "524288",
         "logs-otlp": "LOGS_COPY_ENDPOINT",
         "logs-external": "524288",
-        "logs-victorialogs": "flatten(",
+        "gateway-upstream": "truncate_all(",
+        "logs-victorialogs-upstream": "flatten(",
     }
     right = broken.get(overlay, "authenticator")
     assert right in text
     assert _collector(tmp_path, [text.replace(right, "nothing")], "validate").returncode != 0
 
 
-@pytest.mark.parametrize("choice", [choice for choice in OURS if OURS[choice]])
+@pytest.mark.parametrize("choice", [choice for choice, chosen in OURS.items() if chosen and UPSTREAM not in chosen])
 def test_the_collector_itself_would_merge_the_files_alike(choice: str, tmp_path: Path) -> None:
     """By an experimental switch that joins lists as we do; it is not to be relied on, but says what it would do."""
     command = ("print-config", "--mode=unredacted", "--feature-gates=confmap.enableMergeAppendOption")
@@ -110,6 +138,19 @@ def test_the_collector_itself_would_merge_the_files_alike(choice: str, tmp_path:
     theirs = _collector(tmp_path, texts(OURS[choice]), *command)
     assert (ours.returncode, theirs.returncode) == (0, 0), ours.stderr + theirs.stderr
     assert yaml.safe_load(ours.stdout) == yaml.safe_load(theirs.stdout)
+
+
+def test_the_upstream_image_gets_no_component_that_it_does_not_know() -> None:
+    for chosen in CHOICES.values():
+        if UPSTREAM in chosen:
+            config = yaml.safe_load(merged_choice(chosen))
+            assert "sanitize" not in config["processors"]
+            assert not [
+                name
+                for each in config["service"]["pipelines"].values()
+                for name in each.get("processors", [])
+                if name == "sanitize"
+            ]
 
 
 def _bodies(sink: Sink) -> Counter[str]:
@@ -189,7 +230,7 @@ def test_both_replicas_get_every_metric_and_count_every_span(tmp_path: Path) -> 
     first, second = Sink(), Sink()
     known = {"METRICS_REPLICA_ENDPOINT": second.url}
     gateway = Gateway(tmp_path, first, text=merged_choice(("metrics-replica",)), environment=known)
-    point = {"dataPoints": [{"asDouble": 1.5, "timeUnixNano": "1"}]}
+    point = {"dataPoints": [{"asDouble": 1.5, "timeUnixNano": str(time.time_ns())}]}
     metric = {"scopeMetrics": [{"metrics": [{"name": "sent", "gauge": point}]}]}
     with running(gateway):
         assert gateway.send("metrics", {"resourceMetrics": [metric]}) == 200

@@ -17,7 +17,7 @@ import yaml
 
 from tests.data.overlays import merged_choice
 from tests.support.addresses import loopback
-from tests.support.collector_process import Gateway, key_values, logs, span, traces, value
+from tests.support.collector_process import WORKERS, Gateway, key_values, logs, span, traces, value
 from tests.support.http_json import ask
 from tests.support.jaeger_process import Jaeger
 from tests.support.prometheus_process import Prometheus, cluster, service
@@ -54,7 +54,6 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             "metrics": f"http://{scraper}:9090/api/v1/otlp",
         },
         text=merged_choice(("logs-victorialogs",)),
-        environment={"LOGS_MAX_AGE": "167h"},
     )
     prometheus = Prometheus(
         folder / "prometheus",
@@ -98,7 +97,7 @@ def trace(stores: Stores) -> str:
         spans = [span(NAME, failed=True, trace=order if not at else None, attributes=told)]
         assert stores.gateway.send("traces", traces(spans)) == 200
         assert stores.gateway.send("logs", logs([record])) == 200
-        assert stores.gateway.send("metrics", metrics) == 200
+        assert stores.gateway.send("metrics", metrics, WORKERS) == 200
         time.sleep(1.2)
     return order
 

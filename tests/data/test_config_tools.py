@@ -23,11 +23,16 @@ ENVIRONMENT = {
     "TRACES_ENDPOINT": "http://jaeger:4318",
     "METRICS_ENDPOINT": "http://prometheus:9090/api/v1/otlp",
     "SAMPLING_PERCENTAGE": "10",
+    "LOGS_MAX_AGE": "167h",
+    "MASK_PERSONAL_DATA": "false",
     "QUEUE_BYTES": str(64 << 20),
     "QUEUE_FILE_BYTES": str(256 << 20),
     "QUEUE_FSYNC": "true",
     "JAEGER_RETENTION": "72h",
     "TRADING_NAMESPACE": "trading",
+    "RESERVED_METRICS": "atlas_last_price|atlas_kill_switch",
+    "AGENTS_NAMESPACE": "node-agents",
+    "AGENT_METRICS": "system_cpu_time_seconds_total",
     **loki_process.environment("127.0.0.1"),
 }
 CHECKS = {
@@ -148,6 +153,7 @@ def test_loki_forgets_in_time_and_bounds_what_it_takes() -> None:
         "ingestion_rate_mb",
         "per_stream_rate_limit",
         "reject_old_samples",
+        "creation_grace_period",
     }
     assert {limit for limit in limits if loki["limits_config"].get(limit)} == limits
     assert loki["limits_config"]["max_line_size_truncate"] is True

@@ -133,7 +133,8 @@ def test_the_collector_emits_what_the_table_says(tmp_path: Path) -> None:
 
     point = {"asInt": "1", "timeUnixNano": str(time.time_ns())}
     gauge = {"name": "a_gauge", "gauge": {"dataPoints": [point]}}
-    metrics = {"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [gauge] * 50}]}]}
+    forged = {"name": "up", "gauge": {"dataPoints": [point]}}
+    metrics = {"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [*[gauge] * 50, forged]}]}]}
     sent = {"logs": logs(["x" * 1000]), "traces": traces([span("x" * 1000)]), "metrics": metrics}
     pages: list[str] = []
     with refusing_store() as store:
@@ -153,12 +154,12 @@ def test_the_collector_emits_what_the_table_says(tmp_path: Path) -> None:
 
 @contextmanager
 def refusing_store() -> Iterator[str]:
-    """The URL of a store that answers everything with 400: no use to try again."""
+    """The URL of a store that answers everything with 403: no use to try again."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_error(400)
+            self.send_error(403)
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: every answer is the same."""

@@ -65,7 +65,7 @@ def test_a_query_is_read(text: str, query: object) -> None:
         ('{service_name=~".*"}', "1:1: Loki refuses a selector that every stream may pass"),
         ('{service_name=~"$service"}', "1:1: Loki refuses a selector that every stream may pass"),
         ('{service_name!="api"}', "1:1: Loki refuses a selector that every stream may pass"),
-        ('{k8s_pod_name="api-0"}', "1:2: k8s_pod_name is no label of a stream"),
+        ('{k8s_node_name="node-1"}', "1:2: k8s_node_name is no label of a stream"),
         ("{}", "1:2: '}' in place of a label"),
         ('rate({service_name="api"}[5m])', "1:1: unknown function 'rate'"),
         ('sum(bytes_rate({service_name="api"}[5m]))', "1:5: unknown function 'bytes_rate'"),
@@ -95,8 +95,9 @@ def test_what_is_not_in_it_is_refused_with_its_position(text: str, fault: str) -
         ('{service_name="api"} |= "a.b" != "(c)"', '{service.name="api"} *"a.b"* !*"(c)"*'),
         ('{service_name="api"} |~ "(?i)a.b" !~ "c"', '{service.name="api"} ~"(?i)a.b" !~"c"'),
         ('{service_name="api"} | trace_id="1" | user_id!=""', '{service.name="api"} trace_id:="1" !user_id:=""'),
-        ('{service_name="api"} | k8s_pod_name=~"a|b"', '{service.name="api"} k8s.pod.name:~"^(?:a|b)$"'),
-        ('{service_name="api"} | k8s_pod_name!~"a|b"', '{service.name="api"} !k8s.pod.name:~"^(?:a|b)$"'),
+        ('{service_name="api"} | k8s_node_name=~"a|b"', '{service.name="api"} k8s.node.name:~"^(?:a|b)$"'),
+        ('{service_name="api"} | k8s_node_name!~"a|b"', '{service.name="api"} !k8s.node.name:~"^(?:a|b)$"'),
+        ('{k8s_pod_name="api-0"} | k8s_container_name!~"a|b"', '{k8s.pod.name="api-0"} {k8s.container.name!~"a|b"}'),
         ('{service_name="api"} | service_name!="b"', '{service.name="api"} {service.name!="b"}'),
         ('{service_name="api"} | in="b"', '{service.name="api"} "in":="b"'),
         (
@@ -159,10 +160,14 @@ def test_a_record_has_the_labels_that_loki_would_show() -> None:
     assert labels_of(record) == expected
 
 
+OF_THE_GATEWAY = ("atlas.agent", "atlas.workload", "atlas.text.")
+"""Attributes that are gone when a record leaves."""
+
+
 def test_every_attribute_with_dots_that_the_collectors_write_into_logs_is_in_the_table() -> None:
     """Else a query for it would ask VictoriaLogs for a field with underscores, which no record has."""
     named = set[str]()
-    for name in ("agent.yaml", "gateway.yaml"):
+    for name in ("agent.yaml", "agent-upstream.yaml", "gateway.yaml", "gateway-upstream.yaml"):
         text = (ROOT / "config/collector" / name).read_text()
         processors = yaml.safe_load(text)["processors"]
         statements = str([each.get("log_statements") for each in processors.values()])
@@ -171,7 +176,11 @@ def test_every_attribute_with_dots_that_the_collectors_write_into_logs_is_in_the
         named |= set(re.findall(r'"([a-z]\w*(?:\.\w+)+)"', statements))
         extracted = [part["extract"]["metadata"] for part in processors.values() if "extract" in part]
         named |= {each for names in extracted for each in names}
-    dotted = {each for each in named if "." in each and not each.startswith("atlas.")}
+    components = ROOT / "images/collector/components"
+    sources = [*components.glob("podlogs/*.go"), components / "sanitizer/attributes.go"]
+    for source in (path.read_text() for path in sources if not path.name.endswith("_test.go")):
+        named |= set(re.findall(r'"((?:atlas|exception|k8s|log|service)(?:\.[a-z_0-9]+)+)"', source))
+    dotted = {each for each in named if "." in each and not each.startswith(OF_THE_GATEWAY)}
     assert dotted >= {"service.name", "k8s.pod.name", "exception.type"}
     assert dotted - set(DOTTED_FIELDS) == set()
     assert {field_of(each.replace(".", "_")) for each in DOTTED_FIELDS} == set(DOTTED_FIELDS)

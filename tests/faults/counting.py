@@ -9,13 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.agent_process import ContainerLog
+from tests.support.loki_model import LokiModel
 
 Signal = Literal["logs", "traces", "metrics"]
 State = Literal["up", "refusing", "hanging", "cutting"]
@@ -45,11 +46,11 @@ class Store:
                 if hung or store.state == "cutting":
                     self.close_connection = True
                     return
-                up = store.state == "up"
-                if up:
+                status = 503
+                if store.state == "up":
                     plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-                    store._take(self.path, plain)
-                self.send_response(200 if up else 503)
+                    status = store._take(self.path, plain)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/x-protobuf")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -62,8 +63,13 @@ class Store:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self._server.server_port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        host, port = self.address
+        return f"http://{host}:{port}"
 
     def close(self) -> None:
         self.state = "cutting"
@@ -78,14 +84,33 @@ class Store:
         """How many came that had come before."""
         return sum(sum(seen.values()) - len(seen) for seen in self.seen.values())
 
-    def _take(self, path: str, body: bytes) -> None:
+    def _take(self, path: str, body: bytes) -> int:
         read = _READERS.get(path.rpartition("/")[2])
-        numbered = list(read(body)) if read else []
         with self._taking:
+            numbered, status = self._read(read, body) if read else ([], 200)
             self.requests += 1
             self.largest = max(self.largest, len(numbered))
             for source, number in numbered:
                 self.seen[source][number] += 1
+        return status
+
+    def _read(self, read: "_Reader", body: bytes) -> tuple[list[tuple[str, int]], int]:
+        """What is numbered in a request, and the answer to it."""
+        return list(read(body)), 200
+
+
+class LokiStore(Store):
+    """Takes log records alone, and those that Loki would take."""
+
+    def __init__(self, model: LokiModel) -> None:
+        self.model = model
+        super().__init__()
+
+    def _read(self, read: "_Reader", body: bytes) -> tuple[list[tuple[str, int]], int]:
+        before = self.model.refused.total()
+        taken = self.model.take(ExportLogsServiceRequest.FromString(body))
+        numbered = [each for record in taken for each in _numbered(record.body.string_value)]
+        return numbered, 400 if self.model.refused.total() > before else 200
 
 
 class _Server(ThreadingHTTPServer):
@@ -129,7 +154,8 @@ def _of_metrics(body: bytes) -> Iterator[tuple[str, int]]:
                 yield from _of_attributes(metric.gauge.data_points)
 
 
-_READERS: dict[str, Callable[[bytes], Iterator[tuple[str, int]]]] = {
+_Reader: TypeAlias = Callable[[bytes], Iterator[tuple[str, int]]]
+_READERS: dict[str, _Reader] = {
     "logs": _of_logs,
     "traces": _of_traces,
     "metrics": _of_metrics,

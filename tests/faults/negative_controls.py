@@ -21,7 +21,7 @@ def gives_up(config: dict[str, Any]) -> None:
 
 def no_checkpoints(config: dict[str, Any]) -> None:
     """Every start reads every file again."""
-    del config["receivers"]["file_log"]["storage"]
+    del config["receivers"]["pod_logs"]["storage"]
 
 
 def no_memory_limiter(config: dict[str, Any]) -> None:

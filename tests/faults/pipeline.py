@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.collector_config import merge_configs
 from tests.faults.counting import Sender, Source, State, Store, Writer
 from tests.faults.rendered import Rendered, workload
-from tests.support.agent_process import Agent, ContainerLog
+from tests.support.agent_process import UPSTREAM_AGENT, UPSTREAM_FLAGS, Agent, ContainerLog
 from tests.support.collector_process import Gateway
 from tests.support.name_server import NameServer
 from tests.support.tool_process import running
@@ -38,8 +39,12 @@ def gateway_of(
     environment: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
     paths: Mapping[str, str] = PATHS,
+    pods: Mapping[tuple[str, str], list[dict[str, Any]]] | None = None,
 ) -> Gateway:
-    """A gateway as production has it, with ``stores`` (base URLs) in place of production's; ``paths`` are their paths for OTLP."""
+    """A gateway as production has it, with ``stores`` (base URLs) in place of production's; ``paths`` are their paths for OTLP.
+
+    Senders are the node agent, unless ``pods`` say otherwise of their address.
+    """
     replica = {"METRICS_REPLICA_ENDPOINT": stores["metrics_replica"] + paths["metrics_replica"]}
     return Gateway(
         folder,
@@ -53,6 +58,7 @@ def gateway_of(
         },
         variant=variant,
         through=through,
+        pods=pods,
     )
 
 
@@ -61,17 +67,19 @@ def agent_of(
     folder: Path,
     gateway: str,
     *,
+    upstream: bool = False,
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
 ) -> Agent:
-    """An agent as production has it, with ``gateway`` as its gateways' address."""
+    """An agent as production has it, with ``gateway`` as its gateways' address; ``upstream`` as the upstream image runs it."""
+    text, flags = rendered.file("agent.yaml"), UPSTREAM_FLAGS if upstream else []
     return Agent(
         folder,
         gateway,
-        text=rendered.file("agent.yaml"),
+        text=merge_configs([text, UPSTREAM_AGENT.read_text()]) if upstream else text,
         environment=dict(rendered.env) | dict(environment or {}),
-        flags=[argument for argument in rendered.args if not argument.startswith("--config")],
+        flags=[*(argument for argument in rendered.args if not argument.startswith("--config")), *flags],
         variant=variant,
         through=through,
     )

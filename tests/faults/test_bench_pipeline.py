@@ -13,9 +13,13 @@ def test_the_benchmark_measures_every_hop_and_processor() -> None:
     script = [sys.executable, str(ROOT / "bench/pipeline/run.py"), "--rounds=1", "--records=2000", "--minutes=5"]
     said = subprocess.run(script, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
-    ratios = dict(re.findall(r"^\| (\w+, [\w ]+?) \| [\d,]+ \|.* [\d,]+, ([\d.]+) \(", said.stdout, re.MULTILINE))
+    # The hop, the bare Collector, its queue on disk, and ours.
+    row = r"^\| (\w+, [\w ]+?) \| [\d,]+ \| [\d,]+, [^|]+ \| [\d,]+, ([\d.]+) \("
+    ratios = dict(re.findall(row, said.stdout, re.MULTILINE))
     assert ratios.keys() == HOPS
     assert all(0 < float(ratio) < 2 for ratio in ratios.values())
+    agent = next(line for line in said.stdout.splitlines() if line.startswith("| agent, lines"))
+    assert len(re.findall(r"[\d,]+, [\d.]+ \(", agent)) == len(("queue on disk", "ours", "upstream", "vlagent"))
     processors = re.findall(
         r"^\| (log records|spans|data points), (\S+/\S+|\S+) \| -?[\d.]+ µs", said.stdout, re.MULTILINE
     )

@@ -22,6 +22,7 @@ from tests.faults.pipeline import VICTORIALOGS_PATHS, WITH_VICTORIALOGS, Pipelin
 from tests.faults.rendered import workload
 from tests.faults.report import Report
 from tests.support.addresses import loopback
+from tests.support.collector_process import AGENT, pod
 from tests.support.prometheus_process import Prometheus, cluster, service
 from tests.support.tool_process import ToolProcess, running
 from tests.support.victorialogs_process import VictoriaLogs
@@ -178,7 +179,8 @@ def log_drill(folder: Path, seconds: float, variant: Variant | None = None) -> R
         store.start()
         stores = dict.fromkeys(("traces", "metrics", "metrics_replica"), away.url) | {"logs": store.url}
         rendered = workload("otel-collector", WITH_VICTORIALOGS)
-        gateway = gateway_of(rendered, folder / "gateway", stores, variant=variant, paths=VICTORIALOGS_PATHS)
+        pods = {("trading", "pods"): [pod("api-0", "trading", AGENT)]}
+        gateway = gateway_of(rendered, folder / "gateway", stores, variant=variant, paths=VICTORIALOGS_PATHS, pods=pods)
         good = Sender("logs", gateway.address, "otlp-good", rate=200)
         with running(gateway):
             good.start()
@@ -218,6 +220,8 @@ def _exploding(first: int, number: int) -> bytes:
         group = logs.resource_logs.add()
         group.resource.attributes.add(key="service.name").value.string_value = f"worker-{at}"
         group.resource.attributes.add(key="service.namespace").value.string_value = f"shard-{at}"
+        group.resource.attributes.add(key="k8s.pod.uid").value.string_value = f"nobody-{at}"
+        group.resource.attributes.add(key="k8s.container.name").value.string_value = f"worker-{at}"
         record = group.scope_logs.add().log_records.add(time_unix_nano=time.time_ns())
         record.body.string_value = "started"
     return logs.SerializeToString()
@@ -231,7 +235,8 @@ def test_a_service_of_a_thousand_names_holds_up_nobodys_logs(
 
 def names_as_claimed(config: dict[str, Any]) -> None:
     """A record's service is what its resource says."""
-    config["service"]["pipelines"]["logs"]["processors"].remove("transform/streams")
+    for processor in ("transform/claims", "transform/streams"):
+        config["service"]["pipelines"]["logs"]["processors"].remove(processor)
 
 
 def test_the_drill_sees_a_gateway_that_believes_every_name(tmp_path: Path) -> None:

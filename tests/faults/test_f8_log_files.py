@@ -137,8 +137,8 @@ def drill(folder: Path, seconds: float, variant: Variant | None = None) -> Repor
 
 def only_current_files(config: dict[str, Any]) -> None:
     """The sample's habit: rotated files are not read."""
-    config["receivers"]["file_log"]["include"] = [
-        path for path in config["receivers"]["file_log"]["include"] if path.endswith(".log")
+    config["receivers"]["pod_logs"]["include"] = [
+        path for path in config["receivers"]["pod_logs"]["include"] if path.endswith(".log")
     ]
 
 

@@ -28,8 +28,9 @@ from tests.support.addresses import loopback
 from tests.support.collector_process import CollectorProcess
 
 CONFIG = Path(__file__).parents[2] / "config/collector/agent.yaml"
-FLAGS = ["--feature-gates=stanza.synchronousLogEmitter"]
-"""As the program starts it."""
+UPSTREAM_AGENT = CONFIG.with_name("agent-upstream.yaml")
+UPSTREAM_FLAGS = ["--feature-gates=stanza.synchronousLogEmitter"]
+"""As the program starts it where it is the upstream image."""
 NODE = "node-1"
 MIB = 1 << 20
 
@@ -180,7 +181,7 @@ class Agent(CollectorProcess):
         kubelet: Kubelet | None = None,
         text: str | None = None,
         environment: Mapping[str, str] | None = None,
-        flags: list[str] | None = None,
+        flags: Sequence[str] = (),
         variant: Callable[[dict[str, Any]], None] | None = None,
         through: Sequence[str] = (),
     ) -> None:
@@ -188,7 +189,7 @@ class Agent(CollectorProcess):
         it asks none, and measures nothing. ``text`` is the configuration where it is not ``agent.yaml``.
         """
         self.pods = folder / "pods"
-        self.pods.mkdir(parents=True)
+        self.pods.mkdir(parents=True, exist_ok=True)
         config = as_run(folder, text)
         if kubelet is None:
             config["service"]["pipelines"].pop("metrics")
@@ -204,6 +205,7 @@ class Agent(CollectorProcess):
             "ENVIRONMENT": "local",
             "CLUSTER": "test",
             "KUBELET_INSECURE": "false",
+            "MASK_PERSONAL_DATA": "false",
             "QUEUE_BYTES": str(64 * MIB),
             "QUEUE_FILE_BYTES": str(96 * MIB),
             "QUEUE_FSYNC": "false",
@@ -211,8 +213,7 @@ class Agent(CollectorProcess):
             **(environment or {}),
             "GATEWAY_ENDPOINT": gateway,
         }
-        started = FLAGS if flags is None else flags
-        super().__init__(folder, loopback(), config, told, flags=started, through=through)
+        super().__init__(folder, loopback(), config, told, flags=flags, through=through)
 
 
 def as_run(folder: Path, text: str | None = None) -> dict[str, Any]:

@@ -243,22 +243,32 @@ def no_debugging_component_is_built_in(config: Config) -> Iterator[str]:
 
 def every_file_reader_remembers_where_it_was(config: Config) -> Iterator[str]:
     for name, told in _part(config, "receivers").items():
+        path = f"receivers.{name}"
+        if kind(name) not in ("file_log", "pod_logs"):
+            continue
+        if not told.get("storage"):
+            yield f"{path}.storage: no checkpoint, so a restart reads all again or nothing"
+        if told.get("start_at") != "beginning":
+            yield f"{path}.start_at: what is written before the first look is never read"
+        if not told.get("max_log_size"):
+            yield f"{path}.max_log_size: unset"
         if kind(name) == "file_log":
-            path, retry = f"receivers.{name}", told.get("retry_on_failure") or {}
-            if not told.get("storage"):
-                yield f"{path}.storage: no checkpoint, so a restart reads all again or nothing"
-            if told.get("start_at") != "beginning":
-                yield f"{path}.start_at: what is written before the first look is never read"
-            if retry.get("enabled") is not True or str(retry.get("max_elapsed_time", "5m")) not in ("0", "0s"):
-                yield f"{path}.retry_on_failure: lines are dropped while the queue is full"
-            for key in ("max_log_size", "include_file_path", "preserve_trailing_whitespaces"):
-                if not told.get(key):
-                    yield f"{path}.{key}: unset"
-            for at, operator in enumerate(told.get("operators") or []):
-                if operator["type"] == "recombine":
-                    for key in ("max_log_size", "max_batch_size", "max_sources", "force_flush_period"):
-                        if not operator.get(key):
-                            yield f"{path}.operators[{at}].{key}: no bound"
+            yield from _lines_are_whole(path, told)
+
+
+def _lines_are_whole(path: str, told: Mapping[str, Any]) -> Iterator[str]:
+    """What our own receiver sees to itself has to be set for the upstream one."""
+    retry = told.get("retry_on_failure") or {}
+    if retry.get("enabled") is not True or str(retry.get("max_elapsed_time", "5m")) not in ("0", "0s"):
+        yield f"{path}.retry_on_failure: lines are dropped while the queue is full"
+    for key in ("include_file_path", "preserve_trailing_whitespaces"):
+        if not told.get(key):
+            yield f"{path}.{key}: unset"
+    for at, operator in enumerate(told.get("operators") or []):
+        if operator["type"] == "recombine":
+            for key in ("max_log_size", "max_batch_size", "max_sources", "force_flush_period"):
+                if not operator.get(key):
+                    yield f"{path}.operators[{at}].{key}: no bound"
 
 
 def no_certificate_goes_unchecked(config: Config) -> Iterator[str]:

@@ -6,6 +6,7 @@ It listens on a loopback address of its own, at the ports that ship.
 
 import gzip
 import http.client
+import itertools
 import json
 import secrets
 import threading
@@ -14,16 +15,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
+from catalog.reserved_metrics import agent_metrics, reserved_metrics
 from tests.support.addresses import loopback
 from tests.support.http_json import read
 from tests.support.tool_process import ToolProcess, tool
-from tests.support.waiting import wait_until
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
+RULES = Path(__file__).parents[2] / "rules"
 POD = "api-7d9c-x2x7q"
+AGENT, API, WORKERS, STRANGER = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
+"""From where the node agent sends, and with it whoever names no address; two pods of the platform; and one that nobody knows."""
 
 
 class Sink:
@@ -97,13 +102,15 @@ KINDS = {"pods": "PodList", "services": "ServiceList", "endpointslices": "Endpoi
 
 
 class KubernetesStub:
-    """As much of an API server as discovery asks for: lists of a few objects, and watches in which nothing happens.
+    """As much of an API server as discovery asks for: lists of a few objects, and watches that tell of what is added or deleted.
 
     ``objects`` are served under their namespace and resource: ``("trading", "pods")``.
     """
 
     def __init__(self, objects: Mapping[tuple[str, str], list[dict[str, Any]]]) -> None:
         self.asked: list[str] = []
+        self._events: list[tuple[tuple[str, str], dict[str, Any]]] = []
+        self._changed = threading.Condition()
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -117,18 +124,33 @@ class KubernetesStub:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
+                asked = parse_qs(urlsplit(self.path).query)
+                labels = dict(each.split("=") for each in ",".join(asked.get("labelSelector", [])).split(",") if each)
                 if "watch=" in self.path:
-                    self.wfile.flush()
-                    time.sleep(300)
+                    self._watch((namespace, resource), labels, int(asked["resourceVersion"][0]))
                     return
                 group = version.removeprefix("/apis/").removeprefix("/api/")
                 listed = {
                     "kind": KINDS[resource],
                     "apiVersion": group,
-                    "metadata": {"resourceVersion": "1"},
-                    "items": objects.get((namespace, resource), []),
+                    "metadata": {"resourceVersion": str(len(stub._events) + 1)},
+                    "items": [
+                        each
+                        for each in objects.get((namespace, resource), [])
+                        if labels.items() <= each["metadata"].get("labels", {}).items()
+                    ],
                 }
                 self.wfile.write(json.dumps(listed).encode())
+
+            def _watch(self, what: tuple[str, str], labels: Mapping[str, str], seen: int) -> None:
+                self.wfile.flush()
+                for number in itertools.count(seen - 1):
+                    with stub._changed:
+                        stub._changed.wait_for(lambda number=number: len(stub._events) > number)
+                    where, event = stub._events[number]
+                    if where == what and labels.items() <= event["object"]["metadata"].get("labels", {}).items():
+                        self.wfile.write(json.dumps(event).encode() + b"\n")
+                        self.wfile.flush()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing."""
@@ -136,6 +158,14 @@ class KubernetesStub:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def tell(self, kind: str, added: dict[str, Any]) -> None:
+        """Tell those who watch that this pod is ``ADDED`` or ``DELETED``. A list made later is as it was."""
+        with self._changed:
+            version = {"resourceVersion": str(len(self._events) + 2)}
+            told = {"kind": "Pod", "apiVersion": "v1"} | added | {"metadata": added["metadata"] | version}
+            self._events.append(((added["metadata"]["namespace"], "pods"), {"type": kind, "object": told}))
+            self._changed.notify_all()
 
     def kubeconfig(self, path: Path) -> Path:
         cluster = {"name": "stub", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
@@ -150,19 +180,26 @@ class KubernetesStub:
         return path
 
 
-def pod(name: str, namespace: str, address: str) -> dict[str, Any]:
-    """A running pod at ``address``."""
+def pod(name: str, namespace: str, address: str, workload: str | None = "api") -> dict[str, Any]:
+    """A running pod of ``workload`` at ``address``."""
     metadata = {
         "name": name,
         "namespace": namespace,
         "uid": secrets.token_hex(16),
-        "labels": {"app.kubernetes.io/name": "api"},
+        "labels": {"app.kubernetes.io/name": workload} if workload else {},
     }
     return {
         "metadata": metadata,
         "spec": {"nodeName": "node-1", "containers": []},
         "status": {"podIP": address, "phase": "Running"},
     }
+
+
+PODS = {
+    ("node-agents", "pods"): [pod("node-agent-8x2lm", "node-agents", AGENT, "node-agent")],
+    ("trading", "pods"): [pod(POD, "trading", API), pod("workers-58d7-k4m2p", "trading", WORKERS, "workers")],
+}
+"""What runs where a gateway of the tests looks."""
 
 
 class CollectorProcess(ToolProcess):
@@ -206,53 +243,51 @@ class Gateway(CollectorProcess):
         environment: Mapping[str, str] | None = None,
         variant: Callable[[dict[str, Any]], None] | None = None,
         through: Sequence[str] = (),
+        pods: Mapping[tuple[str, str], list[dict[str, Any]]] | None = None,
     ) -> None:
         """``stores`` is a sink, or the base URL of each signal's store; ``variant`` changes the configuration before it runs.
 
         ``text`` is the configuration where it is more than ``gateway.yaml``, and ``environment`` what it needs besides.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.kubernetes = KubernetesStub({("trading", "pods"): [pod(POD, "trading", "127.0.0.1")]})
+        self.kubernetes = KubernetesStub(pods or PODS)
         endpoints = dict.fromkeys(("logs", "traces", "metrics"), stores.url) if isinstance(stores, Sink) else stores
         text = (text or CONFIG.read_text()).replace("/var/lib/otel-collector", str(folder / "queues"))
         config = yaml.safe_load(text.replace("/etc/otel-collector/secrets", str(folder / "secrets")))
         if isinstance(stores, Sink):
             for exporter in config["exporters"].values():
                 exporter["encoding"] = "json"
-        config["processors"]["k8s_attributes"]["auth_type"] = "kubeConfig"
+        lookups = [name for name in config["processors"] if name.startswith("k8s_attributes")]
+        for name in lookups:
+            config["processors"][name]["auth_type"] = "kubeConfig"
         config["connectors"]["span_metrics"]["metrics_flush_interval"] = "1s"
         if variant:
             variant(config)
+        rules = [path.read_text() for path in RULES.glob("*.yaml")]
         told = {
             "KUBECONFIG": str(self.kubernetes.kubeconfig(folder / "kubeconfig")),
             "HOSTNAME": "otel-collector-0",
             "ENVIRONMENT": "local",
             "CLUSTER": "test",
             "TRADING_NAMESPACE": "trading",
+            "RESERVED_METRICS": reserved_metrics(rules),
+            "AGENT_METRICS": agent_metrics(rules),
+            "AGENTS_NAMESPACE": "node-agents",
             **{f"{signal_name.upper()}_ENDPOINT": url for signal_name, url in endpoints.items()},
             "SAMPLING_PERCENTAGE": f"{sampling:g}",
+            "LOGS_MAX_AGE": "167h",
+            "MASK_PERSONAL_DATA": "false",
             "QUEUE_BYTES": str(64 << 20),
             "QUEUE_FILE_BYTES": str(192 << 20),
             "QUEUE_FSYNC": "false",
             "GOMEMLIMIT": "400MiB",
             **(environment or {}),
         }
-        self._looks_up_pods = any(
-            "k8s_attributes" in each.get("processors", ()) for each in config["service"]["pipelines"].values()
-        )
         super().__init__(folder, loopback(), config, told, through=through)
 
-    def start(self) -> float:
-        """It is ready before it knows the pods; a busy machine's first telemetry would not say whose it is."""
-        before = len(self.kubernetes.asked)
-        seconds = super().start()
-        if self._looks_up_pods:
-            wait_until(lambda: any(map(_watches, self.kubernetes.asked[before:])), 20, "the gateway to know the pods")
-        return seconds
-
-    def send(self, signal_name: str, payload: Mapping[str, Any]) -> int:
-        """Post one OTLP/HTTP request; the status that the sender sees."""
-        connection = http.client.HTTPConnection(self.address, 4318, timeout=30)
+    def send(self, signal_name: str, payload: Mapping[str, Any], source: str = AGENT) -> int:
+        """Post one OTLP/HTTP request from the address ``source``; the status that the sender sees."""
+        connection = http.client.HTTPConnection(self.address, 4318, timeout=30, source_address=(source, 0))
         connection.request(
             "POST",
             f"/v1/{signal_name}",
@@ -262,11 +297,6 @@ class Gateway(CollectorProcess):
         status = connection.getresponse().status
         connection.close()
         return status
-
-
-def _watches(path: str) -> bool:
-    """Whether this was asked after a list: a watch that wants the list as well is refused."""
-    return "watch=" in path and "sendInitialEvents" not in path
 
 
 def value(plain: Any) -> dict[str, Any]:

@@ -64,6 +64,31 @@ def test_an_empty_section_of_an_overlay_takes_nothing_away() -> None:
     assert yaml.safe_load(merge_configs([BASE, "exporters:\n  first:\nservice:\n"])) == yaml.safe_load(BASE)
 
 
+def test_what_no_pipeline_uses_any_more_is_left_out() -> None:
+    base = "processors: {a: {}, b: {}}\n" + BASE
+    assert yaml.safe_load(merge_configs([base, OTHER, "processors: {c: {}}"]))["processors"] == {"c": {}}
+    assert yaml.safe_load(merge_configs([base, ONE]))["processors"] == {"a": {}, "b": {}}
+
+
+def test_an_overlay_can_put_a_receiver_in_anothers_place() -> None:
+    base = "receivers: {otlp: {}}\n" + BASE
+    overlay = "receivers: {files: {}}\nservice: {pipelines: {logs: {receivers: [-otlp, files]}}}"
+    merged = yaml.safe_load(merge_configs([base, overlay]))
+    assert merged["receivers"] == {"files": {}}
+    assert merged["service"]["pipelines"]["logs"]["receivers"] == ["files"]
+
+
+def test_an_extension_that_is_taken_out_is_asked_for_by_nobody() -> None:
+    base = "extensions: {health: {}, split: {}}\n" + BASE.replace(
+        "  plain:\n", "  plain: {middlewares: [{id: split}]}\n"
+    )
+    kept = yaml.safe_load(merge_configs([base, "service: {extensions: [split]}"]))
+    assert kept["exporters"]["plain"] == {"middlewares": [{"id": "split"}]}
+    left = yaml.safe_load(merge_configs([base, "service: {extensions: [split]}", "service: {extensions: [-split]}"]))
+    assert left["extensions"] == {"health": {}}
+    assert left["exporters"]["plain"] == {"middlewares": []}
+
+
 def test_the_same_texts_give_the_same_text() -> None:
     assert merge_configs([BASE, ONE, OTHER]) == merge_configs([BASE, ONE, OTHER])
 

@@ -107,7 +107,7 @@ def test_every_pod_is_hardened(program: Program) -> None:
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }, workload.name
-            if workload.kind != "CronJob":
+            if workload.kind != "CronJob" and container in pod["containers"]:
                 assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
             for kind in ("requests", "limits"):
                 assert {"cpu", "memory", "ephemeral-storage"} <= container["resources"][kind].keys()
@@ -119,9 +119,41 @@ def test_a_workload_its_container_and_its_service_have_one_name(program: Program
     services = {service.inputs["metadata"]["name"] for service in program.of_kind("Service")}
     for workload, pod in program.pods():
         name = workload.inputs["metadata"]["name"]
-        assert [each["name"] for each in containers(pod)] == [name]
+        assert [each["name"] for each in pod["containers"]] == [name]
         assert workload.inputs["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] == name
         assert name in services
+
+
+def test_a_pod_whose_first_words_count_is_known_before_it_speaks(program: Program) -> None:
+    """The kubelet tells a pod's address before it starts what comes after an init container; the gateway tells senders by it."""
+    first = {workload.name: pod["initContainers"] for workload, pod in program.pods() if "initContainers" in pod}
+    jobs = [pod["initContainers"][0] for _, pod in program.job_pods()]
+    (agent,) = first["node-agent"]
+    assert first.keys() == {"node-agent"}
+    assert agent["args"] == ["validate", "--config=/etc/node-agent/config/agent.yaml"]
+    for job in jobs:
+        assert [each["name"] for each in job["env"]] == ["MY_POD_IP"], "another image sees nothing of the job's"
+        assert "volumeMounts" not in job
+
+
+def test_the_gateway_may_look_where_senders_are_and_nowhere_else(program: Program) -> None:
+    """By its variables, its Roles and the label that an agent's pods have."""
+    pods = {workload.name: (workload, pod) for workload, pod in program.pods()}
+    env = environment(pods["otel-collector"][1])
+    roles = [each.inputs["metadata"] for each in program.of_kind("Role") if each.name.startswith("otel-collector-")]
+    agents, _ = pods["node-agent"]
+    assert {each["namespace"] for each in roles} == {env["TRADING_NAMESPACE"], env["AGENTS_NAMESPACE"]}
+    assert agents.namespace == env["AGENTS_NAMESPACE"]
+    text = program.one("ConfigMap", "otel-collector-config").inputs["data"]["gateway.yaml"]
+    (selector,) = yaml.safe_load(text)["processors"]["k8s_attributes/agents"]["filter"]["labels"]
+    assert agents.inputs["spec"]["template"]["metadata"]["labels"][selector["key"]] == selector["value"]
+
+
+def test_without_agents_the_gateway_looks_for_them_where_none_can_be() -> None:
+    program = synthesise("local", {"atlas:agent": json.dumps({"enabled": False})})
+    (pod,) = [pod for workload, pod in program.pods() if workload.name == "otel-collector"]
+    assert environment(pod)["AGENTS_NAMESPACE"] == program.one("StatefulSet", "otel-collector").namespace
+    assert program.one("Role", "otel-collector-agents").namespace == environment(pod)["AGENTS_NAMESPACE"]
 
 
 def test_only_what_reads_the_api_gets_a_token(program: Program) -> None:
@@ -378,7 +410,7 @@ def test_environments_differ_in_a_declared_list_and_else_in_values_alone() -> No
 def test_the_local_stack_fits_two_cores_with_a_backtest_and_any_roll_out() -> None:
     program = synthesise("local")
     asked = {
-        each.name: sum(to_millicores(part["resources"]["requests"]["cpu"]) for part in containers(pod))
+        each.name: sum(to_millicores(part["resources"]["requests"]["cpu"]) for part in pod["containers"])
         for each, pod in [*program.pods(), *program.job_pods()]
     }
     # A Deployment starts the new pod beside the old one. DNS and the node itself ask for less than 100.
