@@ -58,7 +58,7 @@ test-services: setup ## run the tests of the reference services and of the instr
 test-faults: setup ## take stores, agents, gateways, volumes and networks away from the telemetry, and count what arrives (minutes, as root)
 	@$(PROGRAM) -m pytest tests/faults -s $(ARGS)
 
-drill: setup ## the same, and the alerts of test-e2e, at full length and production's own sizes (two hours); figures go to .local
+drill: setup ## the same, and the alerts of test-e2e, at full length and production's own sizes (five hours); figures go to .local
 	@$(PROGRAM) -m pytest tests/faults -s --full $(ARGS)
 	@$(PROGRAM) tests/faults/table.py full
 	@$(PROGRAM) -m pytest tests/e2e/test_alerts.py -s --full

@@ -1,6 +1,8 @@
 """The Collectors that are measured: production's, the same without single parts, and a bare one, all on the same binary."""
 
+import copy
 import http.client
+import subprocess
 import tempfile
 import threading
 import time
@@ -18,6 +20,7 @@ from tests.faults.rendered import Rendered, workload
 from tests.support.agent_process import ContainerLog, GatewayStub
 from tests.support.collector_process import CollectorProcess
 from tests.support.tool_process import running
+from tools.paths import ROOT
 from tools.waiting import wait_until
 
 STORES = {"logs": ("logs",), "traces": ("traces",), "metrics": ("metrics", "metrics_replica")}
@@ -36,11 +39,12 @@ def bare(config: dict[str, Any]) -> None:
 
 
 def _in_memory(config: dict[str, Any]) -> None:
-    """Queues in memory, and the default compression."""
+    """Queues in memory, the default compression, and no second try with a part of what was refused."""
     for exporter in config["exporters"].values():
         del exporter["sending_queue"]["storage"]
         exporter.pop("compression", None)
         exporter.pop("compression_params", None)
+        exporter.pop("middlewares", None)
     config["extensions"] = {"health_check": config["extensions"]["health_check"]}
     config["service"]["extensions"] = ["health_check"]
 
@@ -55,6 +59,35 @@ def queue_alone(config: dict[str, Any]) -> None:
         if name == "traces":
             pipeline["exporters"] = ["otlp_http/traces"]
     service["pipelines"] = kept
+
+
+def upstream(config: dict[str, Any]) -> None:
+    """Production's configuration for the upstream image, which has no processor of ours."""
+    overlay: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway-upstream.yaml").read_text())
+    config["processors"] |= overlay["processors"]
+    for name, pipeline in overlay["service"]["pipelines"].items():
+        config["service"]["pipelines"][name]["processors"] = pipeline["processors"]
+    del config["processors"]["sanitize"]
+
+
+def of_revision(revision: str, file: str) -> Variant:
+    """What the configuration did in an earlier revision of the repository, with the queues and exporters of today."""
+    command = ["git", "show", f"{revision}:config/collector/{file}"]
+    before = yaml.safe_load(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+    def variant(config: dict[str, Any]) -> None:
+        earlier = copy.deepcopy(before)
+        for name, processor in earlier["processors"].items():
+            if name.startswith("k8s_attributes"):
+                processor["auth_type"] = "kubeConfig"
+        config["processors"] = earlier["processors"]
+        for name, receiver in earlier["receivers"].items():
+            config["receivers"].setdefault(name, receiver)
+        for name, now in config["service"]["pipelines"].items():
+            now["processors"] = earlier["service"]["pipelines"][name].get("processors", [])
+            now["receivers"] = earlier["service"]["pipelines"][name]["receivers"]
+
+    return variant
 
 
 def without(processor: str) -> Variant:
@@ -112,9 +145,15 @@ def gateway(
 
 
 def agent(
-    number: int, *, variant: Variant | None = None, environment: Mapping[str, str] | None = None
+    number: int,
+    *,
+    upstream: bool = False,
+    variant: Variant | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Callable[[], Run]:
-    """An agent reads ``number`` lines that were written at once, until the gateway has the last one."""
+    """An agent reads ``number`` lines that were written at once, until the gateway has the last one; ``upstream`` as the upstream
+    image runs it.
+    """
     rendered, text = workload("node-agent"), lines(0, number)
 
     def run() -> Run:
@@ -122,7 +161,12 @@ def agent(
         stub.up()
         with tempfile.TemporaryDirectory(prefix="atlas-bench-") as folder:
             process = agent_of(
-                rendered, Path(folder) / "agent", stub.endpoint, variant=variant, environment=environment
+                rendered,
+                Path(folder) / "agent",
+                stub.endpoint,
+                upstream=upstream,
+                variant=variant,
+                environment=environment,
             )
             log = ContainerLog(process.pods)
             with running(process):
@@ -139,14 +183,17 @@ def agent(
 
 
 def bare_agent(config: dict[str, Any]) -> None:
-    """An agent that reads files and sends their lines unchanged."""
-    config["receivers"]["file_log"] = {
-        name: value
-        for name, value in config["receivers"]["file_log"].items()
-        if name not in ("operators", "storage", "retry_on_failure")
-    }
-    config["processors"] = {}
+    """The upstream agent without all that it does to lines: it reads files and sends their lines unchanged."""
+    agent_queue_alone(config)
+    for name in ("storage", "retry_on_failure"):
+        del config["receivers"]["file_log"][name]
     _in_memory(config)
+
+
+def agent_queue_alone(config: dict[str, Any]) -> None:
+    """The upstream agent's checkpoints, queue and exporter, for lines as they are."""
+    del config["receivers"]["file_log"]["operators"]
+    config["processors"] = {}
     for pipeline in config["service"]["pipelines"].values():
         pipeline["processors"] = []
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -27,9 +28,17 @@ REQUEST = {
     "server.address": "api",
     "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
     "network.protocol.version": "1.1",
-    "order_id": "4e1f0c3a-6f8e-4d5c-9c4b-8f0e8f5a7d21",
-    "user_id": "u-20817",
 }
+
+
+def _of(number: int) -> dict[str, str]:
+    """What a record says of its request: what differs from one to the next, and what does not."""
+    return REQUEST | {
+        "order_id": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))),
+        "request_id": f"{number * 7919 % 2**32:08x}",
+        "user_id": f"u-{20817 + number * 31 % 97}",
+        "price": f"{64123.5 + number / 4}",
+    }
 
 
 def _describe(item: object, values: dict[str, str]) -> None:
@@ -47,7 +56,7 @@ def logs() -> bytes:
         record.body.string_value = (
             f"{WORD} {SOURCE} {number} order of BTC-USD accepted at 64123.50, size 0.25, in 12 ms"
         )
-        _describe(record, REQUEST)
+        _describe(record, _of(number))
     return request.SerializeToString()
 
 
@@ -60,7 +69,7 @@ def traces() -> bytes:
     for number in range(BATCH):
         span = spans.add(name="POST /api/orders", kind=2, start_time_unix_nano=at, end_time_unix_nano=at + 12_000_000)
         span.trace_id, span.span_id = (number + 1).to_bytes(16, "big"), (number + 1).to_bytes(8, "big")
-        _describe(span, REQUEST | {KEY: f"{WORD} {SOURCE} {number} "})
+        _describe(span, _of(number) | {KEY: f"{WORD} {SOURCE} {number} "})
         span.attributes.add(key="http.response.status_code").value.int_value = 201
         span.attributes.add(key="sampling.important").value.bool_value = True
     return request.SerializeToString()
@@ -82,8 +91,10 @@ REQUESTS = {"logs": logs, "traces": traces, "metrics": metrics}
 
 def lines(first: int, number: int) -> str:
     """Lines of a container's log, in JSON as pino writes it."""
-    record = {"level": 30, "reqId": "4e1f0c3a", "route": "/api/orders", "userId": "u-20817", "durationMs": 12}
-    return "".join(
-        f"{now()} stdout F {json.dumps(record | {'msg': f'{WORD} {SOURCE} {position} order of BTC-USD accepted'})}\n"
-        for position in range(first, first + number)
-    )
+
+    def line(position: int) -> str:
+        record = {"level": 30, "route": "/api/orders", "durationMs": position % 60}
+        record |= {"reqId": f"{position * 7919 % 2**32:08x}", "userId": f"u-{20817 + position * 31 % 97}"}
+        return json.dumps(record | {"msg": f"{WORD} {SOURCE} {position} order of BTC-USD accepted"})
+
+    return "".join(f"{now()} stdout F {line(position)}\n" for position in range(first, first + number))

@@ -1,6 +1,6 @@
 """Measures production's gateway and agent against a bare Collector on the same binary, and prints Markdown tables.
 
-    python bench/pipeline/run.py [--rounds N] [--records N] [--minutes N]
+    python bench/pipeline/run.py [--rounds N] [--records N] [--minutes N] [--against REVISION]
 
 The figure is records a second of one core: the records divided by the processor seconds of the Collector itself, so that senders
 and backends on the same machine do not matter. Medians of alternating rounds; every round is written to
@@ -21,8 +21,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from bench.pipeline.candidates import OWN_DEFAULTS, agent, bare, bare_agent, gateway, processors, queue_alone, without
+from bench.pipeline.candidates import (
+    OWN_DEFAULTS,
+    agent,
+    agent_queue_alone,
+    bare,
+    bare_agent,
+    gateway,
+    of_revision,
+    processors,
+    queue_alone,
+    upstream,
+    without,
+)
 from bench.pipeline.records import BATCH
+from bench.pipeline.vlagent import vlagent
 from bench.process import Run
 from bench.progress import log
 from bench.rounds import Comparison, run_rounds
@@ -31,29 +44,40 @@ from tools.paths import ROOT
 
 RESULTS = ROOT / ".local/bench"
 GOAL = 0.6
-COLUMNS = ("bare", "queue on disk", "ours", "with fsync")
-NEVER_LEFT_OUT = "transform/keep"
-"""It is not left out: without it most spans would not be kept, so that all later processors had less to do."""
+COLUMNS = ("bare", "queue on disk", "upstream image", "ours", "with fsync", "vlagent")
+EARLIER = "earlier"
+ALL = {"SAMPLING_PERCENTAGE": "100"}
+"""Without the processor that marks them most spans would not be kept, so that all later ones had less to do."""
 SIGNALS = {"logs": "log records", "traces": "spans", "metrics": "data points"}
 
 
-def ratios(records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
-    """A row for each hop and signal, with a column for each of COLUMNS."""
+def ratios(records: int, rounds: int, until: float, against: str | None) -> tuple[list[str], dict[str, list[Run]]]:
+    """A row for each hop and signal, with a column for each of COLUMNS. ``against`` is an earlier revision."""
     rows, everything = list[str](), dict[str, list[Run]]()
     requests = records // BATCH
     hops: dict[str, Mapping[str, Callable[[], Run]]] = {
         f"gateway, {what}": {
             "bare": gateway(signal, requests, variant=bare, environment=OWN_DEFAULTS),
             "queue on disk": gateway(signal, requests, variant=queue_alone),
+            "upstream image": gateway(signal, requests, variant=upstream),
             "ours": gateway(signal, requests),
             "with fsync": gateway(signal, requests, fsync=True),
         }
         for signal, what in SIGNALS.items()
     }
     hops["agent, lines"] = {
-        "bare": agent(records, variant=bare_agent, environment=OWN_DEFAULTS),
+        "bare": agent(records, upstream=True, variant=bare_agent, environment=OWN_DEFAULTS),
+        "queue on disk": agent(records, upstream=True, variant=agent_queue_alone),
+        "upstream image": agent(records, upstream=True),
         "ours": agent(records),
+        "vlagent": vlagent(records),
     }
+    if against:
+        for signal, what in SIGNALS.items():
+            earlier = gateway(signal, requests, variant=of_revision(against, "gateway.yaml"))
+            hops[f"gateway, {what}"] = {**hops[f"gateway, {what}"], EARLIER: earlier}
+        earlier = agent(records, upstream=True, variant=of_revision(against, "agent.yaml"))
+        hops["agent, lines"] = {**hops["agent, lines"], EARLIER: earlier}
     for hop, candidates in hops.items():
         log(hop)
         found = run_rounds(candidates, rounds=rounds, until=until, log=log)
@@ -71,6 +95,9 @@ def _row(hop: str, found: Mapping[str, list[Run]], records: int) -> str:
             ratio = Comparison([run.cpu for run in found["bare"]], [run.cpu for run in runs])
             low, high = ratio.spread
             cells[-1] += f", {ratio.ratio:.2f} ({low:.2f} to {high:.2f})"
+    for theirs in (found.get("upstream image"), found.get(EARLIER)):
+        ours = [run.cpu for run in found["ours"]]
+        cells.append(f"{Comparison([run.cpu for run in theirs], ours).ratio:.2f}" if theirs else "")
     cells.append(" : ".join(f"{statistics.median(run.peak for run in runs) / 2**20:.0f}" for runs in found.values()))
     return "| " + " | ".join(cells) + " |"
 
@@ -82,10 +109,9 @@ def _speed(runs: list[Run], records: int) -> str:
 def costs(signal: str, records: int, rounds: int, until: float) -> tuple[list[str], dict[str, list[Run]]]:
     """A row for each processor of a signal: the cost of a record with all of them, and how much less it is without that one."""
     requests = records // BATCH
-    all_processors = dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal))
-    names = [name for name in all_processors if name != NEVER_LEFT_OUT]
-    candidates = {"ours": gateway(signal, requests)} | {
-        name: gateway(signal, requests, variant=without(name)) for name in names
+    names = list(dict.fromkeys(processors(workload("otel-collector"), "gateway.yaml", signal)))
+    candidates = {"ours": gateway(signal, requests, environment=ALL)} | {
+        name: gateway(signal, requests, variant=without(name), environment=ALL) for name in names
     }
     log(f"processors of {signal}")
     found = run_rounds(candidates, rounds=rounds, until=until, log=log)
@@ -103,11 +129,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--records", type=int, default=100_000, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=15, help="no new round after this")
+    parser.add_argument("--against", help="an earlier revision whose configurations are measured as well")
     chosen = parser.parse_args()
     until = time.monotonic() + chosen.minutes * 60
-    rows, everything = ratios(chosen.records, chosen.rounds, until)
-    print(f"| records a second of one core, ratio (goal {GOAL}) | {' | '.join(COLUMNS)} | memory, MiB |")
-    print("|---" * (len(COLUMNS) + 2) + "|\n" + "\n".join(rows))
+    rows, everything = ratios(chosen.records, chosen.rounds, until, chosen.against)
+    columns = " | ".join((*COLUMNS, "ours to upstream", "ours to earlier", "memory, MiB"))
+    print(f"| records a second of one core, ratio (goal {GOAL}) | {columns} |")
+    print("|---" * (len(COLUMNS) + 4) + "|\n" + "\n".join(rows))
     print("\n| the gateway's processors | a record | share |\n|---|---|---|")
     for signal in ("logs", "traces", "metrics"):
         rows, found = costs(signal, chosen.records, chosen.rounds, until)
