@@ -301,7 +301,7 @@ def test_what_fits_is_stored_whole_and_says_nothing(flow: Flow) -> None:
 
 def test_a_mark_that_came_with_the_record_does_not_count(flow: Flow) -> None:
     claimed = key_values({"atlas.cut": True, "atlas.original_time": "1970-01-01T00:00:00Z"})
-    (found,) = flow.sent({"body": value("claimed"), "attributes": claimed})
+    (found,) = flow.sent({"body": value("claimed"), "attributes": claimed}, source=API)
     assert {"atlas.cut", "atlas.original_time"} & found.keys() == set()
 
 

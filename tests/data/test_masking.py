@@ -3,6 +3,7 @@ none is on the agent's disk. Kinds and what is harmless are those of tests/suppo
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -58,22 +59,18 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
         yield Stores(store, jaeger.url, prometheus.url, gateway)
 
 
-def by_chance(part: str) -> bool:
-    """Whether times and ids in a store may have it: a code of a few digits. The library's own test knows those."""
-    return part.isdigit() and len(part) < 9
-
-
 def arrived(samples: list[credentials.Sample], stored: str) -> dict[str, list[str]]:
-    """By kind, what of the credentials is in ``stored``, with what stands before it."""
-    found = {
-        each.kind: [
-            stored[max(0, stored.index(part) - 80) :][: 80 + len(part)]
-            for part in each.secrets
-            if len(part) > 3 and part in stored
-        ]
-        for each in samples
-    }
-    return {kind: parts for kind, parts in found.items() if parts}
+    """By kind, what of the credentials is in ``stored``, with what stands before it.
+
+    A number is one where no digit is next to it: times and ids have any.
+    """
+    found: dict[str, list[str]] = {}
+    for each in samples:
+        for part in (part for part in each.secrets if len(part) > 3 and part in stored):
+            pattern = rf"(?<!\d){part}(?!\d)" if part.isdigit() else re.escape(part)
+            if match := re.search(pattern, stored):
+                found.setdefault(each.kind, []).append(stored[max(0, match.start() - 80) : match.end()])
+    return found
 
 
 def alone(sample: credentials.Sample) -> bool:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from components.platform_services import SERVICES
+from image_build.collector import COLLECTOR
 from tests.engine.test_refusals import plain
 from tests.support import required_inputs
 from tests.support.embedded_cluster import SYSTEM_NAMESPACES, EmbeddedCluster
@@ -84,7 +85,8 @@ def new_stack(tmp_path: Path) -> NewStack:
         (folder / "Pulumi.yaml").write_text(
             "name: atlas\nruntime:\n  name: python\n  options:\n    toolchain: uv\n    virtualenv: .venv\n"
         )
-        configuration = {**CONFIGURATION, "atlas:images": {"loki": reference}}
+        images = {"loki": reference, COLLECTOR: required_inputs.images()[COLLECTOR]}
+        configuration = {**CONFIGURATION, "atlas:images": images}
         (folder / "Pulumi.prod.yaml").write_text(yaml.safe_dump({"config": configuration}))
         environment = {"PYTHONPATH": str(ROOT), "DOCKER_CONFIG": str(own)}
         stack = Workspace(folder, tmp_path / "stack", stack="prod", environment=environment).init()
@@ -191,6 +193,7 @@ def production(
     del document["config"]["atlas:ingress"]
     document["config"]["atlas:cluster"]["waitForReady"] = False
     document["config"]["atlas:platform"]["imageTemplate"] = f"{registry.host}/trading/{{service}}:1.2.3"
+    document["config"]["atlas:images"] = {COLLECTOR: f"{registry.host}/trading/{COLLECTOR}:1.2.3"}
     file.write_text(yaml.safe_dump(document))
     access, alone = clean_cluster.kubeconfig_as("atlas-prod"), {"DOCKER_CONFIG": str(program.parent)}
     stack = workspace(program, stack="prod", kubeconfig=access, environment={**STATE_AT_THE_END, **alone})
@@ -202,7 +205,7 @@ def production(
 def test_production_as_it_ships_runs_the_digests_of_its_template(
     production: Workspace, registry: ImageRegistry, clean_cluster: EmbeddedCluster
 ) -> None:
-    first, *others = sorted(SERVICES)
+    first, *others = sorted((*SERVICES, COLLECTOR))
     digests = {name: registry.push(f"trading/{name}:1.2.3", name) for name in others}
     plain(production.up(check=False), f"the registry {registry.host} has no image trading/{first}:1.2.3 (HTTP 404)")
     assert {each["metadata"]["name"] for each in clean_cluster.objects("namespaces")} <= SYSTEM_NAMESPACES
@@ -213,8 +216,10 @@ def test_production_as_it_ships_runs_the_digests_of_its_template(
     assert production.outputs()["imageDigests"] == expected
     templates = {
         each["metadata"]["name"]: each["spec"].get("jobTemplate", each)["spec"]["template"]
-        for each in clean_cluster.objects("deployments,cronjobs", "--selector=app.kubernetes.io/part-of=atlas")
+        for each in clean_cluster.objects(
+            "deployments,statefulsets,cronjobs", "--selector=app.kubernetes.io/part-of=atlas"
+        )
     }
-    running = {name: templates[name]["spec"]["containers"][0]["image"] for name in SERVICES}
+    running = {name: templates[name]["spec"]["containers"][0]["image"] for name in expected}
     assert running == expected
     production.destroy()
