@@ -21,7 +21,7 @@ from settings.model import Settings
 from settings.units import to_hours
 from tests.data.overlays import merged_choice, upstream
 from tests.support.agent_process import Agent, ContainerLog
-from tests.support.collector_process import Gateway, Sink, logs, value
+from tests.support.collector_process import API, STRANGER, Gateway, Sink, logs, value
 from tests.support.loki_model import LokiModel, seconds
 from tests.support.tool_process import running
 from tests.support.waiting import wait_until
@@ -176,3 +176,16 @@ def test_a_line_is_taken_whatever_its_application_says_of_its_time(flow: Flow, t
     with running(agent):
         wait_until(lambda: "the last line" in flow.bodies(), 30, "the last line")
     assert {f"line {kind}" for kind in OWN_TIMES} - flow.bodies() == set(), flow.model.refused
+
+
+def test_a_pod_has_one_stream_whatever_it_calls_itself(flow: Flow) -> None:
+    """Else it would fill the number of streams, and hold up the logs of all."""
+    before = len(flow.model.newest)
+    for number in range(30):
+        for source in (API, STRANGER):
+            names = (*flow.model.labels, "k8s.pod.uid", "k8s.pod.ip", "container.name")
+            claimed = dict.fromkeys(names, f"claimed-{number}")
+            assert flow.gateway.send("logs", logs([f"claimed {number} {source}"], **claimed), source) == 200
+    sent = {f"claimed {number} {source}" for number in range(30) for source in (API, STRANGER)}
+    wait_until(lambda: sent <= flow.bodies(), 20, "all of them")
+    assert len(flow.model.newest) <= before + 2
