@@ -43,10 +43,7 @@ func quoteAt(text string, at int) (found quote) {
 	case '"', '\'', '`':
 		return quote{kind: text[at], begin: at, end: at + 1}
 	case '\\':
-		end := at
-		for end < len(text) && text[end] == '\\' {
-			end++
-		}
+		end := skipEscapes(text, at)
 		if end < len(text) && (text[end] == '"' || text[end] == '\'') {
 			return quote{kind: text[end], escapes: end - at, begin: at, end: end + 1}
 		}
@@ -351,10 +348,7 @@ func signAt(text string, at int) (byte, int) {
 	if text[at] != '\\' {
 		return text[at], at + 1
 	}
-	end := at
-	for end < len(text) && text[end] == '\\' {
-		end++
-	}
+	end := skipEscapes(text, at)
 	if hasFold(text, end, "u00") && end+5 <= len(text) && isHex(text[end+3:end+5]) {
 		return unhex(text[end+3])<<4 | unhex(text[end+4]), end + 5
 	}
@@ -393,10 +387,7 @@ func bareStop(text string, from int) int {
 				return at
 			}
 		case c == '\\':
-			end := at
-			for end < len(text) && text[end] == '\\' {
-				end++
-			}
+			end := skipEscapes(text, at)
 			if end == len(text) || text[end] == '"' || text[end] == 'n' || text[end] == 'r' || hasFold(text, end, "u0022") ||
 				hasFold(text, end, "u0026") && nameFollows(text, end+5) || hasFold(text, end, "u003c/") || hasFold(text, end, "u001b") {
 				return at
@@ -445,8 +436,8 @@ func trimmed(text string, from, to int) int {
 	for n := 0; n < 4 && to > from; n++ {
 		switch c := text[to-1]; c {
 		case ',', ';', '.', '}', ']', ')', '>':
-			open := map[byte]byte{'}': '{', ']': '[', ')': '(', '>': '<'}[c]
-			if open != 0 && strings.IndexByte(text[from:to], open) >= 0 {
+			const closing, opening = "}])>", "{[(<"
+			if at := strings.IndexByte(closing, c); at >= 0 && strings.IndexByte(text[from:to], opening[at]) >= 0 {
 				return to
 			}
 		default:

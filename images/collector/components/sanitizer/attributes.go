@@ -24,6 +24,14 @@ const (
 	maxRemembers = 128
 )
 
+func isMark(name string) bool {
+	switch name {
+	case markCut, markTime, markRenamed, markNewIDs, more:
+		return true
+	}
+	return false
+}
+
 // bounds are what a map of attributes may have: how many, how long a name and a value, and how long all of them together.
 type bounds struct {
 	count, name, value, total int
@@ -172,7 +180,6 @@ func (pass *pass) rebuild(attributes pcommon.Map, bounds *bounds, above *nameSet
 	done.renamed = len(rest) > 0
 	if pass.renamed.Len() > 0 {
 		done.renamed = true
-
 		done.names, _ = pass.text(pass.renamed.String(), maxRenamed)
 	}
 	return done

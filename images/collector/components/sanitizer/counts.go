@@ -26,11 +26,28 @@ type counts struct {
 	signal              string
 
 	mutex   sync.Mutex
-	senders map[string]metric.MeasurementOption
+	senders bySender[metric.MeasurementOption]
+}
+
+// bySender holds something for each sender, up to a bound: further ones have theirs in common.
+type bySender[V any] map[string]V
+
+// of is called with the lock held. It tells also under which name the sender is counted.
+func (senders bySender[V]) of(name string, begin func(name string) V) (V, string) {
+	found, known := senders[name]
+	if !known && len(senders) >= maxCounted {
+		name = otherSenders
+		found, known = senders[name]
+	}
+	if !known {
+		found = begin(name)
+		senders[name] = found
+	}
+	return found, name
 }
 
 func newCounts(set component.TelemetrySettings, signal string) (*counts, error) {
-	made := &counts{signal: signal, senders: map[string]metric.MeasurementOption{}}
+	made := &counts{signal: signal, senders: bySender[metric.MeasurementOption]{}}
 	meter := set.MeterProvider.Meter(telemetryScope)
 	for name, counter := range map[string]struct {
 		to   *metric.Int64Counter
@@ -69,18 +86,18 @@ func (counts *counts) of(resource pcommon.Map) metric.MeasurementOption {
 	sender := Sender(resource)
 	counts.mutex.Lock()
 	defer counts.mutex.Unlock()
-	found, known := counts.senders[sender]
-	if known {
-		return found
-	}
-	label := sender
-	if len(counts.senders) >= maxCounted {
-		if found, known = counts.senders[otherSenders]; known {
-			return found
-		}
-		label = otherSenders
-	}
-	found = metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", counts.signal), attribute.String("sender", label)))
-	counts.senders[label] = found
+	found, _ := counts.senders.of(sender, func(label string) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", counts.signal), attribute.String("sender", label)))
+	})
 	return found
+}
+
+// Sender is whose a resource's telemetry is.
+func Sender(resource pcommon.Map) string {
+	for _, key := range []string{"service.name", "k8s.pod.name", "k8s.node.name"} {
+		if value, ok := resource.Get(key); ok && value.AsString() != "" {
+			return cutText(validText(value.AsString()), maxLabelName)
+		}
+	}
+	return "unknown"
 }

@@ -25,12 +25,17 @@ var (
 	logResource = bounds{count: 32, name: maxName, value: 1024, total: 14 << 10, first: aboutResource, prefix: "resource.", own: ownOfResource}
 	// VictoriaLogs puts "scope.attributes." before their names.
 	logScope  = bounds{count: 8, name: maxName - 17, value: 1024, total: 4 << 10, prefix: "scope.", own: ownOfResource, place: 1}
-	logRecord = bounds{count: 64, name: maxName, value: 8192, total: 36 << 10, first: aboutRecord, prefix: "log.", own: ownOfRecord}
-	logOfSpan = bounds{count: 64, name: maxName, value: 8192, total: 36 << 10, first: aboutRecord, prefix: "log.", own: ownOfSpan}
+	logRecord = ofRecord(ownOfRecord)
+	logOfSpan = ofRecord(ownOfSpan)
 	// An agent has this processor too, and its marks say what is so.
-	agentRecord = bounds{count: 64, name: maxName, value: 8192, total: 36 << 10, first: aboutRecord, prefix: "log.", own: unlessMark(ownOfRecord)}
-	agentOfSpan = bounds{count: 64, name: maxName, value: 8192, total: 36 << 10, first: aboutRecord, prefix: "log.", own: unlessMark(ownOfSpan)}
+	agentRecord = ofRecord(unlessMark(ownOfRecord))
+	agentOfSpan = ofRecord(unlessMark(ownOfSpan))
 )
+
+// ofRecord are the bounds of a log record's own attributes.
+func ofRecord(own func(string) bool) bounds {
+	return bounds{count: 64, name: maxName, value: 8192, total: 36 << 10, first: aboutRecord, prefix: "log.", own: own}
+}
 
 var aboutResource = names("service.name", "service.namespace", "service.instance.id", "service.version", "service.name.claimed",
 	"deployment.environment.name", "k8s.cluster.name", "k8s.namespace.name", "k8s.pod.name", "k8s.pod.uid", "k8s.node.name",
@@ -86,9 +91,9 @@ func (processor *logs) process(ctx context.Context, data plog.Logs) (plog.Logs, 
 	now := time.Now()
 	for _, group := range data.ResourceLogs().All() {
 		resource := group.Resource().Attributes()
-		ofRecord, ofSpan := &logRecord, &logOfSpan
+		own, ofSpan := &logRecord, &logOfSpan
 		if resource.Remove(agentMark) {
-			ofRecord, ofSpan = &agentRecord, &agentOfSpan
+			own, ofSpan = &agentRecord, &agentOfSpan
 		}
 		resource.Remove(workloadMark)
 		pass.known = processor.known.of(streamOf(resource), now)
@@ -110,7 +115,7 @@ func (processor *logs) process(ctx context.Context, data plog.Logs) (plog.Logs, 
 			taken.addAll(scope.Attributes())
 			cut, renamed := ofResource.cut || ofScope.cut, ofResource.renamed || ofScope.renamed
 			for _, record := range each.LogRecords().All() {
-				changed := processor.record(pass, record, ofRecord, ofSpan, cut, now)
+				changed := processor.record(pass, record, own, ofSpan, cut, now)
 				if changed.cut {
 					done.cut++
 				}

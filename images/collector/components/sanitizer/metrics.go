@@ -3,7 +3,6 @@ package sanitizer
 import (
 	"context"
 	"hash/maphash"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -185,7 +184,7 @@ func bounded(value pcommon.Value) {
 }
 
 func shortText(text string, size int) string {
-	return cut(strings.ToValidUTF8(cut(text, size), "\uFFFD"), size)
+	return cutText(validText(cutText(text, size)), size)
 }
 
 // batch is what came of one resource in one request.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -26,11 +25,9 @@ const (
 // readable is a name with which Prometheus can do something: it makes "_" of all but Latin letters and digits, and refuses a name in
 // which nothing else is left. Such a name is written with the numbers of its characters: "цена" is "u0446_u0435_u043d_u0430".
 func readable(name string, size int) string {
-	if !utf8.ValidString(name) {
-		name = strings.ToValidUTF8(name, "\uFFFD")
-	}
+	name = validText(name)
 	if at := strings.IndexFunc(name, latin); at >= 0 && at < size {
-		return cut(name, size)
+		return cutText(name, size)
 	}
 	if name == "" {
 		return "unnamed"
@@ -48,22 +45,11 @@ func readable(name string, size int) string {
 			break
 		}
 	}
-	return cut(text.String(), size)
+	return cutText(text.String(), size)
 }
 
 func latin(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-}
-
-// cut shortens a text to so many bytes, between two characters.
-func cut(text string, size int) string {
-	if len(text) <= size {
-		return text
-	}
-	for size > 0 && !utf8.RuneStart(text[size]) {
-		size--
-	}
-	return text[:size]
 }
 
 // known remembers what was found out about names, up to a bound. What has been there for a while is read without a lock.
@@ -195,7 +181,7 @@ func (names *metricNames) of(metric pmetric.Metric) metricName {
 }
 
 func (names *metricNames) find(key metricKey) metricName {
-	name := metricName{name: key.name, unit: cut(strings.ReplaceAll(strings.ToValidUTF8(key.unit, ""), ":", "_"), maxUnit)}
+	name := metricName{name: key.name, unit: cutText(strings.ReplaceAll(strings.ToValidUTF8(key.unit, ""), ":", "_"), maxUnit)}
 	// What rules record has a colon: such a name is judged as it is.
 	if !strings.Contains(name.name, ":") {
 		name.name = readable(name.name, maxMetricName)

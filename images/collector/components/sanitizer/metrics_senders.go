@@ -61,7 +61,7 @@ type senders struct {
 	seed  maphash.Seed
 
 	mutex sync.Mutex
-	known map[string]*sender
+	known bySender[*sender]
 	swept time.Time
 }
 
@@ -87,22 +87,12 @@ func newSenders(telemetry component.TelemetrySettings, limit int) (*senders, err
 	if err != nil {
 		return nil, err
 	}
-	return &senders{dropped: dropped, limit: limit, seed: maphash.MakeSeed(), known: map[string]*sender{}}, nil
-}
-
-// Sender is whose a resource's telemetry is.
-func Sender(resource pcommon.Map) string {
-	for _, key := range []string{"service.name", "k8s.pod.name", "k8s.node.name"} {
-		if value, ok := resource.Get(key); ok && value.AsString() != "" {
-			return cutText(validText(value.AsString()), maxLabelName)
-		}
-	}
-	return "unknown"
+	return &senders{dropped: dropped, limit: limit, seed: maphash.MakeSeed(), known: bySender[*sender]{}}, nil
 }
 
 func (senders *senders) drop(ctx context.Context, name string, why reason, points int) {
 	senders.mutex.Lock()
-	name, known := senders.of(name)
+	known, name := senders.of(name)
 	option, ok := known.options[why]
 	if !ok {
 		option = metric.WithAttributeSet(attribute.NewSet(attribute.String("sender", name), attribute.String("reason", string(why))))
@@ -117,7 +107,7 @@ func (senders *senders) drop(ctx context.Context, name string, why reason, point
 func (senders *senders) stream(name string, id uint64, size int, now time.Time, start, when pcommon.Timestamp) (bool, reason) {
 	senders.mutex.Lock()
 	defer senders.mutex.Unlock()
-	_, known := senders.of(name)
+	known, _ := senders.of(name)
 	found, ok := known.streams[id]
 	if !ok {
 		size += streamSize
@@ -161,18 +151,9 @@ func (senders *senders) sweep(now time.Time) {
 	}
 }
 
-// of is called with the lock held. Those that are too many are one together.
-func (senders *senders) of(name string) (string, *sender) {
-	known, ok := senders.known[name]
-	if !ok {
-		if len(senders.known) >= maxCounted {
-			name = otherSenders
-			if known, ok = senders.known[name]; ok {
-				return name, known
-			}
-		}
-		known = &sender{options: map[reason]metric.MeasurementOption{}, streams: map[uint64]deltaStream{}}
-		senders.known[name] = known
-	}
-	return name, known
+// of is called with the lock held.
+func (senders *senders) of(name string) (*sender, string) {
+	return senders.known.of(name, func(string) *sender {
+		return &sender{options: map[reason]metric.MeasurementOption{}, streams: map[uint64]deltaStream{}}
+	})
 }

@@ -33,14 +33,6 @@ var (
 
 var aboutSpan = names("http.route", "http.request.method", "http.response.status_code", "http.method", "http.status_code", "sampling.important")
 
-func isMark(name string) bool {
-	switch name {
-	case markCut, markTime, markRenamed, markNewIDs, more:
-		return true
-	}
-	return false
-}
-
 func (processor *traces) process(ctx context.Context, data ptrace.Traces) (ptrace.Traces, error) {
 	pass := processor.begin()
 	defer processor.end(pass)
