@@ -16,11 +16,10 @@ import pytest
 import yaml
 
 from tests.data.overlays import merged_choice
-from tests.support.addresses import loopback
 from tests.support.collector_process import WORKERS, Gateway, key_values, logs, span, traces, value
 from tests.support.http_json import ask
-from tests.support.jaeger_process import Jaeger
-from tests.support.prometheus_process import Prometheus, cluster, service
+from tests.support.prometheus_process import service
+from tests.support.real_stores import RealStores
 from tests.support.tool_process import running
 from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
@@ -45,26 +44,13 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
-    store, jaeger, scraper = VictoriaLogs(folder / "victorialogs"), Jaeger(folder / "jaeger"), loopback()
-    gateway = Gateway(
-        folder / "gateway",
-        {
-            "logs": store.otlp_url,
-            "traces": f"http://{jaeger.address}:4318",
-            "metrics": f"http://{scraper}:9090/api/v1/otlp",
-        },
-        text=merged_choice(("logs-victorialogs",)),
+    behind = RealStores(folder)
+    gateway = Gateway(folder / "gateway", behind.endpoints, text=merged_choice(("logs-victorialogs",)))
+    prometheus = behind.prometheus(
+        service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
     )
-    prometheus = Prometheus(
-        folder / "prometheus",
-        scraper,
-        {"prometheus.yaml": (CONFIG / "prometheus/prometheus.yaml").read_text()},
-        cluster(
-            service("otel-collector", "metrics", 8888, [gateway.address]), service("other", "http", 4318, ["127.0.0.1"])
-        ),
-    )
-    with running(jaeger), running(prometheus), running(store), running(gateway):
-        yield Stores(store, jaeger.url, prometheus.url, gateway)
+    with running(behind.jaeger), running(prometheus), running(behind.logs), running(gateway):
+        yield Stores(behind.logs, behind.jaeger.url, prometheus.url, gateway)
 
 
 @pytest.fixture(scope="module")

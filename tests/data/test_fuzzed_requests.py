@@ -24,18 +24,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from components.collector import LOKI_LATE_HOURS, MAX_QUEUE_HOURS
 from tests.data.overlays import merged_choice
-from tests.support.addresses import loopback
 from tests.support.collector_process import Gateway, Sink
 from tests.support.http_json import ask
 from tests.support.jaeger_process import Jaeger
 from tests.support.loki_rules import LokiRules, label_name, refusals
-from tests.support.prometheus_process import Prometheus, cluster
+from tests.support.prometheus_process import Prometheus
 from tests.support.random_otlp import RandomOtlp
+from tests.support.real_stores import RealStores
 from tests.support.tool_process import running
 from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
 
-CONFIG = Path(__file__).parents[2] / "config"
 GATEWAY = merged_choice(("logs-victorialogs", "logs-otlp"))
 SIGNALS = ("logs", "traces", "metrics")
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1000"))
@@ -66,27 +65,17 @@ class Stores:
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[Stores]:
-    victorialogs, loki, jaeger, scraper = (
-        VictoriaLogs(tmp_path / "logs"),
-        LokiRules(),
-        Jaeger(tmp_path / "jaeger"),
-        loopback(),
-    )
-    files = {"prometheus.yaml": (CONFIG / "prometheus/prometheus.yaml").read_text()}
-    prometheus = Prometheus(tmp_path / "prometheus", scraper, files, cluster())
+    behind, loki = RealStores(tmp_path), LokiRules()
+    prometheus = behind.prometheus()
     gateway = Gateway(
         tmp_path / "gateway",
-        {
-            "logs": victorialogs.otlp_url,
-            "traces": f"http://{jaeger.address}:4318",
-            "metrics": f"{prometheus.url}/api/v1/otlp",
-        },
+        behind.endpoints,
         text=GATEWAY,
         environment={"LOGS_COPY_ENDPOINT": loki.url, "LOGS_MAX_AGE": f"{LOKI_LATE_HOURS - MAX_QUEUE_HOURS}h"},
         variant=_as_here,
     )
-    with running(victorialogs), running(loki), running(jaeger), running(prometheus), running(gateway):
-        yield Stores(gateway, victorialogs, loki, jaeger, prometheus)
+    with running(behind.logs), running(loki), running(behind.jaeger), running(prometheus), running(gateway):
+        yield Stores(gateway, behind.logs, loki, behind.jaeger, prometheus)
 
 
 def _as_here(config: dict[str, Any]) -> None:

@@ -15,17 +15,14 @@ import pytest
 
 from tests.data.overlays import merged_choice
 from tests.support import credentials
-from tests.support.addresses import loopback
 from tests.support.agent_process import Agent, ContainerLog, GatewayStub
 from tests.support.collector_process import Gateway, key_values, logs, span, traces, value
 from tests.support.http_json import ask, read
-from tests.support.jaeger_process import Jaeger
-from tests.support.prometheus_process import Prometheus, cluster
+from tests.support.real_stores import RealStores
 from tests.support.tool_process import running
 from tests.support.victorialogs_process import VictoriaLogs
 from tests.support.waiting import wait_until
 
-CONFIG = Path(__file__).parents[2] / "config"
 PERSONAL = {"MASK_PERSONAL_DATA": "true"}
 
 
@@ -42,21 +39,13 @@ class Stores:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("masked")
-    store, jaeger, address = VictoriaLogs(folder / "victorialogs"), Jaeger(folder / "jaeger"), loopback()
-    told = {"prometheus.yaml": (CONFIG / "prometheus/prometheus.yaml").read_text()}
-    prometheus = Prometheus(folder / "prometheus", address, told, cluster())
+    behind = RealStores(folder)
+    prometheus = behind.prometheus()
     gateway = Gateway(
-        folder / "gateway",
-        {
-            "logs": store.otlp_url,
-            "traces": f"http://{jaeger.address}:4318",
-            "metrics": f"http://{address}:9090/api/v1/otlp",
-        },
-        text=merged_choice(("logs-victorialogs",)),
-        environment=PERSONAL,
+        folder / "gateway", behind.endpoints, text=merged_choice(("logs-victorialogs",)), environment=PERSONAL
     )
-    with running(store), running(jaeger), running(prometheus), running(gateway):
-        yield Stores(store, jaeger.url, prometheus.url, gateway)
+    with running(behind.logs), running(behind.jaeger), running(prometheus), running(gateway):
+        yield Stores(behind.logs, behind.jaeger.url, prometheus.url, gateway)
 
 
 def arrived(samples: list[credentials.Sample], stored: str) -> dict[str, list[str]]:

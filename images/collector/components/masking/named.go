@@ -274,10 +274,7 @@ func pairEnd(text string, begin int) int {
 		case c == '"' || c == '\'' || c == '`':
 			return at
 		case c == '\\':
-			end := at
-			for end < len(text) && text[end] == '\\' {
-				end++
-			}
+			end := skipEscapes(text, at)
 			if end == len(text) || strings.IndexByte("\"'nr", text[end]) >= 0 {
 				return at
 			}
