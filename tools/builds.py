@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from image_build.collector import component_files
 from tools import preflight, prometheus_page
 from tools.golang import Go
 from tools.paths import ROOT, TOOLS
@@ -145,7 +146,7 @@ def key(build: Build, go: Go) -> str:
         digest.update(word.encode() + b"\0")
     sources = [path for path in sorted(build.go_mod.parent.rglob("*")) if path.is_file()]
     if build is COLLECTOR:
-        sources += [COLLECTOR_MANIFEST, *component_files()]
+        sources += [COLLECTOR_MANIFEST, *component_files(COLLECTOR_COMPONENTS)]
     if build is PROMETHEUS:
         digest.update(prometheus_page.RECIPE.encode() + b"\0")
         sources += prometheus_page.pins()
@@ -177,13 +178,6 @@ def make(build: Build, go: Go, target: Path, nodejs_path: str) -> None:
         launcher = "pulumi-language-python-exec"
         shutil.copyfile(Path(sdk) / "python" / "cmd" / launcher, binaries / launcher)
         (binaries / launcher).chmod(0o755)
-
-
-def component_files() -> list[Path]:
-    """What the components of our own in the Collector are built from: their sources without tests, and their modules."""
-    paths = sorted(COLLECTOR_COMPONENTS.rglob("*"))
-    sources = [path for path in paths if path.suffix == ".go" and not path.name.endswith("_test.go")]
-    return [*sources, COLLECTOR_COMPONENTS / "go.mod", COLLECTOR_COMPONENTS / "go.sum"]
 
 
 def lock_collector(go: Go, scratch: Path) -> None:
@@ -266,7 +260,7 @@ def _generate_collector(go: Go, scratch: Path, *, locked: bool) -> Path:
     _compile(COLLECTOR, go, builder)
     sources = scratch / "build"
     sources.mkdir()
-    for path in component_files():
+    for path in component_files(COLLECTOR_COMPONENTS):
         copy = scratch / "components" / path.relative_to(COLLECTOR_COMPONENTS)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

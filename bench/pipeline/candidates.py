@@ -1,6 +1,5 @@
 """The Collectors that are measured: production's, the same without single parts, and a bare one, all on the same binary."""
 
-import copy
 import http.client
 import subprocess
 import tempfile
@@ -18,7 +17,6 @@ from tests.faults.counting import Store
 from tests.faults.pipeline import Variant, agent_of, gateway_of
 from tests.faults.rendered import Rendered, workload
 from tests.support.agent_process import ContainerLog, GatewayStub
-from tests.support.collector_process import CollectorProcess
 from tests.support.tool_process import running
 from tools.paths import ROOT
 from tools.waiting import wait_until
@@ -61,22 +59,13 @@ def queue_alone(config: dict[str, Any]) -> None:
     service["pipelines"] = kept
 
 
-def upstream(config: dict[str, Any]) -> None:
-    """Production's configuration for the upstream image, which has no processor of ours."""
-    overlay: dict[str, Any] = yaml.safe_load((ROOT / "config/collector/gateway-upstream.yaml").read_text())
-    config["processors"] |= overlay["processors"]
-    for name, pipeline in overlay["service"]["pipelines"].items():
-        config["service"]["pipelines"][name]["processors"] = pipeline["processors"]
-    del config["processors"]["sanitize"]
-
-
 def of_revision(revision: str, file: str) -> Variant:
     """What the configuration did in an earlier revision of the repository, with the queues and exporters of today."""
     command = ["git", "show", f"{revision}:config/collector/{file}"]
-    before = yaml.safe_load(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    before = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     def variant(config: dict[str, Any]) -> None:
-        earlier = copy.deepcopy(before)
+        earlier = yaml.safe_load(before)
         for name, processor in earlier["processors"].items():
             if name.startswith("k8s_attributes"):
                 processor["auth_type"] = "kubeConfig"
@@ -112,11 +101,14 @@ def gateway(
     signal: str,
     requests: int,
     *,
+    upstream: bool = False,
     fsync: bool = False,
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Callable[[], Run]:
-    """A gateway receives ``requests`` of a hundred records each, until its backends have the last one."""
+    """A gateway receives ``requests`` of a hundred records each, until its backends have the last one; ``upstream`` as the upstream
+    image runs it.
+    """
     rendered, body = workload("otel-collector"), REQUESTS[signal]()
 
     def run() -> Run:
@@ -126,6 +118,7 @@ def gateway(
                 rendered,
                 Path(folder) / "gateway",
                 {name: store.url for name, store in stores.items()},
+                upstream=upstream,
                 variant=_with_production_interval(variant),
                 environment={"QUEUE_FSYNC": str(fsync).lower(), **(environment or {})},
             )
@@ -133,10 +126,10 @@ def gateway(
                 _send(process.address, signal, body, WARM)
                 expected = WARM * BATCH
                 _wait_for_records([stores[name] for name in STORES[signal]], expected)
-                begun, used = time.monotonic(), _cpu_seconds(process)
+                begun, used = time.monotonic(), process.processor_seconds()
                 _send(process.address, signal, body, requests)
                 _wait_for_records([stores[name] for name in STORES[signal]], expected + requests * BATCH)
-                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
+                found = Run(time.monotonic() - begun, process.processor_seconds() - used, process.memory("VmHWM"))
         for store in stores.values():
             store.close()
         return found
@@ -171,11 +164,11 @@ def agent(
             log = ContainerLog(process.pods)
             with running(process):
                 log.raw(lines(0, 2000).encode())
-                _wait_for(lambda: len(stub.records) >= 2000)
-                begun, used = time.monotonic(), _cpu_seconds(process)
+                wait_for(lambda: len(stub.records) >= 2000)
+                begun, used = time.monotonic(), process.processor_seconds()
                 log.raw(text.encode())
-                _wait_for(lambda: len(stub.records) >= 2000 + number)
-                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
+                wait_for(lambda: len(stub.records) >= 2000 + number)
+                found = Run(time.monotonic() - begun, process.processor_seconds() - used, process.memory("VmHWM"))
         stub.down()
         return found
 
@@ -234,14 +227,10 @@ def _send(address: str, signal: str, body: bytes, requests: int) -> None:
 
 
 def _wait_for_records(stores: list[Store], records: int) -> None:
-    _wait_for(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
+    wait_for(lambda: all(sum(sum(seen.values()) for seen in store.seen.values()) >= records for store in stores))
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until what was sent has arrived."""
     if not wait_until(condition, PATIENCE, every=0.02):
         raise TimeoutError(f"not all records arrived within {PATIENCE} s")
-
-
-def _cpu_seconds(process: CollectorProcess) -> float:
-    """The processor seconds that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
-    return time.clock_gettime((~process.pid << 3) | 2)

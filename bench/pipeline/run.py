@@ -31,7 +31,6 @@ from bench.pipeline.candidates import (
     of_revision,
     processors,
     queue_alone,
-    upstream,
     without,
 )
 from bench.pipeline.records import BATCH
@@ -59,7 +58,7 @@ def ratios(records: int, rounds: int, until: float, against: str | None) -> tupl
         f"gateway, {what}": {
             "bare": gateway(signal, requests, variant=bare, environment=OWN_DEFAULTS),
             "queue on disk": gateway(signal, requests, variant=queue_alone),
-            "upstream image": gateway(signal, requests, variant=upstream),
+            "upstream image": gateway(signal, requests, upstream=True),
             "ours": gateway(signal, requests),
             "with fsync": gateway(signal, requests, fsync=True),
         }

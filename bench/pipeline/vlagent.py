@@ -15,19 +15,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bench.pipeline.candidates import wait_for
 from bench.pipeline.records import lines
 from bench.process import Run
 from tests.support.addresses import loopback
 from tests.support.agent_process import ContainerLog
+from tests.support.collector_process import write_kubeconfig
 from tests.support.http_json import read
 from tests.support.tool_process import ToolProcess, running
 from tools.paths import ROOT
-from tools.waiting import wait_until
 
 MODULE = ROOT / "tools/victorialogs"
 """The module that pins the server, of which the agent is a part."""
 PACKAGE = "github.com/VictoriaMetrics/VictoriaLogs/app/vlagent"
-PATIENCE = 120
 ROWS_KEPT_BACK = 130
 """Its count of rows is told in steps of so many."""
 
@@ -79,19 +79,6 @@ class _Answers:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def kubeconfig(self, path: Path) -> Path:
-        path.write_text(
-            json.dumps(
-                {
-                    "current-context": "stub",
-                    "clusters": [{"name": "stub", "cluster": {"server": self.url}}],
-                    "contexts": [{"name": "stub", "context": {"cluster": "stub", "user": "stub"}}],
-                    "users": [{"name": "stub", "user": {}}],
-                }
-            )
-        )
-        return path
-
 
 def vlagent(number: int) -> Callable[[], Run]:
     """It reads ``number`` lines that were written at once, until all of them are sent."""
@@ -116,7 +103,7 @@ def vlagent(number: int) -> Callable[[], Run]:
                 "-kubernetesCollector",
                 f"-kubernetesCollector.logsPath={containers}",
             ]
-            environment = {"KUBECONFIG": str(answers.kubeconfig(folder / "kubeconfig"))}
+            environment = {"KUBECONFIG": str(write_kubeconfig(folder / "kubeconfig", answers.url))}
             process = ToolProcess(command, f"http://{address}:9429/health", folder / "log", environment)
 
             def sent(rows: int) -> bool:
@@ -129,11 +116,11 @@ def vlagent(number: int) -> Callable[[], Run]:
                 return before == answers.taken[0] > 0
 
             with running(process):
-                _wait_for(lambda: sent(2000))
-                begun, used = time.monotonic(), _cpu_seconds(process)
+                wait_for(lambda: sent(2000))
+                begun, used = time.monotonic(), process.processor_seconds()
                 log.raw(text)
-                _wait_for(lambda: sent(2000 + number))
-                found = Run(time.monotonic() - begun, _cpu_seconds(process) - used, process.memory("VmHWM"))
+                wait_for(lambda: sent(2000 + number))
+                found = Run(time.monotonic() - begun, process.processor_seconds() - used, process.memory("VmHWM"))
             answers.server.shutdown()
         return found
 
@@ -142,13 +129,3 @@ def vlagent(number: int) -> Callable[[], Run]:
 
 def _sum(told: str, name: str) -> float:
     return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", told, re.MULTILINE))
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    if not wait_until(condition, PATIENCE, every=0.05):
-        raise TimeoutError(f"not all lines were sent within {PATIENCE} s")
-
-
-def _cpu_seconds(process: ToolProcess) -> float:
-    """The processor seconds that it has used, by the kernel's clock of the process (clock_getcpuclockid(3))."""
-    return time.clock_gettime((~process.pid << 3) | 2)

@@ -11,7 +11,7 @@ from catalog.collector_config import merge_configs
 from tests.faults.counting import Sender, Source, State, Store, Writer
 from tests.faults.rendered import Rendered, workload
 from tests.support.agent_process import UPSTREAM_AGENT, UPSTREAM_FLAGS, Agent, ContainerLog
-from tests.support.collector_process import Gateway
+from tests.support.collector_process import UPSTREAM_GATEWAY, Gateway
 from tests.support.name_server import NameServer
 from tests.support.tool_process import running
 
@@ -35,6 +35,7 @@ def gateway_of(
     stores: Mapping[str, str],
     *,
     ordinal: int = 0,
+    upstream: bool = False,
     variant: Variant | None = None,
     environment: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
@@ -43,13 +44,14 @@ def gateway_of(
 ) -> Gateway:
     """A gateway as production has it, with ``stores`` (base URLs) in place of production's; ``paths`` are their paths for OTLP.
 
-    Senders are the node agent, unless ``pods`` say otherwise of their address.
+    With ``upstream`` it is as the upstream image runs it. Senders are the node agent, unless ``pods`` say otherwise.
     """
     replica = {"METRICS_REPLICA_ENDPOINT": stores["metrics_replica"] + paths["metrics_replica"]}
+    text = rendered.file("gateway.yaml")
     return Gateway(
         folder,
         {name: stores[name] + paths[name] for name in ("logs", "traces", "metrics")},
-        text=rendered.file("gateway.yaml"),
+        text=merge_configs([text, UPSTREAM_GATEWAY.read_text()]) if upstream else text,
         environment={
             **{name: value for name, value in rendered.env.items() if not name.endswith("_ENDPOINT")},
             **replica,

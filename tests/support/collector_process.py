@@ -25,6 +25,7 @@ from tests.support.http_json import read
 from tests.support.tool_process import ToolProcess, tool
 
 CONFIG = Path(__file__).parents[2] / "config/collector/gateway.yaml"
+UPSTREAM_GATEWAY = CONFIG.with_name("gateway-upstream.yaml")
 RULES = Path(__file__).parents[2] / "rules"
 POD = "api-7d9c-x2x7q"
 AGENT, API, WORKERS, STRANGER = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -168,16 +169,21 @@ class KubernetesStub:
             self._changed.notify_all()
 
     def kubeconfig(self, path: Path) -> Path:
-        cluster = {"name": "stub", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
-        context = {"name": "stub", "context": {"cluster": "stub", "user": "stub"}}
-        config = {
-            "current-context": "stub",
-            "clusters": [cluster],
-            "contexts": [context],
-            "users": [{"name": "stub", "user": {}}],
-        }
-        path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config"} | config))
-        return path
+        return write_kubeconfig(path, f"http://127.0.0.1:{self.server.server_port}")
+
+
+def write_kubeconfig(path: Path, server: str) -> Path:
+    """A user of this API server, who shows nothing to it."""
+    cluster = {"name": "stub", "cluster": {"server": server}}
+    context = {"name": "stub", "context": {"cluster": "stub", "user": "stub"}}
+    config = {
+        "current-context": "stub",
+        "clusters": [cluster],
+        "contexts": [context],
+        "users": [{"name": "stub", "user": {}}],
+    }
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config"} | config))
+    return path
 
 
 def pod(name: str, namespace: str, address: str, workload: str | None = "api") -> dict[str, Any]:
