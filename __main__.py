@@ -96,3 +96,5 @@ if digests:
     pulumi.export("imageDigests", digests)
 if "grafana" in secrets.workloads:
     pulumi.export("grafanaAdminSecret", secrets.workloads["grafana"])
+if "opsUiPasswordHash" in secrets.passwords:
+    pulumi.export("opsUiPassword", pulumi.Output.secret(secrets.passwords["opsUiPasswordHash"]))

@@ -1,7 +1,7 @@
 """The ways in from outside: Grafana, ops-ui and the api, each at its own host over TLS."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pulumi
@@ -23,6 +23,8 @@ class IngressRoute:
     url: str
     service: str
     port: str
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By which the controller asks who comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class IngressArgs:
     @staticmethod
     def of(stack: StackInputs, settings: IngressSettings) -> "IngressArgs":
         """What the component needs of the stack."""
-        return IngressArgs(settings=settings, routes=ingress_routes(stack))
+        return IngressArgs(settings=settings, routes=ingress_routes(stack, settings))
 
 
 class Ingress(pulumi.ComponentResource):
@@ -66,7 +68,7 @@ class Ingress(pulumi.ComponentResource):
                     "name": route_name,
                     "namespace": route.context.namespace,
                     "labels": route.context.labels(route_name),
-                    "annotations": annotations,
+                    "annotations": {**annotations, **route.annotations},
                 },
                 spec=spec,
                 opts=child,
@@ -74,7 +76,7 @@ class Ingress(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def ingress_routes(stack: StackInputs) -> dict[str, IngressRoute]:
+def ingress_routes(stack: StackInputs, ingress: IngressSettings) -> dict[str, IngressRoute]:
     """What people and clients open from outside, at the URLs that the settings give."""
     settings = stack.settings
     routes: dict[str, IngressRoute] = {}
@@ -85,5 +87,12 @@ def ingress_routes(stack: StackInputs) -> dict[str, IngressRoute]:
     for service, entry in SERVICES.items() if settings.platform.enabled else ():
         url = public_url(service, settings.platform)
         if url and entry.port:
-            routes[service] = IngressRoute(context=stack.trading, url=url, service=service, port="http")
+            routes[service] = IngressRoute(
+                context=stack.trading, url=url, service=service, port="http", annotations=_annotations(ingress)
+            )
     return routes
+
+
+def _annotations(ingress: IngressSettings) -> dict[str, str]:
+    allowed = {"nginx.ingress.kubernetes.io/whitelist-source-range": ",".join(ingress.allow)} if ingress.allow else {}
+    return {**allowed, **ingress.annotations}

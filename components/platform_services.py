@@ -95,12 +95,14 @@ def _api_environment(inputs: EnvironmentInputs) -> dict[str, str]:
 
 
 def _ops_ui_environment(inputs: EnvironmentInputs) -> dict[str, str]:
+    operator = inputs.settings.operator
     return {
         "API_URL": inputs.url("api"),
         # An https URL is what makes NextAuth's cookies secure.
         "NEXTAUTH_URL": inputs.public_url("ops-ui"),
         "NEXTAUTH_URL_INTERNAL": inputs.url("ops-ui"),
         "SESSION_MAX_AGE": str(inputs.settings.session_hours * 3600),
+        **({"OPS_UI_USER": operator} if operator else {}),
     }
 
 

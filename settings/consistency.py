@@ -11,7 +11,7 @@ from image_build.collector import COLLECTOR
 from settings.addresses import check_ingress, check_urls
 from settings.introspection import Path, value_at
 from settings.issues import ASK, ConfigIssue
-from settings.model import PRODUCTION, Build, ExternalDataServices, Limits, Logs, Namespaces, Platform
+from settings.model import PRODUCTION, Build, ExternalDataServices, Ingress, Limits, Logs, Namespaces, Platform
 from settings.secret_table import RECEIVERS, SECRETS
 from settings.units import to_bytes, to_hours, to_millicores
 
@@ -61,6 +61,7 @@ def find_inconsistencies(
     yield from _names(parts)
     yield from check_urls(parts, environment)
     yield from check_ingress(parts)
+    yield from _public_access(parts, configured_secrets)
     yield from _images(parts)
     yield from _collector(parts)
     yield from _scaled_to_zero(parts)
@@ -343,6 +344,31 @@ def _platform(parts: Mapping[str, Any]) -> Iterator[ConfigIssue]:
         yield ConfigIssue("platform.url", "is missing beside platform.enabled", "where people open ops-ui")
     if parts.get("ingress") and not platform.api_url:
         yield ConfigIssue("platform.apiUrl", "is missing beside ingress", "where clients reach the api")
+
+
+def _public_access(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> Iterator[ConfigIssue]:
+    """By an ingress anybody comes: somebody has to ask who it is."""
+    ingress: Ingress | None = parts.get("ingress")
+    platform: Platform | None = parts.get("platform")
+    if ingress is None or platform is None or not platform.enabled:
+        return
+    if ingress.allow and ingress.class_name != "nginx":
+        expected = "ingress.className: nginx; what other controllers understand goes into ingress.annotations"
+        yield ConfigIssue(
+            "ingress.allow", "is not understood by every controller", expected, ingress.allow, remove=True
+        )
+    if platform.sign_in is None:
+        expected = "services, if they ask by API_TOKEN and OPS_UI_USER as the reference services do, else ingress"
+        yield ConfigIssue("platform.signIn", "is missing beside ingress", expected)
+    elif platform.sign_in == "ingress" and not (ingress.allow or ingress.annotations):
+        expected = "the networks that may come, or ingress.annotations by which your controller asks who comes"
+        yield ConfigIssue(("ingress", "allow", 0), "is missing beside platform.signIn: ingress", expected)
+    elif platform.sign_in == "services":
+        if platform.operator is None:
+            yield ConfigIssue("platform.operator", "is missing beside ingress", "the name of who signs in to ops-ui")
+        if "opsUiPasswordHash" not in configured_secrets:
+            expected = "the operator's password as htpasswd -nBC 12 NAME prints it after the colon"
+            yield ConfigIssue("opsUiPasswordHash", "is missing beside ingress", expected)
 
 
 def _credentials(parts: Mapping[str, Any], configured_secrets: Collection[str]) -> Iterator[ConfigIssue]:

@@ -240,6 +240,16 @@ LABEL_VALUE = TextFormat(
     expected="a label's value: at most 63 letters, digits, dots, hyphens and underscores",
     example="kube-prometheus-stack",
 )
+ANNOTATION_VALUE = TextFormat(
+    pattern="[!-~]([ -~]{0,2046}[!-~])?",
+    expected="an annotation's value: printable, no blank at an end",
+    example="trading-sign-in@kubernetescrd",
+)
+OPERATOR = TextFormat(
+    pattern="[A-Za-z0-9_.@+-]{1,64}",
+    expected="a user's name: 1 to 64 letters, digits and . _ @ + -",
+    example="operator",
+)
 DAY = TextFormat(
     pattern="20[0-9]{2}-[01][0-9]-[0-3][0-9]",
     expected="a day such as 2025-01-31",
@@ -270,6 +280,8 @@ Folder = Annotated[str, FOLDER]
 Schedule = Annotated[str, SCHEDULE]
 Bucket = Annotated[str, BUCKET]
 Market = Annotated[str, MARKET]
+AnnotationValue = Annotated[str, ANNOTATION_VALUE]
+Operator = Annotated[str, OPERATOR]
 Day = Annotated[str, DAY]
 LabelKey = Annotated[str, LABEL_KEY]
 LabelValue = Annotated[str, LABEL_VALUE]

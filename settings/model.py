@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from settings.field_types import (
+    AnnotationValue,
     Bucket,
     Context,
     Cpu,
@@ -22,6 +23,7 @@ from settings.field_types import (
     Name,
     NamespaceName,
     Network,
+    Operator,
     Quantity,
     Reference,
     Registry,
@@ -271,6 +273,16 @@ class Ingress(Model):
     namespace: Label = Field(default="ingress-nginx", description="where the ingress controller runs")
     issuer: Name | None = Field(default=None, description="cert-manager's ClusterIssuer")
     tls_secret: Name = Field(default="atlas-tls", description="the Secret with the certificate, in each namespace")
+    allow: list[Network] = Field(
+        default=[],
+        description="networks that may reach the platform's services by it, unset all; understood by ingress class nginx",
+        examples=[["192.0.2.0/24"]],
+    )
+    annotations: dict[LabelKey, AnnotationValue] = Field(
+        default={},
+        description="annotations of the platform's Ingresses, such as those by which your controller asks who comes",
+        examples=[{"traefik.ingress.kubernetes.io/router.middlewares": "trading-sign-in@kubernetescrd"}],
+    )
 
 
 MAX_AMOUNT = 1_000_000_000_000.0
@@ -343,6 +355,17 @@ class Platform(Model):
     url: Site | None = Field(default=None, description="where people open ops-ui", examples=["https://ops.example.com"])
     api_url: Site | None = Field(
         default=None, description="where clients reach the api", examples=["https://api.example.com"]
+    )
+    sign_in: Literal["services", "ingress"] | None = Field(
+        default=None,
+        description="who asks those who come by an ingress for who they are: the services, as the reference services do "
+        "(API_TOKEN, OPS_UI_USER), or the ingress, by ingress.allow or ingress.annotations; needed beside ingress",
+        examples=["services"],
+    )
+    operator: Operator | None = Field(
+        default=None,
+        description="who signs in to ops-ui, with the password of opsUiPasswordHash",
+        examples=["operator"],
     )
     live: bool = Field(default=False, description="real orders; false trades on paper")
     markets: list[Market] = Field(

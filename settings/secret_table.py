@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-SecretKind = Literal["password", "url", "token", "pem", "docker config"]
+SecretKind = Literal["password", "url", "token", "pem", "docker config", "bcrypt hash"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,9 @@ class SecretSpec:
     from ``variable``, or with ``as_file`` from the file that the variable names; so do all that use ``data_service``. ``variable``
     is its name in ``conf/secrets.env`` as well.
 
-    ``generated`` is the resource that makes a value where none is configured. ``setting`` is the address that it is for: without
-    one it has no effect. ``required_by`` is a setting that cannot be without it. By a ``receiver`` people hear of alerts.
+    ``generated`` is the resource that makes a value where none is configured; of a bcrypt hash it makes the password. ``setting``
+    is the address that it is for: without one it has no effect. ``required_by`` is a setting that cannot be without it. By a
+    ``receiver`` people hear of alerts.
     """
 
     kind: SecretKind
@@ -147,6 +148,29 @@ SECRETS: Mapping[str, SecretSpec] = {
         variable="NEXTAUTH_SECRET",
         generated="nextauth-secret",
         min_length=32,
+    ),
+    "apiToken": SecretSpec(
+        kind="password",
+        description="what clients of the api show as a bearer token, at least 32 characters; generated where not given",
+        services=("api",),
+        variable="API_TOKEN",
+        generated="api-token",
+        min_length=32,
+    ),
+    "opsUiToken": SecretSpec(
+        kind="password",
+        description="what ops-ui shows the api, which takes its word for who asks, at least 32 characters; else generated",
+        services=("api", "ops-ui"),
+        variable="OPS_UI_TOKEN",
+        generated="ops-ui-token",
+        min_length=32,
+    ),
+    "opsUiPasswordHash": SecretSpec(
+        kind="bcrypt hash",
+        description="the password of platform.operator, hashed (htpasswd -nBC 12 NAME); generated where no ingress leads to ops-ui",
+        services=("ops-ui",),
+        variable="OPS_UI_PASSWORD_HASH",
+        generated="ops-ui-password",
     ),
     "coinbaseApiKey": SecretSpec(
         kind="token",

@@ -23,6 +23,7 @@ PLACEHOLDER = re.compile(r"<.*>|.*(your[_-]|change[_-]?me|replace[_-]?me|todo|pl
 MAX_SECRET_BYTES = 256 * 1024
 """Bytes of one value; a Secret of Kubernetes holds 1 MiB."""
 
+_BCRYPT = re.compile(r"\$2[aby]\$(1\d|2\d|3[01])\$[./A-Za-z0-9]{53}")
 _PRIVATE_KEY = re.compile(r"\s*-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s[A-Za-z0-9+/=\s:,-]+\s-----END \1-----\s*")
 
 
@@ -52,6 +53,8 @@ def _unfit(kind: str, value: str, schemes: Collection[str] = ("https",)) -> tupl
             return "has a blank or a line end around it, or a control character in it", "the password and nothing else"
         case "pem" if not _PRIVATE_KEY.fullmatch(value):
             return "is no private key", "a PEM block of a private key"
+        case "bcrypt hash" if not _BCRYPT.fullmatch(value):
+            return "is no bcrypt hash of cost 10 or more", "what htpasswd -nBC 12 NAME prints after the colon"
         case "docker config" if not _is_docker_config(value):
             return "is no Docker configuration", 'JSON with "auths", as docker login writes it'
         case _:

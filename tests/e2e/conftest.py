@@ -21,6 +21,7 @@ ORDER = (
     "test_arrival",
     "test_logs",
     "test_traces",
+    "test_sign_in",
     "test_metrics",
     "test_correlation",
     "test_panels",

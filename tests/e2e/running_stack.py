@@ -1,7 +1,9 @@
 """A deployed stack as a person reaches it: its stores' own APIs at ports of this machine, and kubectl."""
 
+import base64
 import http.client
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,7 +16,7 @@ from catalog.log_stores import DATA_SOURCE_TYPES, LogStore
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.http_json import Answer, request
 from tests.support.log_store import LogStoreClient, Record
-from tests.support.repository import tool_path
+from tests.support.repository import nothing_said, tool_path
 from tests.support.waiting import wait_until
 from tools.node_host import NodeHost
 from tools.port_forward import Access, PortForward, open_port_forward
@@ -27,6 +29,7 @@ SERVICES: Mapping[str, tuple[str, int]] = {
     "jaeger": ("observability", 16686),
     "otel-collector": ("observability", 4318),
     "api": ("trading", 8000),
+    "ops-ui": ("trading", 3000),
     "webhook-receiver": ("webhook-receiver", 8080),
 }
 """Services with their namespace and the port that is opened."""
@@ -56,9 +59,28 @@ class RunningStack:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Get something from a service, or post ``body`` to it as JSON."""
+        """Get something from a service, or post ``body`` to it as JSON. The api is asked as ops-ui asks it."""
         url = f"http://127.0.0.1:{self.port(service)}{path}"
-        return request(url, body=body, headers=headers, query=query, timeout=30)
+        shown = {"authorization": f"Bearer {self.ops_ui_token}"} if service == "api" else {}
+        return request(url, body=body, headers=shown | dict(headers or {}), query=query, timeout=30)
+
+    @cached_property
+    def ops_ui_token(self) -> str:
+        """What ops-ui shows the api."""
+        (secret,) = (
+            each
+            for each in self.cluster.objects("secrets", "--selector=app.kubernetes.io/name=ops-ui")
+            if "opsUiToken" in each["data"]
+        )
+        return base64.b64decode(secret["data"]["opsUiToken"]).decode()
+
+    def output(self, name: str) -> str:
+        """An output of the stack, a secret one too."""
+        command = f'eval "$(make --no-print-directory env)" && pulumi stack output {name} --show-secrets --stack local'
+        answer = subprocess.run(
+            ["sh", "-ec", command], cwd=self.repository, env=nothing_said(), capture_output=True, text=True, check=True
+        )
+        return answer.stdout.strip()
 
     def port(self, service: str) -> int:
         """The port of this machine at which a service answers."""

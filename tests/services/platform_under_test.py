@@ -2,7 +2,8 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from tests.services import service_builds
 from tests.services.data_servers import Postgres, RabbitMQ, Redis
 from tests.support.addresses import answers, free_port
-from tests.support.http_json import request
+from tests.support.http_json import Answer, request
 from tests.support.process import Process
 from tests.support.waiting import wait_until
 
@@ -37,6 +38,8 @@ class Platform:
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     password: str = ""
+    token: str = field(default_factory=secrets.token_urlsafe)
+    """What ops-ui shows the api."""
 
     def __post_init__(self) -> None:
         self.database = f"atlas_{secrets.token_hex(4)}"
@@ -81,7 +84,7 @@ class Platform:
     def api(self, extra: Path | None = None, **environment: str) -> Process:
         folder = service_builds.node("api", extra)
         port = self.ports.setdefault("api", free_port())
-        given = self.environment() | {"PORT": str(port)} | environment
+        given = self.environment() | {"PORT": str(port), "OPS_UI_TOKEN": self.token} | environment
         process = self._started("api", Process(["node", "dist/index.js"], given, self.folder / "api.log", folder))
         told = {"bus connected", "listening"}
         process.ready(lambda: told <= {line.get("message") for line in process.lines()}, "the api to be on the bus")
@@ -97,6 +100,7 @@ class Platform:
             "PORT": str(port),
             "NEXTAUTH_URL": url,
             "NODE_ENV": "production",
+            "OPS_UI_TOKEN": self.token,
         }
         given |= (
             {"API_URL": self.url("api"), "METRICS_URL": self.url("workers", "/metrics")} | self.shared | environment
@@ -124,16 +128,30 @@ class Platform:
     def value(self, name: str, series: str, labels: str = "") -> float:
         return self.series(name, series)[labels]
 
+    def ask(
+        self, path: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None, user: str = ""
+    ) -> Answer:
+        """The api's answer, asked as ops-ui asks it, for ``user`` where one is given."""
+        named = {"x-user-id": user} if user else {}
+        shown = {"authorization": f"Bearer {self.token}", **named, **(headers or {})}
+        return request(self.url("api", path), method, body, shown)
+
+    def stream(self) -> urllib.request.Request:
+        """The question for the api's event stream."""
+        return urllib.request.Request(
+            self.url("api", "/api/streams/sse"), headers={"authorization": f"Bearer {self.token}"}
+        )
+
     def order(self, user: str = "trader-1", **order: Any) -> dict[str, Any]:
         """Place an order through the api; what became of it. One without a limit is never left open."""
         wanted = {"product": "BTC-USD", "side": "buy", "size": 0.001} | order
-        answer = request(self.url("api", "/api/orders"), "POST", wanted, {"x-user-id": user})
+        answer = self.ask("/api/orders", "POST", wanted, user=user)
         assert answer.status == 202, answer
         return self.order_by_id(answer.json["orderId"], open_counts="price" in wanted)
 
     def order_by_id(self, order_id: str, open_counts: bool = True) -> dict[str, Any]:
         def found() -> Any:
-            answer = request(self.url("api", f"/api/orders/{order_id}"))
+            answer = self.ask(f"/api/orders/{order_id}")
             known = answer.json if answer.status == 200 else None
             return known if known and (open_counts or known["status"] != "open") else None
 

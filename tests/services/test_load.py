@@ -13,7 +13,6 @@ import pytest
 from tests.services import service_builds
 from tests.services.platform_under_test import Data, Platform, platform
 from tests.support.addresses import free_port
-from tests.support.http_json import request
 from tests.support.process import Process
 from tests.support.waiting import wait_until
 
@@ -31,7 +30,8 @@ def running(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pl
 
 def load(running: Platform, *arguments: str, code: int = 0) -> dict[str, Any]:
     command = [service_builds.python("load"), "-m", "load", "--api", running.url("api"), *arguments]
-    ran = subprocess.run(command, cwd=FOLDER, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    env = {"PATH": os.environ["PATH"], "API_TOKEN": running.token}
+    ran = subprocess.run(command, cwd=FOLDER, env=env, capture_output=True, text=True)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return json.loads(ran.stdout) if code == 0 else {"said": ran.stderr}
 
@@ -128,14 +128,14 @@ def _begun(running: Platform, scenario: str, *arguments: str) -> Process:
         scenario,
         *arguments,
     ]
-    return Process(command, {}, running.folder / f"load-{scenario}.log", FOLDER)
+    return Process(command, {"API_TOKEN": running.token}, running.folder / f"load-{scenario}.log", FOLDER)
 
 
 def test_faults_are_refused_where_the_platform_does_not_allow_them(data: Data, tmp_path: Path) -> None:
     with platform(data, "redis", tmp_path) as sober:
         sober.api()
         assert "FAULTS=true" in load(sober, "--scenario", "bus-lag", "--seconds", "2", code=1)["said"]
-        assert request(sober.url("api", "/api/faults/error")).status == 404
+        assert sober.ask("/api/faults/error").status == 404
 
 
 @pytest.mark.parametrize("wrong", [("--seconds", "4000"), ("--rate", "0"), ("--users", "1000"), ("--scenario", "rain")])

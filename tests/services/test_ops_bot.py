@@ -57,8 +57,7 @@ def bot(running: Platform, **environment: str) -> Process:
 
 def kill(running: Platform, engaged: bool) -> None:
     body = {"engaged": engaged, "reason": "prices are mad"}
-    url = running.url("api", "/api/kill-switch")
-    assert request(url, "POST", body, {"x-user-id": "operator"}).status == 202
+    assert running.ask("/api/kill-switch", "POST", body, user="operator").status == 202
 
 
 @pytest.mark.parametrize("bus", ["redis", "rabbitmq"])

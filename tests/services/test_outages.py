@@ -15,7 +15,7 @@ BUSES = pytest.mark.parametrize("bus", ["redis", "rabbitmq"])
 def place_order(running: Platform) -> int:
     """Status of an order's request."""
     body = {"product": "BTC-USD", "side": "buy", "size": 0.001}
-    return request(running.url("api", "/api/orders"), "POST", body).status
+    return running.ask("/api/orders", "POST", body).status
 
 
 @BUSES
@@ -84,7 +84,7 @@ def test_of_two_workers_one_handles_an_order_and_both_hear_the_kill_switch(
         )
         assert float(position) == pytest.approx(0.01)
         body = {"engaged": True, "reason": "a test"}
-        assert request(running.url("api", "/api/kill-switch"), "POST", body).status == 202
+        assert running.ask("/api/kill-switch", "POST", body).status == 202
         wait_until(lambda: all(running.value(name, "atlas_kill_switch") == 1 for name in both), 10, "both switches")
 
 

@@ -29,6 +29,7 @@ from tests.support.addresses import free_port
 from tests.support.certificates import Authority
 from tests.support.http_json import request
 from tests.support.machine import require_program
+from tests.support.waiting import wait_until
 
 HOST, EVIL = "ops.atlas.test", "evil.test"
 SESSION, CSRF = "__Secure-next-auth.session-token", "__Host-next-auth.csrf-token"
@@ -45,6 +46,8 @@ class Console:
     port: int
     user: str
     password: str
+    secret: str
+    """By which sessions are encrypted."""
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, list[str], str]:
         """Status, every Set-Cookie and the text, over TLS that is verified."""
@@ -68,19 +71,20 @@ class _Connection(http.client.HTTPSConnection):
 def console(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder, authority = tmp_path_factory.mktemp("console"), Authority.create()
     user, password, port = "operator", secrets.token_urlsafe(16), free_port()
+    secret = secrets.token_urlsafe(32)
     url = f"https://{HOST}:{port}"
     with platform(data, "redis", folder) as running:
         running.workers()
         running.api()
         running.ops_ui(
             url,
-            NEXTAUTH_SECRET=secrets.token_urlsafe(32),
+            NEXTAUTH_SECRET=secret,
             OPS_UI_USER=user,
             OPS_UI_PASSWORD_HASH=bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode(),
             SESSION_MAX_AGE=str(SESSION_SECONDS),
         )
         with terminated(authority.server(HOST, folder), port, running.ports["ops-ui"]):
-            yield Console(running, authority, url, port, user, password)
+            yield Console(running, authority, url, port, user, password, secret)
 
 
 @pytest.fixture(scope="module")
@@ -186,14 +190,14 @@ def test_signing_out_takes_the_session_away(seen: dict[str, Any]) -> None:
     assert SESSION not in seen["cookiesAfter"]
 
 
-def _signed_in(console: Console, password: str | None = None) -> tuple[str, list[str]]:
+def _signed_in(console: Console, password: str | None = None, **headers: str) -> tuple[str, list[str]]:
     """The Cookie header of a user who has tried to sign in without a browser, and what was set last."""
     _, given, text = console.ask("GET", "/api/auth/csrf")
     jar = [cookie.split(";")[0] for cookie in given]
     token = json.loads(text)["csrfToken"]
     body = f"csrfToken={token}&username={console.user}&password={password or console.password}&json=true"
     form = {"content_type": "application/x-www-form-urlencoded", "cookie": "; ".join(jar)}
-    _, given, _ = console.ask("POST", "/api/auth/callback/credentials", body, **form)
+    _, given, _ = console.ask("POST", "/api/auth/callback/credentials", body, **form, **headers)
     return "; ".join([*jar, *(cookie.split(";")[0] for cookie in given)]), given
 
 
@@ -222,6 +226,55 @@ def test_a_wrong_password_gives_no_session(console: Console) -> None:
 
     assert SESSION not in cookie
     assert console.ask("GET", "/api/status", cookie=cookie)[0] == 401
+
+
+def test_ten_wrong_passwords_lock_out_their_address_and_nobody_else(console: Console) -> None:
+    """The last entry is the proxy's word; what stands before it, the client may have made up."""
+    for attempt in range(10):
+        made_up = f"203.0.113.{attempt}"
+        assert SESSION not in _signed_in(console, "not-it", x_forwarded_for=f"{made_up}, 198.51.100.7")[0]
+
+    assert SESSION not in _signed_in(console, x_forwarded_for="203.0.113.99, 198.51.100.7")[0]
+    assert SESSION in _signed_in(console, x_forwarded_for="198.51.100.7, 198.51.100.8")[0]
+
+
+def test_addresses_of_one_ipv6_network_are_one(console: Console) -> None:
+    for attempt in range(10):
+        address = f"2001:db8::{attempt:x}:1" if attempt % 2 else f"2001:0db8:0000:0000::{attempt:x}"
+        assert SESSION not in _signed_in(console, "not-it", x_forwarded_for=address)[0]
+
+    assert SESSION not in _signed_in(console, x_forwarded_for="2001:db8:0:0:ffff::1")[0]
+    assert SESSION in _signed_in(console, x_forwarded_for="2001:db8:0:1::1")[0]
+
+
+def test_using_a_session_does_not_put_off_its_end(console: Console) -> None:
+    cookie, cookies = _signed_in(console)
+    first = _ends(console, cookies)
+    began = time.time()
+    wait_until(lambda: time.time() > began + 2, 10, "a later second")
+    _, renewed, _ = console.ask("GET", "/api/auth/session", cookie=cookie)
+
+    assert any(each.startswith(SESSION) for each in renewed), "NextAuth writes it anew"
+    assert _ends(console, renewed) == first
+    assert first == pytest.approx(began + SESSION_SECONDS, abs=30)
+
+
+def _ends(console: Console, cookies: list[str]) -> int:
+    """When the session in these cookies ends, in seconds since 1970."""
+    session = next(each for each in cookies if each.startswith(SESSION)).split(";")[0].partition("=")[2]
+    script = (
+        "const {token, secret} = JSON.parse(require('node:fs').readFileSync(0));"
+        "require('next-auth/jwt').decode({token, secret}).then(({exp}) => console.log(exp))"
+    )
+    ran = subprocess.run(
+        ["node", "--eval", script],
+        cwd=service_builds.node("ops-ui"),
+        input=json.dumps({"token": session, "secret": console.secret}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(ran.stdout)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from tests.services.platform_under_test import Data, Platform, platform
 from tests.support.addresses import free_port
 from tests.support.http_json import request
 from tests.support.process import Process
+from tests.support.waiting import wait_until
 
 BODY = {"product": "BTC-USD", "side": "buy", "size": 0.001}
+ENGAGED = {"engaged": True, "reason": "by hand"}
 
 
 def ended(command: list[str | Path], environment: dict[str, str], folder: Path, log: Path) -> tuple[int, str]:
@@ -68,15 +70,43 @@ def test_with_a_token_set_only_who_shows_it_may_order(data: Data, tmp_path: Path
         assert request(url, "POST", BODY).status == 401
         assert request(url, "POST", BODY, {"authorization": "Bearer another"}).status == 401
         assert request(url, "POST", BODY, {"authorization": "Bearer an example"}).status == 202
+        assert running.ask("/api/orders", "POST", BODY).status == 202
         assert request(running.url("api", "/healthz")).status == 200
         assert "API_TOKEN is not set" not in running.processes["api"].text()
+
+
+def test_the_user_is_taken_from_ops_ui_alone(data: Data, tmp_path: Path) -> None:
+    """A client that names a user may order, and in nobody's name."""
+    with platform(data, "redis", tmp_path, API_TOKEN="an example") as running:  # noqa: S106 - not one
+        running.workers()
+        running.api()
+        forged = {"authorization": "Bearer an example", "x-user-id": "chief"}
+        assert request(running.url("api", "/api/orders"), "POST", BODY, forged).status == 202
+        assert request(running.url("api", "/api/kill-switch"), "POST", ENGAGED, forged).status == 202
+        assert running.ask("/api/orders", "POST", BODY, user="trader-9").status == 202
+
+        api, workers = (running.processes[each] for each in ("api", "workers"))
+        wait_until(lambda: "trader-9" in workers.text(), 10, "the worker's line on the last order")
+        assert "trader-9" in api.text()
+        assert "chief" not in api.text() + workers.text()
+
+
+def test_without_a_token_nobody_is_believed(data: Data, tmp_path: Path) -> None:
+    with platform(data, "redis", tmp_path) as running:
+        running.workers()
+        running.api(OPS_UI_TOKEN="")
+        assert request(running.url("api", "/api/orders"), "POST", BODY, {"x-user-id": "chief"}).status == 202
+        text = running.processes["api"].text()
+        assert "order requested" in text
+        assert "chief" not in text
+        assert "API_TOKEN is not set" in text
 
 
 def test_without_the_bus_the_stream_reads_the_workers_metrics(data: Data, tmp_path: Path) -> None:
     with platform(data, "redis", tmp_path) as running:
         running.workers()
         running.api(METRICS_URL=running.url("workers", "/metrics"))
-        with urllib.request.urlopen(running.url("api", "/api/streams/sse"), timeout=10) as stream:
+        with urllib.request.urlopen(running.stream(), timeout=10) as stream:
             line = next(line for line in stream if line.startswith(b"data: "))
 
     found = {(sample["name"], sample.get("product")) for sample in json.loads(line.removeprefix(b"data: "))}

@@ -24,11 +24,11 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 from tests.services import service_builds
 from tests.services.platform_under_test import Data, Platform, platform
-from tests.services.sessions import signed_in
 from tests.services.telemetry import Span, hops, line_of, spans
 from tests.support.addresses import free_port
 from tests.support.collector_process import Gateway, Sink
 from tests.support.http_json import request
+from tests.support.sessions import signed_in
 from tests.support.tool_process import running as running_gateway
 from tests.support.waiting import wait_until
 
@@ -279,7 +279,7 @@ def test_while_the_gateway_takes_spans_and_never_answers_no_order_waits_and_memo
         begun, waited, memory = time.monotonic(), list[float](), list[int]()
         while (spent := time.monotonic() - begun) < 3 * EXPORT_SECONDS:
             at = time.monotonic()
-            assert request(running.url("api", "/api/orders"), "POST", body).status == 202
+            assert running.ask("/api/orders", "POST", body).status == 202
             waited.append(time.monotonic() - at)
             time.sleep(0.03)
             if not memory and spent > EXPORT_SECONDS:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services.platform_under_test import Data, Platform, platform
-from tests.support.http_json import request
 from tests.support.waiting import wait_until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -29,14 +28,14 @@ def _nothing_open(running: Platform) -> Iterator[None]:
     """Each test ends with its orders withdrawn, the kill switch released and no fault."""
     yield
     for kind in ("bus_lag", "feed_frozen", "exposure_frozen", "kill_switch_fails"):
-        request(running.url("api", "/api/faults"), "POST", {"kind": kind, "seconds": 0})
+        running.ask("/api/faults", "POST", {"kind": kind, "seconds": 0})
     switch(running, True)
     switch(running, False)
 
 
 def switch(running: Platform, engaged: bool) -> None:
     body = {"engaged": engaged, "reason": "a test"}
-    assert request(running.url("api", "/api/kill-switch"), "POST", body).status == 202
+    assert running.ask("/api/kill-switch", "POST", body).status == 202
     shown = float(engaged)
     wait_until(lambda: running.value("workers", "atlas_kill_switch") == shown, 10, f"the kill switch at {shown}")
 
@@ -105,7 +104,7 @@ def test_the_kill_switch_withdraws_open_orders_and_lets_no_new_one_in(running: P
 
 def test_a_kill_switch_that_fails_is_shown_and_not_obeyed(running: Platform) -> None:
     fault = {"kind": "kill_switch_fails", "seconds": 60}
-    assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
+    assert running.ask("/api/faults", "POST", fault).status == 202
     switch(running, True)
 
     assert running.order()["status"] == "filled"
@@ -113,7 +112,7 @@ def test_a_kill_switch_that_fails_is_shown_and_not_obeyed(running: Platform) -> 
 
 def test_a_frozen_feed_keeps_its_last_price_while_events_go_on(running: Platform) -> None:
     fault = {"kind": "feed_frozen", "seconds": 60}
-    assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
+    assert running.ask("/api/faults", "POST", fault).status == 202
     wait_until(lambda: _same_price_for(running, 1.0), 10, "a price that stands still")
 
     _await_ticks(running, 1)
@@ -125,7 +124,7 @@ def test_what_is_frozen_of_one_product_moves_of_the_others(running: Platform) ->
     wait_until(lambda: len(_moved(running)) == 4, 15, "prices and exposures that move")
     for kind, product in (("feed_frozen", "ETH-USD"), ("exposure_frozen", "BTC-USD")):
         fault = {"kind": kind, "seconds": 60, "product": product}
-        assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
+        assert running.ask("/api/faults", "POST", fault).status == 202
     wait_until(lambda: _moved(running) == {("atlas_last_price", "BTC-USD")}, 15, "one price that moves, and no more")
 
 
@@ -168,7 +167,7 @@ def test_a_lagging_bus_shows_in_the_lag(running: Platform) -> None:
 
     before = over_half_a_second()
     fault = {"kind": "bus_lag", "seconds": 3, "delay": 1}
-    assert request(running.url("api", "/api/faults"), "POST", fault).status == 202
+    assert running.ask("/api/faults", "POST", fault).status == 202
     # A second late are those of three seconds, five of them in each; a machine that stalls makes one late by itself.
     wait_until(lambda: over_half_a_second() >= before + 5, 15, "events that are late")
 
@@ -183,7 +182,7 @@ def test_every_topic_is_counted_from_the_start_and_lag_has_a_bound_at_one_second
 
 def test_the_stream_hands_on_what_the_bus_says(running: Platform) -> None:
     received: dict[str, dict[str, object]] = {}
-    with urllib.request.urlopen(running.url("api", "/api/streams/sse"), timeout=10) as stream:
+    with urllib.request.urlopen(running.stream(), timeout=10) as stream:
         assert stream.headers["content-type"] == "text/event-stream"
         name = ""
         for line in stream:
@@ -202,7 +201,7 @@ def test_the_stream_hands_on_what_the_bus_says(running: Platform) -> None:
 def test_ids_of_request_user_and_trade_are_in_the_logs_of_both(running: Platform) -> None:
     headers = {"x-request-id": "req-4711", "x-user-id": "trader-7"}
     body = {"product": "ETH-USD", "side": "sell", "size": 0.01}
-    answer = request(running.url("api", "/api/orders"), "POST", body, headers)
+    answer = running.ask("/api/orders", "POST", body, headers)
     order_id = answer.json["orderId"]
     running.order_by_id(order_id, open_counts=False)
 
@@ -227,7 +226,7 @@ def test_ids_of_request_user_and_trade_are_in_the_logs_of_both(running: Platform
 def test_a_wrong_order_is_refused_by_the_api_and_names_the_member(
     running: Platform, body: dict[str, object], named: str
 ) -> None:
-    answer = request(running.url("api", "/api/orders"), "POST", body)
+    answer = running.ask("/api/orders", "POST", body)
 
     assert answer.status == 400
     assert named in answer.json["error"]

@@ -119,6 +119,7 @@ class _Answers(mocks.Mocks):
             outputs["metadata"] = metadata
         if args.typ == "random:index/randomPassword:RandomPassword":
             outputs["result"] = pulumi.Output.secret("generated-" + args.name)
+            outputs["bcryptHash"] = pulumi.Output.secret("hash-of-generated-" + args.name)
         return f"{args.name}-id", outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:

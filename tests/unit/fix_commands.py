@@ -67,6 +67,8 @@ def _change(document: Any, path: list[Any], text: str | None, kind: str | None) 
     if text is None:
         del document[path[-1]]
     else:
+        if isinstance(document, list) and path[-1] == len(document):
+            document.append(None)  # as the CLI does
         there = document.get(path[-1]) if isinstance(document, dict) else document[path[-1]]
         document[path[-1]] = _typed(text, kind or ("string" if isinstance(there, str) else None))
 

@@ -36,6 +36,7 @@ ONLY_IN = {
     "traces": {"prod"},
     "victorialogs": {"local"},
     "platform.apiUrl": {"dev", "prod"},
+    "platform.signIn": {"dev", "prod"},
     "platform.external": {"prod"},
     "platform.imageTemplate": {"local", "dev"},
     "platform.services.backtester.cpu": {"local"},
@@ -225,9 +226,9 @@ def run_and_catch(stack: str, changes: dict[str, str]) -> tuple[str, int]:
 
 def test_the_program_refuses_before_any_resource_exists() -> None:
     changes = {"atlas:loki": "big", "atlas:prometeus": "1", "trading:loki": "1", "pulumi:tags": "{}"}
-    message, resources = run_and_catch("dev", changes)
+    message, resources = run_and_catch("local", changes)
     assert "has 3 problem(s)" in message
-    assert [key for key in ("dev: loki: ", "dev: prometeus: ", "dev: trading:loki: ") if key not in message] == []
+    assert [key for key in ("loki", "prometeus", "trading:loki") if f"local: {key}: " not in message] == []
     assert resources == 0
 
 
@@ -346,7 +347,9 @@ DOUBTED: dict[str, tuple[Configuration, str]] = {
         "slackWebhookUrl: has no effect beside prometheus.operator",
     ),
     "the exchange's key without the platform": (
-        configuration(platform={"enabled": False}, secret={"coinbaseApiKey": secrets.token_hex(16)}),
+        configuration(
+            platform={"enabled": False}, secret={"coinbaseApiKey": secrets.token_hex(16), "opsUiPasswordHash": None}
+        ),
         "coinbaseApiKey: has no service that it is for",
     ),
 }

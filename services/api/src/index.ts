@@ -12,7 +12,7 @@ function start(settings: Settings): void {
   let stopPolling: () => void = () => undefined;
   if (settings.USE_EVENT_BUS_SSE) source.fromBus(bus).catch((err: unknown) => logger.error({ err }, 'no stream'));
   else stopPolling = source.fromMetrics(settings.METRICS_URL);
-  if (!settings.API_TOKEN) logger.warn('API_TOKEN is not set: whoever reaches this port may place orders');
+  if (!settings.API_TOKEN && !settings.OPS_UI_TOKEN) logger.warn('API_TOKEN is not set: whoever reaches this port may place orders');
 
   const server = createApp(settings, bus, store, source).listen(settings.PORT, () => {
     logger.info({ port: settings.PORT }, 'listening');

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { ZodError } from 'zod';
 
@@ -17,10 +17,13 @@ declare module 'express-serve-static-core' {
 
 const SAFE = /^[\w.@+-]{1,128}$/;
 
-/** Gives each request its id (one that it has, the caller's `x-request-id`, or a new one; it goes back) and its user, and logs it. */
-export const identify: RequestHandler = (req, res, next) => {
+/**
+ * Gives each request its id (one that it has, the caller's `x-request-id`, or a new one; it goes back) and its user, and logs it.
+ * `x-user-id` is anybody's word, and counts from those alone who are `believed`.
+ */
+export const identify = (believed: (req: Request) => boolean): RequestHandler => (req, res, next) => {
   const id = req.get('x-request-id');
-  const user = req.get('x-user-id');
+  const user = believed(req) ? req.get('x-user-id') : undefined;
   req.id ??= id && SAFE.test(id) ? id : randomUUID();
   if (user && SAFE.test(user)) req.user = { id: user };
   req.log = logger.child({ reqId: req.id, userId: req.user?.id });

@@ -23,6 +23,7 @@ const schema = z.object({
   USE_SSE: z.stringbool().default(true),
   USE_EVENT_BUS_SSE: yes,
   API_TOKEN: text.optional(),
+  OPS_UI_TOKEN: text.optional(),
   FAULTS: yes,
 });
 

@@ -33,7 +33,7 @@ export function services(): { api: string; apiToken?: string; metrics: string } 
   const env = given();
   return {
     api: env.API_URL ?? 'http://api:8000',
-    apiToken: env.API_TOKEN,
+    apiToken: env.OPS_UI_TOKEN,
     metrics: env.METRICS_URL ?? 'http://workers:9108/metrics',
   };
 }
