@@ -13,6 +13,7 @@ from components.workload import USER
 from tests.images.building import PLANTED_IN, Built
 from tests.images.checkout import PLATFORM
 from tests.images.containers import HARDENED, healthy
+from tests.support import import_paths
 from tools import images as images_tool
 from tools.docker import Engine
 from tools.images_contents import Contents, Member
@@ -216,6 +217,26 @@ def test_nodes_preload_is_found_from_the_services_own_folder(service: str, refer
     assert said.strip() == "/opt/atlas/node_modules/@atlas/instrumentation/register.js"
     entry = reference.contents(service).config["Config"]["Entrypoint"]
     assert entry[1:3] == ["--require", "@atlas/instrumentation/register"]
+
+
+@pytest.mark.parametrize("service", EVERY)
+def test_nothing_is_imported_from_where_its_user_can_write(service: str, reference: Built) -> None:
+    """The same command finds such a place where the environment names one."""
+
+    def asked(*options: str) -> list[str]:
+        python = service in PYTHON
+        program = "/usr/bin/python3" if python else "/nodejs/bin/node"
+        code = ("-c", import_paths.PYTHON) if python else ("-e", import_paths.NODE)
+        said = reference.engine.run(
+            "run", "--rm", *HARDENED, "--tmpfs=/tmp", "--env=ATLAS_INSTRUMENTATION=off", *options, f"--entrypoint={program}",
+            reference.references[service], *code, str(USER),
+        )  # fmt: skip
+        return json.loads(said)["open"]
+
+    assert asked() == []
+    assert asked("--env=HOME=/tmp", "--env=PYTHONNOUSERSITE=") != []
+    if service in NODE:
+        assert asked("--env=NODE_DISABLE_COMPILE_CACHE") != [], "without a value, the variable is taken away"
 
 
 def test_megabytes_above_the_base_are_told_and_bounded(reference: Built, capsys: pytest.CaptureFixture[str]) -> None:
