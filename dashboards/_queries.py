@@ -17,9 +17,9 @@ class Query:
     exemplars: bool = False
 
 
-# As in the alerts: an event stream's duration is no latency, and 4xx and 5xx are failures.
+# As in the alerts: an event stream's duration is no latency, and 4xx and 5xx are failures, but not a client that left.
 NO_STREAMS = 'route!~"/api/streams(/.*)?"'
-FAILED = 'status=~"[45].."'
+FAILED = 'status=~"[45]..", status!="499"'
 
 
 def rate(
