@@ -27,6 +27,8 @@ DOTTED_FIELDS = (
     "atlas.renamed",
     "deployment.environment.name",
     "deployment.environment.name.claimed",
+    "err.code",
+    "err.detail",
     "exception.message",
     "exception.stacktrace",
     "exception.type",

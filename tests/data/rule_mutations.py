@@ -29,6 +29,7 @@ WORDS: list[tuple[str, str, str]] = yaml.safe_load((TESTS / "words.yaml").read_t
 GUARDS = [
     ("HighErrorRate", '"[45].."', '"5.."'),
     ("HighErrorRate", '"[45].."', '"[345].."'),
+    ("HighErrorRate", ', status!="499"', ""),
     ("HighErrorRate", "sum by (service)", "sum by (service, status)"),
     ("HighErrorRate", "sum by (service)", "sum"),
     ("HighErrorRate", "> 0.05", ">= 0.05"),

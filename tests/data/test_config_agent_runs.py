@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -282,6 +283,31 @@ def test_json_becomes_a_record_with_its_context(gateway: GatewayStub, log: Conta
         "exception.message": "too much",
         "exception.stacktrace": line["err"]["stack"],
     }
+
+
+def test_what_an_error_says_of_itself_arrives(gateway: GatewayStub, log: ContainerLog) -> None:
+    details: dict[str, Any] = {"code": "23505", "detail": "Key (id)=(7) already exists.", "table": "orders"}
+    named = {"type": "DatabaseError", "message": "duplicate key"}
+    stack = "error: duplicate key\n    at store (/app/store.js:1:2)"
+    log.write(
+        json.dumps({"msg": "by pino", "level": 50, "err": named | details | {"stack": stack}}),
+        json.dumps(
+            {"message": "by Node's instrumentation", "level": "error", "err": named | details, "exception": stack}
+        ),
+        json.dumps({"message": "without a stack", "level": "error", "err": {"code": "E7"}}),
+    )
+    *both, bare = arrived(gateway, log, 3)
+    for record in both:
+        found = {name: value for name, value in record.attributes.items() if not name.startswith("log.")}
+        errors: dict[str, Any] = found.pop("err", {})  # our agent leaves the map to the gateway, which takes it apart
+        errors |= {name.removeprefix("err."): found.pop(name) for name in list(found) if name.startswith("err.")}
+        assert errors == details
+        assert found == {
+            "exception.type": "DatabaseError",
+            "exception.message": "duplicate key",
+            "exception.stacktrace": stack,
+        }
+    assert "E7" in (bare.attributes.get("err.code"), bare.attributes.get("err", {}).get("code"))
 
 
 LEVELS: dict[str | int, str] = {

@@ -42,7 +42,7 @@ var aboutResource = names("service.name", "service.namespace", "service.instance
 	"k8s.container.name", "k8s.deployment.name", "k8s.statefulset.name")
 
 var aboutRecord = names("log.file.path", "log.iostream", "request_id", "user_id", "trade_id", "order_id", "exception.type",
-	"exception.message", "exception.stacktrace")
+	"exception.message", "exception.stacktrace", "err.code", "err.detail")
 
 func names(each ...string) map[string]bool {
 	set := make(map[string]bool, len(each))

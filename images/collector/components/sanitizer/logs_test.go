@@ -410,3 +410,15 @@ func TestTheGatewaysOwnMarksOfASenderEndHere(t *testing.T) {
 		}
 	}
 }
+
+func TestAnErrorsCodeAndDetailAreFieldsWhateverElseThereIs(t *testing.T) {
+	attributes := map[string]any{"err": map[string]any{"code": "23505", "detail": "Key (id)=(7) already exists.", "table": "orders"}}
+	expect(t, sent(t, attributes, nil, nil).Attributes(), map[string]any{
+		"err.code": "23505", "err.detail": "Key (id)=(7) already exists.", "err.table": "orders",
+	})
+	for number := range 300 {
+		attributes[fmt.Sprint("key", number)] = number
+	}
+	attributes["err"] = map[string]any{"code": "23505", "detail": "Key (id)=(7) already exists."}
+	expect(t, sent(t, attributes, nil, nil).Attributes(), map[string]any{"err.code": "23505", "err.detail": "Key (id)=(7) already exists."})
+}
