@@ -139,5 +139,47 @@ for (const [what, script, message] of [
 test('a service that handles its uncaught errors goes on', async () => {
   const { code, records } = await run("process.on('uncaughtException', () => console.log('handled')); setTimeout(() => { throw new Error('x') }, 5); setTimeout(() => process.exit(7), 50)");
   assert.equal(code, 7);
-  assert.deepEqual(records.map(({ message }) => message), ['Uncaught exception: x', 'handled']);
+  assert.deepEqual(records.map(({ message }) => message), ['Uncaught exception, which the service handles itself', 'handled']);
+});
+
+test('one record costs and holds a bounded part of what it is given, and says what is missing', async () => {
+  const program = await startScript(`
+    const wide = {};
+    for (let n = 0; n < 5e4; n += 1) wide['k' + n] = n;
+    class Book { orders = wide; }
+    let deep = {};
+    for (let n = 0; n < 1e5; n += 1) deep = { deep };
+    const circle = { name: 'c' };
+    circle.self = circle;
+    const odd = {
+      circle, deep, wide, list: Array(1e5).fill(0.1), map: new Map([['k', 1], [{}, 2]]), set: new Set(['s']), bytes: Buffer.alloc(1e6), floats: new Float64Array(1e5),
+      big: 12345678901234567890n, huge: 1n << 1000000n, date: new Date(0), nothing: null, missing: undefined, call() {}, symbol: Symbol('s'), price: 0.1, nan: NaN,
+      get lazy() { throw new Error('asked'); }, json: { toJSON() { throw new Error('no JSON'); } }, again: { toJSON() { return { toJSON: this.toJSON }; } },
+      proxy: new Proxy({ a: 1 }, { ownKeys() { throw new Error('asked'); } }), ['__proto__']: { polluted: true }, text: '😀'.repeat(1e5), control: '\\u0000'.repeat(1e5),
+    };
+    const { logger } = globalThis[Symbol.for('@atlas/instrumentation')];
+    const all = [wide, odd, new Book(), 'x'.repeat(1e6), '\\u0000'.repeat(1e6), '€'.repeat(1e6), [wide], Array(1e5).fill(wide)];
+    for (const each of all) {
+      console.log(each);
+      console.log('with', { each });
+      console.log('%s %o %j', each, each);
+      logger.info({ each }, 'own');
+    }
+    console.log(...Array(50000).fill('many'));
+    process.stdout.write(JSON.stringify({ level: 'error', price: 0.1, list: Array(1e5).fill(1), text: '\\\\"'.repeat(1e6), last: 12.50 }) + '\\n');
+    process.stdout.write(JSON.stringify({ level: 'error', text: '"'.repeat(4e5), price: 0.1 }) + '\\n');
+  `);
+  const { code } = await program.ended;
+  assert.equal(code, 0, program.stdout.slice(-500) + program.stderr);
+  for (const line of program.stdout.split('\n')) assert.ok(Buffer.byteLength(line) <= 192 * 1024 + 1, `${Buffer.byteLength(line)}`);
+  const { records } = program;
+  assert.equal(records.length, 8 * 4 + 3);
+  const [wide, , , , odd] = records;
+  assert.deepEqual([wide.k0, wide.k199, wide.k200, wide['…']], [0, 199, undefined, '49800 more']);
+  assert.match(odd.text, /^(😀)+… \(\d+ more characters\)$/u);
+  assert.deepEqual([odd.circle, odd.price, odd.list.length, odd.list.at(-1)], [{ name: 'c', self: '[Circular]' }, 0.1, 201, '… 99800 more']);
+  assert.deepEqual([odd.set, odd.date, odd.nothing, odd.lazy, odd.json], [['s'], '1970-01-01T00:00:00.000Z', null, '[Getter]', '[not shown: no JSON]']);
+  assert.ok(program.stdout.includes('"big":12345678901234567890,'));
+  assert.deepEqual(records.slice(-2).map(({ level, service }) => [level, service]), [['error', 'stranger'], ['error', 'stranger']]);
+  assert.equal(records.at(-1).price, 0.1);
 });

@@ -1,13 +1,14 @@
 'use strict';
 
 const { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = require('@opentelemetry/api');
+const { membersOf } = require('../json-text');
 
 const FIELD = '_trace';
+const KEY = `"${FIELD}"`;
 const TRACER = '@atlas/instrumentation';
 
-// The field as publishers put it: the last one of the object. A price such as 0.10 or a number of 20 digits would not survive being parsed
-// and printed, so it is put in and taken out as text.
-const LAST = /,?\s*"_trace"\s*:\s*(\{[^{}]*\})\s*\}\s*$/;
+/** The field's value and what follows it, where it is the object's last member and holds no object itself. */
+const LAST = /\s*:\s*\{[^{}]*\}(?=\s*\}\s*$)/y;
 
 function parse(text) {
   try {
@@ -18,8 +19,11 @@ function parse(text) {
   }
 }
 
+// Bytes are read one to a character: what is not UTF-8 stays as it is, and JSON's own characters are the same in both.
+const textOf = (message) => (typeof message === 'string' ? message : message.toString('latin1'));
+
 /** The same kind of thing, text or bytes, as the host gave. */
-const like = (given, text) => (typeof given === 'string' ? text : Buffer.from(text));
+const like = (given, text) => (typeof given === 'string' ? text : Buffer.from(text, 'latin1'));
 
 /**
  * Publishes by `send`, with the trace in the message where that is a JSON object without one; every other message goes as it is.
@@ -31,7 +35,7 @@ const like = (given, text) => (typeof given === 'string' ? text : Buffer.from(te
  */
 function publish(channel, message, send) {
   if (typeof message !== 'string' && !Buffer.isBuffer(message)) return send(message);
-  const text = message.toString();
+  const text = textOf(message);
   const value = parse(text);
   if (value === undefined || FIELD in value) return send(message);
 
@@ -44,32 +48,44 @@ function publish(channel, message, send) {
     propagation.inject(context.active(), carrier);
     const { traceparent, tracestate } = carrier;
     const field = JSON.stringify({ traceparent, ...(tracestate && { tracestate }) });
-    const head = text.trimEnd().slice(0, -1).trimEnd();
+    const end = text.lastIndexOf('}');
+    const comma = Object.keys(value).length > 0 ? ',' : '';
     try {
-      return send(traceparent ? like(message, `${head}${head.endsWith('{') ? '' : ','}"${FIELD}":${field}}`) : message);
+      return send(traceparent ? like(message, `${text.slice(0, end)}${comma}"${FIELD}":${field}${text.slice(end)}`) : message);
     } finally {
       span.end(); // it is handed over; how that ends is told by the client's own span
     }
   });
 }
 
-/** The trace in a message, with the object that the message is; undefined where there is none. */
+/** The trace in a message, with the message's text; undefined where there is none. */
 function opened(message) {
-  if (!message.includes(`"${FIELD}"`)) return undefined;
-  const text = message.toString();
+  if (!message.includes(KEY)) return undefined;
+  const text = textOf(message);
   const value = parse(text);
   const carrier = value?.[FIELD];
   if (typeof carrier?.traceparent !== 'string') return undefined;
   const parent = propagation.extract(ROOT_CONTEXT, carrier);
-  return trace.getSpanContext(parent) === undefined ? undefined : { parent, text, value };
+  return trace.getSpanContext(parent) === undefined ? undefined : { parent, text };
 }
 
-/** The message without the field. What was written anew on its way, in another order, is written anew here as well. */
-function plain({ text, value }) {
-  const last = LAST.exec(text);
-  if (last) return `${text.slice(0, last.index)}}`;
-  const { [FIELD]: taken, ...others } = value;
-  return JSON.stringify(others);
+/**
+ * The message without the field and the comma that belongs to it. All else stays as it was written.
+ * @param {string} text an object of JSON that has the field
+ */
+function plain(text) {
+  const at = text.indexOf(KEY);
+  LAST.lastIndex = at + KEY.length;
+  // As publishers put it. What is before it tells the name from the end of a text such as "\"_trace".
+  if (/[{,\s]/.test(text[at - 1]) && text.lastIndexOf(KEY) === at && LAST.test(text)) {
+    const head = text.slice(0, at).trimEnd();
+    return (head.endsWith(',') ? head.slice(0, -1) : text.slice(0, at)) + text.slice(LAST.lastIndex);
+  }
+  // Moved by somebody, or there more than once.
+  const members = membersOf(text);
+  const kept = members.filter(({ name }) => JSON.parse(name) !== FIELD);
+  const [first, last] = [members[0], members.at(-1)];
+  return `${text.slice(0, first.from)}${kept.map(({ from, to }) => text.slice(from, to)).join(',')}${text.slice(last.to)}`;
 }
 
 /**
@@ -89,7 +105,7 @@ function process(channel, message, receive) {
     kind: SpanKind.CONSUMER,
     attributes: { 'messaging.system': 'redis', 'messaging.destination.name': String(channel), 'messaging.operation.type': 'process' },
   }, envelope.parent);
-  return context.with(trace.setSpan(envelope.parent, span), () => ending(span, () => receive(like(message, plain(envelope)))));
+  return context.with(trace.setSpan(envelope.parent, span), () => ending(span, () => receive(like(message, plain(envelope.text)))));
 }
 
 /** Runs `work` and ends the span with it, or with the promise that it returns. */

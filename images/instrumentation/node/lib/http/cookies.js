@@ -3,8 +3,22 @@
 /** Cookies of a login that is under way. They have to survive the way back from another site. */
 const LOGIN = /(^|[._-])(state|pkce|nonce|code_verifier|callback-url|csrf(-token)?)$/i;
 
+/** Tells whether a name is like `pattern`, where `*` stands for any characters; in one walk over the name, however many stars there are. */
 function glob(pattern) {
-  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 'i');
+  const [first, ...parts] = pattern.toLowerCase().split('*');
+  const last = parts.pop();
+  return (given) => {
+    const name = given.toLowerCase();
+    if (last === undefined) return name === first;
+    if (!name.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of parts) {
+      at = name.indexOf(part, at);
+      if (at === -1) return false;
+      at += part.length;
+    }
+    return name.length - at >= last.length && name.endsWith(last);
+  };
 }
 
 /** Browsers cut a big session into `name.0`, `name.1`; prefixes are not part of the name. */
@@ -22,7 +36,7 @@ function createGuard(settings) {
   const session = settings.session.map(glob);
   const kept = settings.kept.map(glob);
   const secure = settings.mode === 'strict' || /^https:/i.test(settings.publicUrl ?? '');
-  const any = (globs, name) => globs.some((each) => each.test(name) || each.test(bare(name)));
+  const any = (globs, name) => globs.some((each) => each(name) || each(bare(name)));
   const nameOf = (cookie) => cookie.slice(0, Math.max(0, cookie.indexOf('='))).trim();
   const isSession = (cookie) => any(session, nameOf(cookie));
   const isLogin = (cookie) => LOGIN.test(bare(nameOf(cookie)));

@@ -128,9 +128,10 @@ function grouped(list) {
   const found = new Map();
   for (const [name, value] of list) {
     const key = String(name).toLowerCase();
-    found.set(key, found.has(key) ? [found.get(key), value].flat() : value);
+    if (found.has(key)) found.get(key).push(value);
+    else found.set(key, [value]);
   }
-  return [...found];
+  return [...found].map(([name, values]) => [name, values.length === 1 ? values[0] : values.flat()]);
 }
 
 module.exports = { askAgain, comesFromElsewhere, lacksSession, pairs, surviveStrict };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { inspect } = require('node:util');
+const { MEMBERS, shown } = require('./bounds');
 const { toRecord } = require('./record');
 
 const METHODS = { log: 'info', info: 'info', warn: 'warn', error: 'error', debug: 'debug' };
@@ -17,11 +17,12 @@ function installConsole(logger, lines) {
         const { message, fields } = toRecord(args);
         out[level](fields, message);
       } catch (error) {
-        out[level](`${inspect(args, { getters: false })} (not formatted: ${error?.message})`);
+        out[level](`${args.slice(0, MEMBERS).map(shown).join(' ')} (not formatted: ${error?.message})`);
       }
     };
   }
   console.trace = (...args) => {
+    if (!out.isLevelEnabled('debug')) return;
     const { message, fields } = toRecord(args);
     out.debug({ ...fields, exception: new Error(message).stack }, message);
   };

@@ -1,7 +1,7 @@
 'use strict';
 
-const { inspect } = require('node:util');
-const { stackOf } = require('./logger');
+const { shown } = require('./bounds');
+const { isError, messageOf, placesOf } = require('./errors');
 
 const SHUT_DOWN_MS = 1000;
 
@@ -16,9 +16,14 @@ function installCrash(logger, flush) {
 
   process.on('uncaughtExceptionMonitor', (error, origin) => {
     const rejected = origin === 'unhandledRejection';
-    const fields = error instanceof Error ? { exception: stackOf(error) } : { exception: inspect(error) };
-    out.fatal(fields, `${rejected ? 'Unhandled rejection' : 'Uncaught exception'}: ${error?.message ?? inspect(error)}`);
-    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return;
+    const what = rejected ? 'Unhandled rejection' : 'Uncaught exception';
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) {
+      // Whoever handles it logs it as well, and may hide what its text says.
+      out.fatal({ exception: isError(error) ? placesOf(error) : typeof error }, `${what}, which the service handles itself`);
+      return;
+    }
+    const [fields, said] = isError(error) ? [{ err: error }, messageOf(error)] : [{ exception: shown(error) }, shown(error)];
+    out.fatal(fields, `${what}: ${said}`);
     // Taken here and not at the start: a listener that is always there would tell the host's code that somebody handles its errors.
     process.once('uncaughtException', () => {
       process.exitCode = 1;

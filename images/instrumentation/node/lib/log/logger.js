@@ -2,13 +2,10 @@
 
 const pino = require('pino');
 const { contextFields } = require('../context');
+const { isError, messageOf } = require('./errors');
+const { toFields } = require('./record');
 
 const WORDS = { trace: 'debug', debug: 'debug', info: 'info', warn: 'warning', error: 'error', fatal: 'critical' };
-
-/** What the record itself says; a host's object cannot speak for it. */
-const RESERVED = new Set([
-  'timestamp', 'level', 'logger', 'message', 'service', 'trace_id', 'span_id', 'request_id', 'user_id', 'exception',
-]);
 
 const now = () => new Date().toISOString();
 
@@ -23,22 +20,20 @@ function createLogger(settings, sink) {
       base: { service: settings.service },
       messageKey: 'message',
       timestamp: () => `,"timestamp":"${now()}"`,
-      formatters: { level: (label) => ({ level: WORDS[label] }) },
+      formatters: { level: (label) => ({ level: WORDS[label] }), log: toFields },
       mixin: contextFields,
-      serializers: {},
+      // `toFields` has made plain values of all, errors too.
+      serializers: { err: (plain) => plain },
+      hooks: { logMethod: named },
     },
     sink,
   );
 }
 
-/**
- * The stack of an error with those of its causes, as text.
- * @param {Error} error
- */
-function stackOf(error, depth = 0) {
-  const own = String(error.stack || `${error.name}: ${error.message}`);
-  const cause = error.cause;
-  return cause instanceof Error && depth < 5 ? `${own}\nCaused by: ${stackOf(cause, depth + 1)}` : own;
+/** An error alone is its own message, also where it has none and its causes have. */
+function named(args, method) {
+  if (args.length === 1 && isError(args[0])) args.push('%s', messageOf(args[0]));
+  return method.apply(this, args);
 }
 
 /** Logs each sentence once in the life of the process. */
@@ -51,4 +46,4 @@ function createOnce(logger) {
   };
 }
 
-module.exports = { createLogger, createOnce, RESERVED, WORDS, now, stackOf };
+module.exports = { createLogger, createOnce, WORDS, now };
