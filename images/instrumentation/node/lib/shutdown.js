@@ -1,5 +1,7 @@
 'use strict';
 
+const cluster = require('node:cluster');
+
 const SIGNALS = { SIGTERM: 143, SIGINT: 130 };
 
 /** Settles when `work` does, after `milliseconds` at the latest, and never fails. */
@@ -19,8 +21,9 @@ function within(milliseconds, work) {
  *
  * @param {(milliseconds: number) => Promise<void>} flush
  * @param {number} milliseconds the longest that an end may wait
+ * @param {() => void} last what is to be done before a signal ends the process, of which no `exit` tells
  */
-function installShutdown(flush, milliseconds) {
+function installShutdown(flush, milliseconds, last) {
   const ours = new Set();
   const isOurs = (listener) => ours.has(listener);
 
@@ -55,6 +58,7 @@ function installShutdown(flush, milliseconds) {
       const out = flushed(); // at once, for a host whose end may take longer than it is given
       if (!alone) return;
       out.finally(() => {
+        last();
         process.removeListener(signal, onSignal);
         process.kill(process.pid, signal);
         // The kernel spares process 1 of a container: it ends by itself, with the code that a shell would tell.
@@ -70,6 +74,10 @@ function installShutdown(flush, milliseconds) {
       process.on(signal, onSignal);
     });
   }
+
+  // A worker whose primary has gone is ended by Node itself, by process.exit. Only there: in any other child this listener would keep the
+  // channel to the parent, and so the process, alive.
+  if (cluster.isWorker) process.prependListener('disconnect', holdExit);
 
   let drained = false;
   process.on('beforeExit', () => {

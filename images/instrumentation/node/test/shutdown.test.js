@@ -1,9 +1,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { after, before, test } = require('node:test');
 const { startGrpcReceiver } = require('./support/otlp');
-const { startScript } = require('./support/processes');
+const { startHost, startScript } = require('./support/processes');
 
 let receiver;
 
@@ -108,3 +111,29 @@ test('a program that runs to its end sends its spans and keeps its exit code', a
   assert.equal((await program.ended).code, 5);
   assert.equal(receiver.spans.slice(before).filter((span) => span.kind === 'CLIENT').length, 1);
 });
+
+for (const [how, primary] of [
+  ['loses its primary, which Node ends by process.exit', "process.kill(process.pid, 'SIGKILL')"],
+  ['is disconnected', 'worker.disconnect()'],
+  ['is killed by its primary', 'worker.kill()'],
+]) {
+  test(`the spans of a cluster's worker that ${how} are out`, async () => {
+    const trace = `${String((number += 1)).padStart(2, '0')}f7651916cd43dd8448eb211c80319c`;
+    const folder = mkdtempSync(join(tmpdir(), 'atlas-cluster-'));
+    writeFileSync(join(folder, 'host.js'), `
+      const cluster = require('node:cluster');
+      if (cluster.isPrimary) {
+        const worker = cluster.fork();
+        process.on('SIGUSR2', () => { ${primary}; });
+      } else { ${serve('')} }
+    `);
+    const program = await startHost([join(folder, 'host.js')], { env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '60000' } });
+    await program.saying('up');
+    await (await fetch(program.url, { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01`, connection: 'close' } })).text();
+    assert.equal(receiver.in(trace).length, 0, 'the span waits');
+    program.child.kill('SIGUSR2');
+    await receiver.waitFor((span) => span.trace === trace, 'the span of the worker');
+    await program.stop('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+}
