@@ -10,8 +10,9 @@ function currentRequest() {
   return context.active().getValue(KEY);
 }
 
-function withRequest(request, run) {
-  return context.with(context.active().setValue(KEY, request), run);
+/** @param {import('@opentelemetry/api').Context} around */
+function withRequest(around, request) {
+  return around.setValue(KEY, request);
 }
 
 /** Fields that every log line of a request or span has: `trace_id`, `span_id`, `request_id`, `user_id`; those that are known. */

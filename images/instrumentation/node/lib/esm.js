@@ -1,31 +1,35 @@
 'use strict';
 
-const { existsSync, readFileSync } = require('node:fs');
-const { register } = require('node:module');
-const { dirname, join } = require('node:path');
-const { pathToFileURL } = require('node:url');
+const Module = require('node:module');
+const { isAbsolute, sep } = require('node:path');
 
-/** The modules that something is hooked into; no other module of a host passes through the hook. */
-const HOOKED = [
-  'express', 'ioredis', '@redis/client', 'redis', 'amqplib', 'amqplib/callback_api', 'pg', 'pg-pool', 'pino', 'prom-client',
-];
+const FOLDER = `${sep}node_modules${sep}`;
 
-/** True where the program that was started is an ES module: such a one reaches its libraries past `require`. */
-function isModule(entry) {
-  if (entry === undefined || /\.cjs$/.test(entry)) return false;
-  if (/\.mjs$/.test(entry)) return true;
-  for (let folder = dirname(entry); ; folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')).type === 'module';
-    if (folder === dirname(folder)) return false;
-  }
+/** The package of a file, `express` or `@redis/client`; undefined outside of packages. */
+function packageOf(file) {
+  const at = file.lastIndexOf(FOLDER);
+  if (at === -1) return undefined;
+  const [scope, name] = file.slice(at + FOLDER.length).split(sep);
+  return scope.startsWith('@') ? `${scope}/${name}` : scope;
 }
 
-/** Hooks into `import`. It costs a thread, so only ES modules get it. */
-function hookImports(entry) {
-  if (isModule(entry)) {
-    register('@opentelemetry/instrumentation/hook.mjs', pathToFileURL(__filename), { data: { include: HOOKED } });
-  }
+/**
+ * Lets what an ES module imports pass through the hooks of `require`. The libraries that something is hooked into are CommonJS, which
+ * `import` loads by this very function, past `require`: without a parent, by the whole path. It costs no thread, as hooks of `import`
+ * would, and it matters neither how the program was started nor which of its modules imports.
+ *
+ * @param {Set<string>} hooked names of packages
+ */
+function hookImports(hooked) {
+  const load = Module._load;
+  Module._load = function (file, parent, isMain) {
+    const imported = !parent && !isMain && typeof file === 'string' && isAbsolute(file) && hooked.has(packageOf(file));
+    if (!imported) return load.apply(this, arguments);
+    const module = Module.createRequire(file)(file);
+    // What importers get is what the file's own module holds.
+    if (Module._cache[file] !== undefined) Module._cache[file].exports = module;
+    return module;
+  };
 }
 
 module.exports = { hookImports };

@@ -8,8 +8,8 @@ const { readSettings } = require('./settings');
 
 const API = Symbol.for('@atlas/instrumentation');
 
-/** A child of an instrumented process leaves the metrics port to it. */
-const OWNER = 'ATLAS_METRICS_OWNER';
+/** Packages that something is hooked into. */
+const HOOKED = new Set(['express', 'ioredis', '@redis/client', 'redis', 'amqplib', 'pg', 'pg-pool', 'pino', 'prom-client', 'winston']);
 
 /** Starts all of it, part by part: what cannot be had is said once and costs the service nothing else. */
 function start() {
@@ -35,36 +35,44 @@ function start() {
     const { createMetrics } = require('./metrics');
     return createMetrics();
   }) ?? { observe() {} };
-  globalThis[API].registers = [metrics.text, metrics.open].filter(Boolean);
+  globalThis[API].registers = [metrics.registry].filter(Boolean);
   attempt('request ids, metrics of requests and guard of cookies', () => installServer(settings, metrics));
-  attempt('hooks into ES modules', () => require('./esm').hookImports(process.argv[1]));
+  attempt('routes of Fastify', () => require('./spans/fastify').watchFastify());
+  attempt('hooks into ES modules', () => require('./esm').hookImports(HOOKED));
   const tracing = attempt('traces', () => {
     const { IORedisMessages } = require('./bus/ioredis');
     const { RedisMessages } = require('./bus/redis');
     const { HostPino } = require('./host-pino');
+    const { HostWinston } = require('./host-winston');
     const { HostMetrics } = require('./host-metrics');
+    const { ExpressRoutes } = require('./spans/express');
     const { startTracing } = require('./tracing');
     const hooks = [
       new IORedisMessages(settings.traceRedisMessages),
       new RedisMessages(settings.traceRedisMessages),
-      new HostPino(),
+      ...(logging.captured ? [] : [new HostPino(), new HostWinston()]),
       new HostMetrics(registries),
+      new ExpressRoutes(),
     ];
-    return startTracing(settings, logging.logger, hooks, (request) => own.has(request.socket.server));
+    return startTracing(settings, logging.logger, hooks);
+  });
+
+  const family = settings.metrics && metrics.registry && attempt('metrics port', () => {
+    const { Family } = require('./family/family');
+    const { guardPort } = require('./family/ports');
+    const found = new Family(settings.metrics, () => [metrics.registry, ...registries], logging, own);
+    guardPort(settings.metrics.port, found, own);
+    found.start();
+    return found;
   });
 
   const { installShutdown, within } = require('./shutdown');
-  const flush = (milliseconds) => within(milliseconds, tracing?.forceFlush());
-  attempt('flush at the end', () => installShutdown(flush, settings.flushMs));
-  attempt('log of crashes', () => installCrash(logging.root, flush));
-
-  const owner = process.env[OWNER];
-  if (settings.metrics !== undefined && metrics.text && (owner === undefined || owner === String(process.pid))) {
-    attempt('metrics port', () => {
-      process.env[OWNER] = String(process.pid);
-      own.add(require('./metrics').serveMetrics(settings.metrics, metrics, registries, logging.logger));
-    });
-  }
+  const flush = (milliseconds) => {
+    family?.tell();
+    return within(milliseconds, tracing?.forceFlush());
+  };
+  attempt('flush at the end', () => installShutdown(flush, settings.flushMs, () => family?.end()));
+  if (!logging.captured) attempt('log of crashes', () => installCrash(logging.root, flush));
 }
 
 module.exports = { start };

@@ -1,10 +1,9 @@
 'use strict';
 
-const { diag, DiagLogLevel, SpanKind } = require('@opentelemetry/api');
+const { context, diag, DiagLogLevel, SpanKind } = require('@opentelemetry/api');
 const { ExportResultCode, setGlobalErrorHandler } = require('@opentelemetry/core');
 const { registerInstrumentations } = require('@opentelemetry/instrumentation');
 const { AmqplibInstrumentation } = require('@opentelemetry/instrumentation-amqplib');
-const { ExpressInstrumentation } = require('@opentelemetry/instrumentation-express');
 const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
 const { IORedisInstrumentation } = require('@opentelemetry/instrumentation-ioredis');
 const { PgInstrumentation } = require('@opentelemetry/instrumentation-pg');
@@ -13,8 +12,11 @@ const { UndiciInstrumentation } = require('@opentelemetry/instrumentation-undici
 const { defaultResource, detectResources, envDetector, processDetector, resourceFromAttributes } = require('@opentelemetry/resources');
 // Not public, and the only way to the sampler that the environment asks for.
 const { buildSamplerFromEnv } = require('@opentelemetry/sdk-trace-base/build/src/config');
-const { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+const { AsyncLocalStorageContextManager } = require('@opentelemetry/context-async-hooks');
+const { AlwaysOnSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 const { EdgePropagator, EdgeSampler } = require('./edge');
+const { prepare, sendOnce } = require('./headers');
+const { HostApi, HostSdk, isSecond, isThere, OURS, shareProvider, THEIRS } = require('./host-sdk');
 const { ImportantTraces } = require('./important');
 
 /** Loads the exporter of the protocol alone: the other one costs memory for nothing. */
@@ -42,6 +44,9 @@ function reporting(exporter, endpoint, logger) {
   return exporter;
 }
 
+/** What OpenTelemetry has for routes: they are found at less cost, without a span for each layer. */
+const ROUTING = ['@opentelemetry/instrumentation-express', '@opentelemetry/instrumentation-router', '@opentelemetry/instrumentation-connect'];
+
 /** Batches what says something. */
 class Spans extends BatchSpanProcessor {
   onStart(span, parent) {
@@ -49,16 +54,10 @@ class Spans extends BatchSpanProcessor {
     if (span.attributes['next.span_type'] === 'BaseServer.handleRequest') span.kind = SpanKind.INTERNAL;
     super.onStart(span, parent);
   }
-
-  onEnd(span) {
-    // A router's span ends when it begins, and its children hang on the span above it.
-    if (span.attributes['express.type'] !== 'router') super.onEnd(span);
-  }
 }
 
 /** The gateway decides what is kept, and no caller: all is sampled, unless the environment names another sampler. */
-function createSampler({ disabled, important }) {
-  if (disabled) return new AlwaysOffSampler();
+function createSampler({ important }) {
   const sampler = new EdgeSampler(process.env.OTEL_TRACES_SAMPLER?.trim() ? buildSamplerFromEnv() : new AlwaysOnSampler());
   return important.length > 0 ? new ImportantTraces(sampler, important) : sampler;
 }
@@ -72,17 +71,28 @@ function nameConsumer(span, { msg }) {
  * Starts OpenTelemetry. Spans and their ids exist also where nothing is exported, since logs and routes need them.
  *
  * @param {object} own instrumentations of this package, to be registered with the others
- * @param {(request: import('http').IncomingMessage) => boolean} ignored requests without a span
  */
-function startTracing(settings, logger, own, ignored) {
+function startTracing(settings, logger, own) {
   const { endpoint, disabled } = settings.tracing;
   // What is logged is only what is new: the SDK repeats itself with every batch.
   const said = new Set();
   const once = (level) => (message) => {
-    if (said.size > 100 || said.has(message)) return;
-    said.add(message);
-    logger[level](`OpenTelemetry: ${message}`);
+    const [sentence, how] = isSecond(message) ? [OURS, 'info'] : [message, level];
+    if (said.size > 100 || said.has(sentence)) return;
+    said.add(sentence);
+    logger[how](`OpenTelemetry: ${sentence}`);
   };
+  if (isThere()) {
+    logger.warn(`OpenTelemetry: ${THEIRS}`);
+    registerInstrumentations({ instrumentations: own });
+    return undefined;
+  }
+  if (disabled) {
+    // No span and no header; ids of requests go by its context all the same.
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    registerInstrumentations({ instrumentations: [...own, new HostApi()] });
+    return undefined;
+  }
   diag.setLogger(
     { error: once('warn'), warn: once('warn'), info() {}, debug() {}, verbose() {} },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
@@ -90,7 +100,7 @@ function startTracing(settings, logger, own, ignored) {
   setGlobalErrorHandler(() => {}); // failed exports: `reporting` tells of them
 
   const processors = [];
-  if (endpoint !== undefined && !disabled) {
+  if (endpoint !== undefined) {
     try {
       processors.push(new Spans(reporting(createExporter(settings.tracing), endpoint, logger)));
     } catch (error) {
@@ -105,23 +115,22 @@ function startTracing(settings, logger, own, ignored) {
     sampler: createSampler(settings.tracing),
   });
   provider.register({ propagator: new EdgePropagator() });
-  registerInstrumentations({
-    tracerProvider: provider,
-    instrumentations: [
-      new HttpInstrumentation({ ignoreIncomingRequestHook: ignored }),
-      // Routes are wanted, not a span for each middleware.
-      new ExpressInstrumentation({ ignoreLayersType: ['middleware', 'request_handler'] }),
-      new UndiciInstrumentation(),
-      new AmqplibInstrumentation({ consumeHook: nameConsumer }),
-      new IORedisInstrumentation(),
-      new RedisInstrumentation(),
-      new PgInstrumentation(),
-      ...own,
-    ],
-  });
+  const brought = [
+    // What comes in has its span by lib/spans/incoming.js, which costs less.
+    new HttpInstrumentation({ disableIncomingRequestInstrumentation: true, startOutgoingSpanHook: prepare }),
+    new UndiciInstrumentation({ requestHook: (_, request) => sendOnce(request) }),
+    new AmqplibInstrumentation({ consumeHook: nameConsumer }),
+    new IORedisInstrumentation(),
+    new RedisInstrumentation(),
+    new PgInstrumentation(),
+  ];
+  const names = [...brought.map((each) => each.instrumentationName), ...ROUTING];
+  const say = once('info');
+  registerInstrumentations({ tracerProvider: provider, instrumentations: [...brought, ...own, new HostApi(), new HostSdk(names, say)] });
   // Loaded now, so that they are patched before the host takes anything out of them; ESM hosts import the patched functions too.
   require('node:http');
   require('node:https');
+  shareProvider(provider, names);
   require('node:module').syncBuiltinESMExports();
   return provider;
 }

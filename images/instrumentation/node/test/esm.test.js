@@ -56,3 +56,23 @@ test('an imported ioredis publishes in its trace', async () => {
   const request = await receiver.waitFor((span) => span.name === 'POST /items/:item', 'the request');
   assert.equal(sent.parent, request.id);
 });
+
+const WAYS = {
+  'a module by its ending': ['ways/module.mjs'],
+  'a module by its syntax alone': ['ways/plain/index.js'],
+  'a folder whose package.json says nothing': ['ways/plain'],
+  'a folder whose package.json says module': ['ways/package'],
+  'a file without its ending': ['ways/package/index'],
+  'a preload': ['--import', './ways/module.mjs', 'ways/empty.cjs'],
+  'CommonJS that imports later': ['ways/late.cjs'],
+};
+
+for (const [name, args] of Object.entries(WAYS)) {
+  test(`routes are templates where an ES module is started as ${name}`, async () => {
+    const started = await startHost(args, { cwd: join(__dirname, 'hosts', 'esm') });
+    await started.saying('esm ready');
+    await fetch(`${started.url}/things/4`);
+    await until(async () => /http_requests_total\{method="GET",route="\/things\/:thing",status="200"\} 1/.test(await started.metrics()), 'the request by its route');
+    await started.stop();
+  });
+}

@@ -1,5 +1,8 @@
 'use strict';
 
+const { expressRoute } = require('../spans/express');
+const { fastifyRoute } = require('../spans/fastify');
+
 /** One word for all that has no route: raw paths would be as many series as there are paths. */
 const UNMATCHED = 'unmatched';
 
@@ -9,7 +12,7 @@ const NO_PAGE = new Set(['/_not-found', '/_not-found/page', '/_error', '/404', '
 
 /**
  * The template of the route that answers a request (`/api/orders/:id`, `/api/orders/[id]`).
- * @param {{route?: string} | undefined} rpc what OpenTelemetry's Express instrumentation found
+ * @param {{route?: string}} rpc what an instrumentation of another framework found
  */
 function routeOf(request, rpc) {
   const next = request[NEXT];
@@ -17,7 +20,7 @@ function routeOf(request, rpc) {
     const page = next.match?.definition?.pathname;
     return page === undefined || NO_PAGE.has(page) ? UNMATCHED : page;
   }
-  return rpc?.route || UNMATCHED;
+  return expressRoute(request) || fastifyRoute(request) || rpc.route || UNMATCHED;
 }
 routeOf.UNMATCHED = UNMATCHED;
 

@@ -2,10 +2,11 @@
 
 const http = require('node:http');
 const https = require('node:https');
-const { withRequest } = require('../context');
+const { context } = require('@opentelemetry/api');
 const { createGuard } = require('./cookies');
 const { askAgain, comesFromElsewhere, lacksSession, pairs, surviveStrict } = require('./login');
 const { Request } = require('./request');
+const { upgrading } = require('./upgrade');
 
 const REQUEST = Symbol('atlas.request');
 
@@ -27,10 +28,7 @@ function contentType(response, headers) {
   return String(given ?? response.getHeader('content-type') ?? '');
 }
 
-/**
- * Takes hold of every request that an HTTP server of the host answers: its id, its metrics, its cookies. Installed before OpenTelemetry's
- * instrumentation, it runs inside the request's span.
- */
+/** Takes hold of every request that an HTTP server of the host answers: its id, its span, its metrics, its cookies. */
 function installServer(settings, metrics) {
   const cookies = settings.cookies.mode === 'off' ? undefined : createGuard(settings.cookies);
 
@@ -53,15 +51,33 @@ function installServer(settings, metrics) {
     return result;
   };
 
-  function answer(emit, server, request, response) {
-    const known = new Request(request, response);
-    response[REQUEST] = known;
+  // Node calls the listeners of a request and of its answer from the connection's context, which is nobody's.
+  for (const { prototype } of [http.IncomingMessage, http.ServerResponse]) {
+    const { emit } = prototype;
+    prototype.emit = function (event, ...args) {
+      const known = this[REQUEST];
+      if (known === undefined) return emit.call(this, event, ...args);
+      // Here and not as listeners, which the host would see.
+      if (event === 'close' && this === known.response) ended(known);
+      if (event === 'error' && this === known.response) known.failed(args[0]);
+      if (this.listenerCount(event) === 0) return emit.call(this, event, ...args);
+      return context.with(known.context, () => emit.call(this, event, ...args));
+    };
+  }
+
+  function ended(known) {
+    if (known.isOver) return;
+    known.isOver = true;
+    if (!known.isStream) known.count(metrics.observe);
+    known.end();
+  }
+
+  function answer(emit, server, scheme, request, response) {
+    const known = new Request(request, response, scheme);
+    request[REQUEST] = response[REQUEST] = known;
     response.setHeader('x-request-id', known.id);
     request.id ??= known.id;
-    response.once('close', () => {
-      if (!known.isStream) known.count(metrics.observe);
-    });
-    return withRequest(known, () => {
+    return context.with(known.context, () => {
       if (cookies !== undefined) {
         if (lacksSession(request, cookies.isSession, cookies.isLogin)) {
           askAgain(request, response);
@@ -69,15 +85,24 @@ function installServer(settings, metrics) {
         }
         if (comesFromElsewhere(request)) surviveStrict(request, response, cookies.isSession, settings.cookies.publicUrl);
       }
-      return emit.call(server, 'request', request, response);
+      try {
+        return emit.call(server, 'request', request, response);
+      } catch (error) {
+        known.failed(error);
+        known.end();
+        throw error;
+      }
     });
   }
 
-  for (const { Server } of [http, https]) {
+  for (const [scheme, { Server }] of Object.entries({ http, https })) {
     const { emit } = Server.prototype;
     Server.prototype.emit = function (event, ...args) {
+      if (event === 'upgrade' && !own.has(this) && this.listenerCount(event) > 0 && args[0]?.[REQUEST] === undefined) {
+        return upgrading(args[0], args[1], scheme, metrics.observe, () => emit.call(this, event, ...args));
+      }
       if (event !== 'request' || own.has(this) || args[1]?.[REQUEST] !== undefined) return emit.call(this, event, ...args);
-      return answer(emit, this, ...args);
+      return answer(emit, this, scheme, ...args);
     };
   }
 }

@@ -24,6 +24,7 @@ function spansOf(bytes) {
         id: span.spanId.toString('hex'),
         state: span.traceState ?? '',
         parent: span.parentSpanId?.toString('hex') || undefined,
+        failed: span.status?.code === 2,
         attributes: attributesOf(span.attributes),
         resource: attributesOf(resource.attributes),
       }))));

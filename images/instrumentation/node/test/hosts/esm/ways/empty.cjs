@@ -1,0 +1,1 @@
+// Its work is done by what was imported before.

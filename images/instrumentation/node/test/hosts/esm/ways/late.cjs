@@ -1,0 +1,2 @@
+// CommonJS that imports later.
+import('./module.mjs');

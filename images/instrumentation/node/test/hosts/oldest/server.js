@@ -1,0 +1,1 @@
+require('../../support/trading').serve(require);

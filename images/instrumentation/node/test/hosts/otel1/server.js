@@ -1,0 +1,2 @@
+require('./tracing');
+require('../../support/calling').serve(require);
