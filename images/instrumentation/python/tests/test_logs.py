@@ -184,3 +184,18 @@ def test_a_forked_child_goes_on_writing_lines(start: Start) -> None:
     host = start("import os\npid = os.fork()\nprint('child' if pid == 0 else 'parent')\nif pid: os.waitpid(pid, 0)\n")
     assert host.wait() == 0
     assert sorted(line["message"] for line in host.lines) == ["child", "parent"]
+
+
+def test_a_formatter_that_copies_the_copy_of_a_record_works(start: Start) -> None:
+    program = (
+        "import copy, logging, sys, pickle\n"
+        "class Twice(logging.Formatter):\n"
+        "    def formatMessage(self, record):\n"
+        "        record = pickle.loads(pickle.dumps(copy.copy(copy.copy(record))))\n"
+        "        return super().formatMessage(copy.deepcopy(record))\n"
+        "handler = logging.StreamHandler(sys.stdout)\nhandler.setFormatter(Twice())\n"
+        "logging.basicConfig(handlers=[handler])\nlogging.warning('copied')\n"
+    )
+    host = start(program)
+    assert host.wait() == 0
+    assert [line["message"] for line in host.lines] == ["copied"]

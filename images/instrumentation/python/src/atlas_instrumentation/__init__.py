@@ -3,10 +3,7 @@
 Installed, it activates itself at Python's start where ``OTEL_SERVICE_NAME`` is set. A service may use what is here to say more.
 """
 
-from structlog.contextvars import bind_contextvars as bind
-from structlog.contextvars import bound_contextvars as bound
-from structlog.contextvars import unbind_contextvars as unbind
-
+from atlas_instrumentation.bindings import bind, bound, unbind
 from atlas_instrumentation.orders import order_processing
 
 __all__ = ["bind", "bound", "order_processing", "unbind"]
