@@ -1,13 +1,18 @@
 """Handling spans for aio-pika's iterators, and topics. Callbacks and the headers of what is published are OpenTelemetry's own."""
 
+import logging
 from typing import Any
 
 import wrapt
+from opentelemetry import propagate
 
 from atlas_instrumentation.handling import Handling
+from atlas_instrumentation.logs import Once
 
 ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 _handling = Handling("rabbitmq")
+logger = logging.getLogger(__name__)
+logger.addFilter(Once())
 
 
 def instrument(_module: object) -> None:
@@ -17,7 +22,26 @@ def instrument(_module: object) -> None:
     kinds = [kind for kind in (QueueIterator, RobustQueueIterator) if "__anext__" in vars(kind)]
     for kind in kinds:
         wrapt.wrap_function_wrapper(kind.__module__, f"{kind.__name__}.__anext__", _next_of(kind, kinds))
+    for asked in ("Queue", "QueueIterator"):
+        wrapt.wrap_function_wrapper("aio_pika.queue", f"{asked}.__aiter__", _loop)
     wrapt.wrap_function_wrapper("aio_pika.queue", "QueueIterator.close", _close)
+
+
+class _Loop(wrapt.ObjectProxy):
+    """An iterator for one loop, which alone holds it. The connection holds the iterator itself for as long as it consumes."""
+
+    def __aiter__(self) -> "_Loop":
+        return self
+
+    def __anext__(self) -> Any:
+        return self.__wrapped__.__anext__()
+
+
+def _loop(wrapped: Any, _asked: Any, args: Any, kwargs: Any) -> Any:
+    iterator = wrapped(*args, **kwargs)
+    loop = _Loop(iterator)
+    _handling.watch(loop, iterator)
+    return loop
 
 
 def _next_of(kind: type, kinds: list[type]) -> Any:
@@ -29,13 +53,20 @@ def _next_of(kind: type, kinds: list[type]) -> Any:
             return await wrapped(*args, **kwargs)
         _handling.end(iterator)
         message = await wrapped(*args, **kwargs)
-        carrier = {str(key): str(value) for key, value in (message.headers or {}).items()}
-        name = f"{message.routing_key or message.exchange} process"
-        destination, topic = message.exchange or message.routing_key or "", {ROUTING_KEY: message.routing_key or ""}
-        _handling.begin(iterator, name, destination, carrier, topic)
+        try:
+            _begin(iterator, message)
+        except Exception as error:  # whatever it is, the message arrives
+            logger.warning("a message goes without its trace: %s: %s", type(error).__name__, error)
         return message
 
     return following
+
+
+def _begin(iterator: Any, message: Any) -> None:
+    carrier = {str(key): str(value) for key, value in (message.headers or {}).items()}
+    name = f"{message.routing_key or message.exchange} process"
+    destination, topic = message.exchange or message.routing_key or "", {ROUTING_KEY: message.routing_key or ""}
+    _handling.begin(iterator, name, destination, propagate.extract(carrier), topic)
 
 
 def name_topics(_module: object) -> None:
