@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,19 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from installed import environment
+from installed import environment, with_libraries
+from oldest import OLDEST
 
 HOSTS = Path(__file__).parent / "hosts"
+EACH_AGE = pytest.mark.parametrize("interpreter", ["oldest", "newest"], indirect=True)
+"""Runs a test with the oldest libraries that the field runs, and with the newest."""
 
 
 @pytest.fixture(scope="session")
-def interpreter() -> Path:
-    """Python with the package and the hosts' libraries."""
-    return environment()
+def interpreter(request: pytest.FixtureRequest) -> Path:
+    """Python with the package and the hosts' libraries: the newest, or as EACH_AGE says."""
+    newest = environment()
+    return with_libraries(newest, OLDEST) if getattr(request, "param", "newest") == "oldest" else newest
 
 
 def free_port() -> int:
@@ -87,10 +92,17 @@ Start = Callable[..., Host]
 @pytest.fixture
 def start(interpreter: Path, tmp_path: Path) -> Iterator[Start]:
     """``start(program, **environment)``: a file of tests/hosts or a text, as the service ``host`` with its own metrics port."""
+    with starting(interpreter, tmp_path) as begin:
+        yield begin
+
+
+@contextmanager
+def starting(interpreter: Path, folder: Path) -> Iterator[Start]:
+    """Hosts start in ``folder``, and end with the context."""
     running: list[Host] = []
 
     def begin(program: str, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> Host:
-        file = HOSTS / program if program.endswith(".py") else tmp_path / f"host{len(running)}.py"
+        file = HOSTS / program if program.endswith(".py") else folder / f"host{len(running)}.py"
         if not program.endswith(".py"):
             file.write_text(program)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -99,20 +111,21 @@ def start(interpreter: Path, tmp_path: Path) -> Iterator[Start]:
         process = subprocess.Popen(
             command,
             env={name: value for name, value in {**kept, **own, **environment}.items() if value},
-            cwd=tmp_path,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         running.append(Host(process))
         return running[-1]
 
     yield begin
     for host in running:
-        if host.process.poll() is None:
-            host.process.kill()
-            host.process.wait()
+        with suppress(ProcessLookupError):  # its children too, where it left any
+            os.killpg(host.process.pid, signal.SIGKILL)
+        host.process.wait()
 
 
 @dataclass
@@ -128,6 +141,12 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    with receiving() as taken:
+        yield taken
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
     """A receiver at a free port, for gRPC."""
     taken = Receiver("")
 

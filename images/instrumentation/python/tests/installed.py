@@ -1,4 +1,4 @@
-"""An environment into which the package has been installed as a team would; ``python installed.py`` prints its interpreter."""
+"""Environments with the package, installed as a team would; ``python installed.py`` prints the newest one's interpreter."""
 
 import hashlib
 import shutil
@@ -7,8 +7,32 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-LIBRARIES = ("aio-pika==9.6.2", "aiohttp>=3.12", "redis>=6", "structlog>=25")
-"""What the hosts of the tests and of the benchmark use, and the package does not bring."""
+LIBRARIES = (
+    "aio-pika==10.2.1",
+    "aiohttp==3.14.5",
+    "asyncpg==0.32.0",
+    "colorlog==6.12.0",
+    "django==5.2.19",
+    "fastapi==0.165.0",
+    "flask==3.1.3",
+    "gunicorn==27.0.1",
+    "loguru==0.7.3",
+    "opentelemetry-instrumentation-aiohttp-server==0.66b1",
+    "opentelemetry-instrumentation-fastapi==0.66b1",
+    "prometheus-fastapi-instrumentator==8.1.0",
+    "psycopg==3.3.9",
+    "psycopg-binary==3.3.9",
+    "python-json-logger==4.2.0",
+    "redis==8.1.0",
+    "rich==15.0.0",
+    "structlog==26.1.0",
+    "tqdm==4.70.1",
+    "uvicorn-worker==0.4.0",
+    "uvicorn==0.54.0",
+    "uvloop==0.23.0",
+    "websockets==17.4",
+)
+"""What the hosts of the tests and of the benchmark use, and the package does not bring: the newest of each."""
 KEPT = PACKAGE.parents[2] / ".local/instrumentation"
 
 
@@ -33,6 +57,22 @@ def environment() -> Path:
         subprocess.run([*pip, "--no-deps", built], check=True)
         subprocess.run([*pip, *LIBRARIES], check=True)
         (folder / "whole").touch()
+    return folder / "bin/python"
+
+
+def with_libraries(interpreter: Path, libraries: tuple[str, ...]) -> Path:
+    """An interpreter with these libraries before the ones of ``interpreter``, of which it has all else. Kept by the libraries."""
+    state = hashlib.sha256(f"{sys.version_info[:2]}{libraries}".encode())
+    folder = KEPT / f"python-with-{state.hexdigest()[:16]}"
+    packages = folder / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    if not (folder / "whole").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([interpreter, "-m", "venv", "--without-pip", folder], check=True)
+        pip = [interpreter, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin/python", "install"]
+        subprocess.run([*pip, "--quiet", "--ignore-installed", *libraries], check=True)
+        (folder / "whole").touch()
+    below = interpreter.parents[1] / packages.relative_to(folder)
+    (packages / "below.pth").write_text(f"import site; site.addsitedir({str(below)!r})\n")
     return folder / "bin/python"
 
 

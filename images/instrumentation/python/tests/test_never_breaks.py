@@ -3,6 +3,7 @@
 import socket
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from conftest import Start, free_port, wait_until
@@ -91,6 +92,60 @@ def test_a_host_that_serves_the_port_itself_gets_it(start: Start) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
         assert b"own 3.0" in page.read()
     assert len(host.saying("serves port")) == 1
+
+
+def test_a_version_that_is_not_supported_is_said_once(start: Start, tmp_path: Path) -> None:
+    told = tmp_path / "lib/aio_pika-99.0.0.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: aio-pika\nVersion: 99.0.0\n")
+    program = "import aio_pika, aio_pika.queue\nprint('works')\n"
+    host = start(program, PYTHONPATH=str(told.parent))
+    assert host.wait() == 0
+    assert len(host.saying("aio_pika 99.0.0")) == 1
+    assert host.saying("works")
+
+
+def test_a_library_that_is_made_otherwise_is_imported_all_the_same(start: Start, tmp_path: Path) -> None:
+    for name, text in (("redis", "__version__ = '99.0'\nclass Redis: pass"), ("redis/client", "class PubSub: pass")):
+        file = tmp_path / "lib" / (f"{name}.py" if "/" in name else f"{name}/__init__.py")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+    host = start("import redis\nprint('works')\n", PYTHONPATH=str(tmp_path / "lib"), TRACE_REDIS_MESSAGES="true")
+    assert host.wait() == 0, host.lines
+    assert len(host.saying("redis 99.0: not all of its messages carry a trace")) == 1
+    assert host.saying("works")
+
+
+FOREIGN = """
+import asyncio, os
+import aio_pika
+
+async def main():
+    connection = await aio_pika.connect(port=int(os.environ["RABBITMQ_PORT"]))
+    channel = await connection.channel()
+    queue = await channel.declare_queue(exclusive=True)
+    heard = asyncio.Event()
+
+    async def on_message(message):
+        async with message.process():
+            heard.set()
+
+    await queue.consume(on_message)
+    # As a library of another language may write them.
+    message = aio_pika.Message(b"1", headers={"baggage": 5, "x-forwarded-for": 7})
+    await channel.default_exchange.publish(message, routing_key=queue.name)
+    await asyncio.wait_for(heard.wait(), 10)
+    await connection.close()
+    print("works")
+
+asyncio.run(main())
+"""
+
+
+def test_a_message_with_headers_that_are_no_text_is_handled(start: Start, rabbitmq_port: int) -> None:
+    host = start(FOREIGN, RABBITMQ_PORT=str(rabbitmq_port), OTEL_EXPORTER_OTLP_ENDPOINT="")
+    assert host.wait() == 0, host.lines
+    assert [line["message"] for line in host.lines] == ["works"]
 
 
 def test_switched_off_nothing_is_changed(start: Start) -> None:

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import Host, Receiver, Start, free_port, wait_until
+from conftest import EACH_AGE, Host, Receiver, Start, free_port, wait_until
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -56,6 +56,7 @@ def worker(start: Start, receiver: Receiver, redis_port: int, rabbitmq_port: int
     return Worker(host, port, metrics)
 
 
+@EACH_AGE
 def test_a_message_belongs_to_its_publishers_trace_on_both_buses_and_in_each_way_of_listening(
     worker: Worker, receiver: Receiver
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_subscriber_that_knows_nothing_sees_one_field_more(worker: Worker, red
     assert seen[1] == [1], "what is no object stays as it is"
 
 
+@EACH_AGE
 def test_a_request_has_an_id_on_its_lines_and_in_its_answer(worker: Worker) -> None:
     _, headers = worker.ask("/orders/7", x_request_id="abc-1")
     assert headers["x-request-id"] == "abc-1"
@@ -140,6 +142,7 @@ def test_a_request_has_an_id_on_its_lines_and_in_its_answer(worker: Worker) -> N
     assert (status, headers["x-request-id"]) == (400, "abc-2")
 
 
+@EACH_AGE
 def test_requests_are_counted_by_route_and_never_by_path(worker: Worker) -> None:
     for path in ("/orders/1", "/orders/2", "/orders/bad", "/nowhere", "/stream"):
         worker.ask(path)
@@ -181,6 +184,7 @@ print("works")
     assert led[1][1] == "mine"
 
 
+@EACH_AGE
 def test_a_call_of_another_service_is_a_child(worker: Worker, receiver: Receiver) -> None:
     worker.ask("/call", **TRACEPARENT)
     worker.host.stop()

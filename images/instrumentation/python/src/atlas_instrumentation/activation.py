@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable
 
-from atlas_instrumentation import logs, metrics, settings, tracing
+from atlas_instrumentation import asgi, http_aiohttp, logs, metrics, served, settings, tracing, wsgi
+from atlas_instrumentation.captured import is_captured
 from atlas_instrumentation.console import take_over
 from atlas_instrumentation.ending import at_end
 from atlas_instrumentation.lines import Lines
@@ -19,20 +20,29 @@ def activate() -> None:
         return
     _active = True
     chosen = settings.read()
-    lines = Lines(chosen.service)
+    captured = is_captured()
+    lines = Lines(chosen.service, -1 if captured else 1)
     complaints = list(chosen.complaints)
-    consoles = take_over(lines)
+    consoles = [] if captured else take_over(lines)
 
-    def part(name: str, work: Callable[[], None]) -> None:
+    endings = [console.finish for console in consoles]
+
+    def part(name: str, work: Callable[[], Callable[[], None] | None]) -> None:
         try:
-            work()
+            if ending := work():
+                endings.append(ending)
         except Exception as error:  # whatever it is, the service goes on without this part
             complaints.append(f"{name} are off: {type(error).__name__}: {error}")
 
-    part("logs", lambda: logs.configure(chosen, lines, consoles))
+    if not captured:
+        part("logs", lambda: logs.configure(chosen, lines))
     part("traces", lambda: tracing.configure(chosen))
+    part("requests", http_aiohttp.instrument)
     part("metrics", lambda: metrics.configure(chosen, lines, serve=not _runs_a_job()))
-    part("final flushes", lambda: at_end([*(console.finish for console in consoles), tracing.flush]))
+    part("requests of ASGI", asgi.configure)
+    part("requests of WSGI", wsgi.configure)
+    part("requests that a host traces", served.leave_to_host)
+    part("final flushes", lambda: at_end([*endings, tracing.flush]))
     for complaint in complaints:
         lines.write("warning", LOGGER, complaint)
 

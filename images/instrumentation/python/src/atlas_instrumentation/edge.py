@@ -47,7 +47,10 @@ class EdgePropagator(TextMapPropagator):
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
-        found = self._within.extract(carrier, context, getter)
+        try:
+            found = self._within.extract(carrier, context, getter)
+        except Exception:  # a header of an AMQP message may be a number, which is no text to look into
+            return context or Context()
         if all(getter.get(carrier, header) is None for header in FORWARDED):
             return found
         return _anew(found)

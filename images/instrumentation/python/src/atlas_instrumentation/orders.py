@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast, overload
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
-from prometheus_client import REGISTRY, Histogram
 
 NAME = "atlas_order_processing_seconds"
 OUTCOME = "order.outcome"
@@ -23,10 +22,12 @@ class _Ours:
     """The histogram, made when it is first needed. A host that has a metric of that name measures by itself, and is left alone."""
 
     def __init__(self) -> None:
-        self._histogram: Histogram | None = None
+        self._histogram: Any = None
 
     def observe(self, outcome: str, seconds: float) -> None:
         if self._histogram is None:
+            from prometheus_client import REGISTRY, Histogram
+
             # The registry has no public question for what is in it by name.
             if NAME in REGISTRY._names_to_collectors:
                 return

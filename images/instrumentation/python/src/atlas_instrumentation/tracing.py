@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import wrapt
@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from atlas_instrumentation import bus_rabbitmq, bus_redis
+from atlas_instrumentation import bus_rabbitmq, bus_redis, span_encoding
 from atlas_instrumentation.edge import EdgePropagator, EdgeSampler
+from atlas_instrumentation.handling import end_open
 from atlas_instrumentation.important import ImportantTraces
 from atlas_instrumentation.logs import Once
 from atlas_instrumentation.orders import OrderSpans
@@ -23,7 +24,6 @@ from atlas_instrumentation.settings import Settings
 
 LIBRARIES: Mapping[str, tuple[str, str]] = {
     "aiohttp": ("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),
-    "aiohttp.web": ("opentelemetry.instrumentation.aiohttp_server", "AioHttpServerInstrumentor"),
     "redis": ("opentelemetry.instrumentation.redis", "RedisInstrumentor"),
     "aio_pika": ("opentelemetry.instrumentation.aio_pika", "AioPikaInstrumentor"),
     "asyncpg": ("opentelemetry.instrumentation.asyncpg", "AsyncPGInstrumentor"),
@@ -51,10 +51,12 @@ def configure(settings: Settings) -> None:
     trace.set_tracer_provider(provider)
     for module, (package, name) in LIBRARIES.items():
         wrapt.register_post_import_hook(_instrument(package, name), module)
-    wrapt.register_post_import_hook(bus_rabbitmq.instrument, "aio_pika")
-    wrapt.register_post_import_hook(bus_rabbitmq.name_topics, "opentelemetry.instrumentation.aio_pika.span_builder")
-    if settings.redis_envelope:
-        wrapt.register_post_import_hook(bus_redis.instrument, "redis")
+    for module, work in (
+        ("aio_pika", bus_rabbitmq.instrument),
+        ("opentelemetry.instrumentation.aio_pika.span_builder", bus_rabbitmq.name_topics),
+        *([("redis", bus_redis.instrument)] if settings.redis_envelope else []),
+    ):
+        wrapt.register_post_import_hook(_harmless(work), module)
     _continue_callers_trace(os.environ)
     if endpoint():
         provider.add_span_processor(BatchSpanProcessor(_exporter()))
@@ -74,23 +76,27 @@ def flush() -> None:
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return
-    sending = threading.Thread(target=provider.force_flush, daemon=True)
+
+    def send() -> None:
+        end_open()
+        provider.force_flush()
+
+    sending = threading.Thread(target=send, daemon=True)
     try:
         sending.start()
     except RuntimeError:  # from Python 3.12 on no thread begins while the interpreter ends
-        provider.force_flush()
+        send()
     else:
         sending.join(FLUSH_MILLISECONDS / 1000)
 
 
 def _exporter() -> SpanExporter:
     if by_http():
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
-
-        return Http()
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
-    return Grpc()
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter as exporter
+    else:
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as exporter
+    exporter.encode_spans = span_encoding.encode
+    return exporter.OTLPSpanExporter()
 
 
 def _instrument(package: str, name: str) -> Any:
@@ -99,6 +105,24 @@ def _instrument(package: str, name: str) -> Any:
             getattr(importlib.import_module(package), name)().instrument()
         except Exception as error:  # a library's version that it does not know, or anything else
             logger.warning("%s is not traced: %s: %s", package, type(error).__name__, error)
+
+    return on_import
+
+
+def _harmless(work: Callable[[Any], None]) -> Callable[[Any], None]:
+    """An import of the host's that succeeds whatever we make of the library's version."""
+
+    def on_import(module: Any) -> None:
+        try:
+            work(module)
+        except Exception as error:
+            logger.warning(
+                "%s %s: not all of its messages carry a trace: %s: %s",
+                module.__name__,
+                getattr(module, "__version__", "of an unknown version"),
+                type(error).__name__,
+                error,
+            )
 
     return on_import
 
