@@ -152,6 +152,7 @@ READERS: Sequence[tuple[str, Callable[[str], Found]]] = (
     ("images/base/node.txt", requirements),
     ("images/python/addable_packages.yaml", requirements),
     ("images/instrumentation/python/tests/installed.py", requirements),
+    ("images/instrumentation/python/tests/oldest.py", requirements),
     ("images/node/addable_packages.yaml", addable_npm_packages),
     ("images/upstream.yaml", images),
     ("*Dockerfile", dockerfile),
