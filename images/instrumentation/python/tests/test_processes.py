@@ -186,14 +186,15 @@ print(generate_latest(registry).decode().splitlines()[-1])
     assert host.saying("own_total 3.0")
 
 
-def test_a_signal_that_the_host_blocks_reaches_no_thread_of_ours(start: Start) -> None:
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1"])
+def test_a_signal_that_the_host_blocks_reaches_no_thread_of_ours(start: Start, endpoint: str) -> None:
     program = """
 import os, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 os.kill(os.getpid(), signal.SIGUSR1)
 print("pending", [each.name for each in signal.sigpending()])
 """
-    host = start(program, OTEL_EXPORTER_OTLP_ENDPOINT="")
+    host = start(program, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf")
     assert host.wait() == 0
     assert host.saying("pending ['SIGUSR1']")
 

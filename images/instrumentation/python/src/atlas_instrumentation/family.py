@@ -12,7 +12,6 @@ import hashlib
 import os
 import secrets
 import select
-import signal
 import socket
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from atlas_instrumentation.added import Ended, added
 from atlas_instrumentation.channel import Channel, Kept
 from atlas_instrumentation.lines import Lines
 from atlas_instrumentation.server import Server
+from atlas_instrumentation.signals import for_others
 from atlas_instrumentation.told import Metrics, Own
 
 NAME = "ATLAS_METRICS_FAMILY"
@@ -153,11 +153,10 @@ class Family:
 
     def _start(self) -> None:
         # Not threading's: its start waits for the thread, and in a forked child that was seen to last for ever.
-        with contextlib.suppress(RuntimeError):  # no thread begins while the interpreter ends
+        with contextlib.suppress(RuntimeError), for_others():  # no thread begins while the interpreter ends
             _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the host's threads
         while True:
             try:
                 if self._meeting is not None:

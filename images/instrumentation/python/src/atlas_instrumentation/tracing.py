@@ -21,6 +21,7 @@ from atlas_instrumentation.important import ImportantTraces
 from atlas_instrumentation.logs import Once
 from atlas_instrumentation.orders import OrderSpans
 from atlas_instrumentation.settings import Settings
+from atlas_instrumentation.signals import for_others
 
 LIBRARIES: Mapping[str, tuple[str, str]] = {
     "aiohttp": ("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),
@@ -59,7 +60,9 @@ def configure(settings: Settings) -> None:
         wrapt.register_post_import_hook(_harmless(work), module)
     _continue_callers_trace(os.environ)
     if endpoint():
-        provider.add_span_processor(BatchSpanProcessor(_exporter()))
+        exporter = _exporter()
+        with for_others():
+            provider.add_span_processor(BatchSpanProcessor(exporter))
 
 
 def endpoint() -> str | None:
