@@ -67,6 +67,7 @@ def test_rotation_replaces_the_generated_secrets_and_rolls_their_user_alone(depl
     deployed.run("config", "set", "atlas:rotation", "2")
     changed = {urn.rpartition("::")[2] for _, urn in deployed.up().steps}
     passwords = {"postgres-password", "rabbitmq-password", "nextauth-secret"}
+    passwords |= {"api-token", "ops-ui-token", "ops-ui-password"}
     users = {name for name in SERVICES if any(secret.generated for secret in service_secrets(name).values())}
     assert len(users) >= 4
     assert changed == {
@@ -120,9 +121,10 @@ def test_an_update_waits_neither_for_a_backtest_nor_for_an_ingress(
         "backtests": [run],
         "url": "https://ops.example.com",
         "apiUrl": "https://api.example.com",
+        "signIn": "ingress",
     }
     values["config"]["atlas:grafana"] = {"url": "https://grafana.example.com"}
-    values["config"]["atlas:ingress"] = {"issuer": "letsencrypt"}
+    values["config"]["atlas:ingress"] = {"className": "nginx", "issuer": "letsencrypt", "allow": ["192.0.2.0/24"]}
     file.write_text(yaml.safe_dump(values, sort_keys=False))
     made = {urn.rpartition("::")[2] for operation, urn in deployed.up().steps if operation == "create"}
     assert made >= {"backtest-january", "ops-ui", "grafana"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import required_inputs
 from tests.support.embedded_cluster import EmbeddedCluster
 from tests.support.kubernetes_objects import Manifest, listed, namespace
 from tests.support.operator_crds import GROUP, install_operator_crds
@@ -52,6 +53,8 @@ def dev(program: Path, workspace: Callable[..., Workspace], existing: EmbeddedCl
     for name, image in PREBUILT.items():
         stack.run("config", "set", "--path", f"atlas:images.{name}", image)
     stack.run("config", "set", "--path", "atlas:cluster.waitForReady", "false")
+    for key, value in required_inputs.secret_settings("dev").items():
+        stack.run("config", "set", "--secret", "--", key, value)
     return stack
 
 
