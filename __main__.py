@@ -96,5 +96,6 @@ if digests:
     pulumi.export("imageDigests", digests)
 if "grafana" in secrets.workloads:
     pulumi.export("grafanaAdminSecret", secrets.workloads["grafana"])
-if "opsUiPasswordHash" in secrets.passwords:
-    pulumi.export("opsUiPassword", pulumi.Output.secret(secrets.passwords["opsUiPasswordHash"]))
+for output, key in (("apiToken", "apiToken"), ("opsUiPassword", "opsUiPasswordHash")):
+    if key in secrets.generated:
+        pulumi.export(output, pulumi.Output.secret(secrets.generated[key]))

@@ -33,8 +33,8 @@ class Secrets(pulumi.ComponentResource):
     """By service of the platform, with the keys that it reads, as far as there are values."""
     keys: frozenset[str]
     """The secret keys that have a value."""
-    passwords: dict[str, Output[str]]
-    """By secret key, the generated passwords of which the stack deploys a hash alone."""
+    generated: dict[str, Output[str]]
+    """By secret key, what was generated; of a hash its password."""
 
     def __init__(self, name: str, args: SecretsArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("atlas:index:Secrets", name, {}, opts)
@@ -43,15 +43,14 @@ class Secrets(pulumi.ComponentResource):
         services = tuple(SERVICES) if args.settings.platform.enabled else ()
         read_by_services = {key for service in services for key in service_secrets(service)}
 
-        self.passwords = {}
+        self.generated = {}
         values: dict[str, Input[str]] = dict(args.configured)
         for key, spec in SECRETS.items():
             if key not in values and spec.generated and (key in read_by_services or spec.mounted_by.keys() & readers):
                 keepers = {"rotation": args.settings.rotation}
                 made = RandomPassword(spec.generated, length=40, special=False, keepers=keepers, opts=child)
                 values[key] = made.bcrypt_hash if spec.kind == "bcrypt hash" else made.result
-                if spec.kind == "bcrypt hash":
-                    self.passwords[key] = made.result
+                self.generated[key] = made.result
         self.keys = frozenset(values)
 
         def secret(consumer: str, context: NamespaceContext, data: Mapping[str, Input[str]]) -> Output[str]:
