@@ -54,7 +54,7 @@ def dev(program: Path, workspace: Callable[..., Workspace], existing: EmbeddedCl
         stack.run("config", "set", "--path", f"atlas:images.{name}", image)
     stack.run("config", "set", "--path", "atlas:cluster.waitForReady", "false")
     for key, value in required_inputs.secret_settings("dev").items():
-        stack.run("config", "set", "--secret", "--", key, value)
+        stack.run("config", "set", "--secret", key, value)
     return stack
 
 
