@@ -25,8 +25,8 @@ OUTAGE, SHORT, SHORTEST = 7800, 20, 10
 """Seconds. The first is 130 minutes: of them Loki's own default loses 70, if another replica goes on in the same stream."""
 RATE, SLOW = 50, 15
 """Lines a second of each replica, in the short form and in the full one, in which a million would wait."""
-QUIET, PATIENCE = 20, 300
-"""Seconds without a new record, and altogether, after which what is missing is lost: exporters wait 15 at most."""
+QUIET, PATIENCE = 150, 600
+"""Seconds without a new record, and altogether, after which what is missing is lost: gRPC tries again after 144 at most."""
 
 
 @dataclass
