@@ -44,17 +44,21 @@ function sendOnce(request) {
 function prepare(options) {
   const given = options.headers;
   if (given === undefined || given === null) return;
-  const kept = new Map();
-  const pairs = Array.isArray(given) ? paired(given) : Object.entries(given);
   const names = propagation.getBaggage(context.active()) === undefined ? REPLACED.traceparent : [...REPLACED.traceparent, 'baggage'];
-  for (const [name, value] of pairs) {
-    if (names.includes(name.toLowerCase())) continue;
-    if (!kept.has(name)) kept.set(name, []);
-    const values = kept.get(name);
-    for (const each of Array.isArray(value) ? value : [value]) values.push(each);
+  const isOurs = ([name]) => names.includes(String(name).toLowerCase());
+  if (!Array.isArray(given)) {
+    options.headers = Object.fromEntries(Object.entries(given).filter((pair) => !isOurs(pair)));
+    return;
+  }
+  // A list may have a name twice, in whatever case; of an object's, the last one would win.
+  const kept = new Map();
+  for (const [name, value] of paired(given).filter((pair) => !isOurs(pair))) {
+    const lower = String(name).toLowerCase();
+    if (!kept.has(lower)) kept.set(lower, [name, []]);
+    kept.get(lower)[1].push(...(Array.isArray(value) ? value : [value]));
   }
   // One value is no list: a list is not taken for headers such as Host.
-  options.headers = Object.fromEntries(Array.from(kept, ([name, values]) => [name, values.length === 1 ? values[0] : values]));
+  options.headers = Object.fromEntries(Array.from(kept.values(), ([name, values]) => [name, values.length === 1 ? values[0] : values]));
 }
 
 /** A list of names and values in turn, or one of pairs. */
@@ -63,4 +67,15 @@ function paired(list) {
   return list.flatMap((name, at) => (at % 2 === 0 ? [[String(name), list[at + 1]]] : []));
 }
 
-module.exports = { prepare, sendOnce };
+/** Node takes `request(url, undefined, callback)`, where OpenTelemetry's instrumentation would lose the callback. */
+function keepCallback(module) {
+  for (const name of ['request', 'get']) {
+    const send = module[name];
+    module[name] = function (...args) {
+      if (args.length > 2 && args[1] === undefined) args.splice(1, 1);
+      return send.apply(this, args);
+    };
+  }
+}
+
+module.exports = { keepCallback, prepare, sendOnce };

@@ -15,7 +15,7 @@ const { buildSamplerFromEnv } = require('@opentelemetry/sdk-trace-base/build/src
 const { AsyncLocalStorageContextManager } = require('@opentelemetry/context-async-hooks');
 const { AlwaysOnSampler, BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 const { EdgePropagator, EdgeSampler } = require('./edge');
-const { prepare, sendOnce } = require('./headers');
+const { keepCallback, prepare, sendOnce } = require('./headers');
 const { HostApi, HostSdk, isSecond, isThere, OURS, shareProvider, THEIRS } = require('./host-sdk');
 const { ImportantTraces } = require('./important');
 
@@ -128,8 +128,7 @@ function startTracing(settings, logger, own) {
   const say = once('info');
   registerInstrumentations({ tracerProvider: provider, instrumentations: [...brought, ...own, new HostApi(), new HostSdk(names, say)] });
   // Loaded now, so that they are patched before the host takes anything out of them; ESM hosts import the patched functions too.
-  require('node:http');
-  require('node:https');
+  for (const module of [require('node:http'), require('node:https')]) keepCallback(module);
   shareProvider(provider, names);
   require('node:module').syncBuiltinESMExports();
   return provider;
