@@ -61,3 +61,19 @@ test('a program that is started by a link is found, whatever its stdout is', asy
     rmSync(folder, { recursive: true });
   }
 });
+
+test('a thread whose stdout the service reads writes there as it would, and any other one writes records', async () => {
+  const host = await startScript(`
+    const { Worker } = require('node:worker_threads');
+    const code = 'console.log({ n: 42 }); process.stdout.write("more")';
+    const worker = new Worker(code, { eval: true, stdout: true });
+    let text = '';
+    worker.stdout.on('data', (part) => (text += part)).on('end', () => {
+      console.log('read', { text });
+      new Worker('console.log("of a thread")', { eval: true });
+    });
+  `);
+  assert.equal((await host.saying('read')).text, '{ n: 42 }\nmore');
+  await host.saying('of a thread');
+  await host.ended;
+});

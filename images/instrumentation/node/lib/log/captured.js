@@ -3,6 +3,7 @@
 const { fstatSync, statSync } = require('node:fs');
 const { devNull } = require('node:os');
 const { basename } = require('node:path');
+const threads = require('node:worker_threads');
 
 /** The streams of the service, for all that it starts: `device:inode` of its stdout and its stderr. The Python package has the same. */
 const NAME = 'ATLAS_CONSOLE';
@@ -39,4 +40,15 @@ function isCaptured(env) {
   return false;
 }
 
-module.exports = { isCaptured };
+/** A thread whose streams the service reads itself (`new Worker(file, { stdout: true })`) is told so by its environment. */
+function guardWorkers() {
+  threads.Worker = new Proxy(threads.Worker, {
+    construct(target, [file, options, ...rest], made) {
+      const reads = (options?.stdout || options?.stderr) && options.env !== threads.SHARE_ENV;
+      const told = reads ? { ...options, env: { ...(options.env ?? process.env), [NAME]: 'read by the service' } } : options;
+      return Reflect.construct(target, [file, told, ...rest], made);
+    },
+  });
+}
+
+module.exports = { guardWorkers, isCaptured };

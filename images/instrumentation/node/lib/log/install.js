@@ -1,6 +1,6 @@
 'use strict';
 
-const { isCaptured } = require('./captured');
+const { guardWorkers, isCaptured } = require('./captured');
 const { installConsole } = require('./console');
 const { createLines } = require('./lines');
 const { createLogger, createOnce } = require('./logger');
@@ -10,6 +10,7 @@ const { installStdout } = require('./stdout');
 /** From here on every line on stdout is one JSON object; nothing is where that is another program's data. */
 function installLogging(settings) {
   const captured = isCaptured(process.env);
+  guardWorkers();
   const sink = captured ? { write() {} } : new Sink();
   const root = createLogger(settings, sink);
   if (!captured) {
