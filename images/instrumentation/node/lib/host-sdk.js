@@ -52,9 +52,8 @@ class HostSdk extends InstrumentationBase {
       this.#say(OURS);
       return instance;
     };
-    return new Proxy(module, {
-      get: (target, name) => (name === 'InstrumentationBase' ? (this.shared ??= new Proxy(base, { construct })) : Reflect.get(target, name)),
-    });
+    const sharing = new Proxy(base, { construct });
+    return new Proxy(module, { get: (target, name) => (name === 'InstrumentationBase' ? sharing : Reflect.get(target, name)) });
   }
 }
 

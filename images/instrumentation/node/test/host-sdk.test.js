@@ -5,7 +5,7 @@ const { randomBytes } = require('node:crypto');
 const { after, before, test } = require('node:test');
 const { join } = require('node:path');
 const { startHttpReceiver } = require('./support/otlp');
-const { startHost, until } = require('./support/processes');
+const { startHost, startScript, until } = require('./support/processes');
 
 const WAYS = ['fetch', 'headers', 'undici', 'capitals', 'http', 'array', 'letters', 'axios'];
 const CALLER = '00000000000000ab';
@@ -116,4 +116,15 @@ test('with OTEL_SDK_DISABLED no span is made and no header leaves; a provider th
   await until(() => running.stdout.includes(id), 'the span that its own exporter prints');
   assert.equal(receiver.spans.length, before);
   await running.stop();
+});
+
+test('two copies of OpenTelemetry in one service each keep their own base class', async () => {
+  const running = await startScript(`
+    const bases = ['otel1', 'otel3'].map((host) => require('./' + host + '/node_modules/@opentelemetry/instrumentation').InstrumentationBase);
+    const made = bases.map((base) => new (class extends base { init() { return []; } })('stranger', '1.0.0', {}));
+    console.log('both copies', { own: bases.map((base, at) => made.map((each) => each instanceof base)[at]), other: made[1] instanceof bases[0] });
+  `, { cwd: join(__dirname, 'hosts') });
+  const { own, other } = await running.saying('both copies');
+  assert.deepEqual([own, other], [[true, true], false]);
+  await running.ended;
 });

@@ -2,9 +2,6 @@
 
 // What registries hold, as plain objects: { name, help, type, aggregator, values: [{ labels, value, metricName, exemplar }] }.
 
-/** A value that says no more than that a name and labels exist would be lost with its process: these stay. */
-const LASTING = new Set(['counter', 'histogram', 'summary']);
-
 const late = (milliseconds) => new Promise((resolve) => {
   setTimeout(resolve, milliseconds).unref();
 });
@@ -44,7 +41,7 @@ async function readMetrics(registries, milliseconds, failed) {
   return (await Promise.all(reading)).filter(Boolean);
 }
 
-/** The series of one histogram's or counter's own table. */
+/** The series of a metric's own table, by its type. These types are sums, which stay when their process has ended. */
 const TABLES = {
   counter: (metric) => Object.values(metric.hashMap),
   histogram: ({ name, hashMap, upperBounds }) => Object.values(hashMap).flatMap(({ labels, bucketValues, sum, count }) => {
@@ -79,7 +76,7 @@ function readLasting(registries) {
 
 /** What of a snapshot counts on after its process has ended: sums, and no quantiles. */
 function lasting(metrics) {
-  return metrics.filter(({ type, aggregator }) => LASTING.has(type) && aggregator !== 'omit' && aggregator !== 'average')
+  return metrics.filter(({ type, aggregator }) => type in TABLES && aggregator !== 'omit' && aggregator !== 'average')
     .map((metric) => (metric.type === 'summary' ? { ...metric, values: metric.values.filter(({ metricName }) => metricName !== undefined) } : metric));
 }
 
